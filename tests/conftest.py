@@ -1,0 +1,15 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with real data (``VOCdevkit``, ``coco``, ``ceos``, ``detections``)."""
+    folder = os.environ.get("COUNTING_DATA")
+    if not folder:
+        pytest.skip("needs the real data: set COUNTING_DATA to the folder that holds VOCdevkit and coco")
+    return Path(folder)
