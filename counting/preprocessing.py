@@ -1,0 +1,33 @@
+"""From a photo to a network's input."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+Interpolation = Literal["bilinear", "bicubic"]
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What a backbone's weights expect: pixels in 0–1, less ``mean``, over ``std`` (per RGB channel)."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: Interpolation
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """B×3×H×W bytes → B×3×H×W floats."""
+        mean = torch.tensor(self.mean, device=images.device).view(3, 1, 1)
+        std = torch.tensor(self.std, device=images.device).view(3, 1, 1)
+        return (images.float() / 255 - mean) / std
+
+
+def to_square(photo: Image.Image, side: int, interpolation: Interpolation) -> Tensor:
+    """A photo stretched to side × side, as 3×side×side bytes: cells stay a regular grid of the photo."""
+    resized = photo.resize((side, side), _RESAMPLING[interpolation])
+    return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1)
