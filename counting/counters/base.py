@@ -1,0 +1,138 @@
+"""Counter: what every learned counter is, and the names they are known by."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+import torch
+from counting_datasets.errors import CountingError
+from PIL import Image
+from pydantic import ValidationError, validate_call
+from torch import Tensor, nn
+
+from counting.cells import Cells
+from counting.grid import Grid
+from counting.losses import CountLoss
+from counting.preprocessing import to_square
+
+
+class Counter(nn.Module):
+    """Features of cells, and a head that turns them into raw counts per cell and category.
+
+    Attributes:
+        cells: photos to cell features.
+        head: B×feature cells×width → whatever ``raw_counts`` reads.
+        categories: the K names that the last axis counts.
+        grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
+    """
+
+    def __init__(
+        self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None
+    ) -> None:
+        super().__init__()
+        self.cells = cells
+        self.head = head
+        self.categories = tuple(categories)
+        self.grid = grid or cells.grid
+
+    def preprocess(self, photo: Image.Image) -> Tensor:
+        """An RGB photo of any size → 3×side×side, as ``forward`` takes it."""
+        normalization = self.cells.backbone.normalization
+        square = to_square(photo, self.cells.side, normalization.interpolation)
+        return normalization(square)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×cells×K raw counts, cells row by row, unclipped."""
+        return self.raw_counts(self.head(self.cells(images)))
+
+    def count(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×K counts: clipped at 0 per cell, summed, not rounded."""
+        return count_cells(self(images))
+
+    def raw_counts(self, output: Tensor) -> Tensor:
+        """The head's output → B×cells×K raw counts."""
+        return output
+
+    def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
+        """The training loss of the head's output, for B×cells×K fractional counts."""
+        return criterion(self.raw_counts(output), target)
+
+
+def count_cells(raw: Tensor) -> Tensor:
+    """B×cells×K raw counts → B×K: clipped at 0 per cell, then summed (CEOS, section 4.2)."""
+    return raw.clamp(min=0).sum(dim=1)
+
+
+Builder = Callable[..., Counter]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered counter: how to build it from cells, categories and its own options."""
+
+    name: str
+    build: Builder
+
+
+_COUNTERS: dict[str, Entry] = {}
+
+
+def register_counter(name: str) -> Callable[[Builder], Builder]:
+    """Decorator: make ``builder(cells, categories, **options) -> Counter`` known to configs as ``name``.
+
+    The options are the keys of the config's ``head``; they are checked against the builder's annotations.
+    """
+
+    def register(builder: Builder) -> Builder:
+        checked = validate_call(config={"arbitrary_types_allowed": True})(builder)
+        _COUNTERS[name] = Entry(name, checked)
+        return builder
+
+    return register
+
+
+def registered_counters() -> tuple[str, ...]:
+    """The names of all counters that can be trained, those of installed packages included."""
+    plugins = {entry.name for entry in entry_points(group="counting.counters")}
+    return tuple(sorted(plugins | set(_COUNTERS)))
+
+
+def build_counter(name: str, cells: Cells, categories: Sequence[str], options: dict[str, Any]) -> Counter:
+    """The counter called ``name``: a registered one or an entry point of the group ``counting.counters``.
+
+    Raises:
+        CountingError: no such counter, or options that it does not take.
+    """
+    if name not in _COUNTERS:
+        for entry in entry_points(group="counting.counters", name=name):
+            entry.load()
+    if name not in _COUNTERS:
+        raise CountingError(f"unknown counter {name!r}: use {', '.join(registered_counters())}")
+    try:
+        return _COUNTERS[name].build(cells, tuple(categories), **options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CountingError(f"head.{key}: {first['msg'].lower()} (counter {name})") from None
+
+
+def mlp(width: int, hidden: Sequence[int], out: int, dropout: float) -> nn.Sequential:
+    """[Linear → LayerNorm → ReLU → dropout] for each hidden size, then Linear: ...×width → ...×out.
+
+    LayerNorm where the release has BatchNorm: a cell's count must not depend on the other photos of its batch.
+    """
+    layers: list[nn.Module] = [nn.Dropout(dropout)]
+    for size in hidden:
+        layers += [nn.Linear(width, size), nn.LayerNorm(size), nn.ReLU(), nn.Dropout(dropout)]
+        width = size
+    return nn.Sequential(*layers, nn.Linear(width, out))
+
+
+@torch.inference_mode()
+def count_photos(counter: Counter, photos: Sequence[Image.Image]) -> Tensor:
+    """RGB photos → B×cells×K counts, clipped at 0; in evaluation mode, on the counter's device."""
+    counter.eval()
+    device = next(counter.parameters()).device
+    images = torch.stack([counter.preprocess(photo) for photo in photos]).to(device)
+    return counter(images).clamp(min=0).cpu()
