@@ -25,9 +25,9 @@ PREDICTED = np.array([[1, 1], [2, 3], [7, 6], [0, 20]], dtype=float)
 def test_by_true_count() -> None:
     groups = {group.name: group for group in errors_by_true_count(PREDICTED, TRUE)}
     assert list(groups) == ["0", "1", "2", "3", "4", "5–7", "8+"]
-    assert groups["0"] == ErrorGroup("0", 2, pytest.approx(np.sqrt(0.5)), 0.5, 0.5)
-    assert groups["5–7"] == ErrorGroup("5–7", 2, pytest.approx(np.sqrt(2)), -1.0, 0.5)
-    assert groups["8+"] == ErrorGroup("8+", 2, pytest.approx(np.sqrt(202)), -11.0, 0.0)
+    assert groups["0"] == ErrorGroup("0", 2, float(np.sqrt(0.5)), 0.5, 0.5)
+    assert groups["5–7"] == ErrorGroup("5–7", 2, float(np.sqrt(2)), -1.0, 0.5)
+    assert groups["8+"] == ErrorGroup("8+", 2, float(np.sqrt(202)), -11.0, 0.0)
     assert groups["3"].pairs == 0
     assert np.isnan(groups["3"].rmse)
     assert sum(group.pairs for group in groups.values()) == TRUE.size
@@ -63,7 +63,7 @@ def scene(name: str, boxes: list[list[float]], labels: list[int], difficult: lis
 
 @pytest.fixture
 def scenes() -> SceneSet:
-    small, medium, large = [0, 0, 10, 10], [0, 0, 50, 10], [0, 0, 100, 50]
+    small, medium, large = [0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 50.0, 10.0], [0.0, 0.0, 100.0, 50.0]
     return SceneSet(
         "own", "test", "voc", ("cat", "dog"),
         (
