@@ -102,12 +102,13 @@ def test_coco_counts_serve_voc_categories_under_either_name() -> None:
     ("truth", "numbers", "predicted"),
     [
         ("000042", None, "000042"),
+        ("party", "photo-42", "photo-42"),
         ("COCO_val2014_000000000042", "42", "42"),
         ("COCO_val2014_000000000042", "42", "000042"),
         ("000042", None, "42"),
         ("42", None, "000042"),
     ],
-    ids=["stem", "number", "value of the number", "value", "value, padded"],
+    ids=["stem", "number", "number in digits", "value of the number", "value", "value, padded"],
 )
 def test_join_finds_the_image(truth: str, numbers: str | None, predicted: str) -> None:
     ours = table(("other", truth), numbers=None if numbers is None else ("1", numbers))
