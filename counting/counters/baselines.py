@@ -36,9 +36,7 @@ class Baseline:
         learned_from = np.empty((0, len(truth.categories)))
         if self.learns:
             if train is None or not train.images:
-                raise CountingError(
-                    f"{self.name} learns from training counts: name them with --train-truth FILE"
-                )
+                raise CountingError(f"{self.name} learns from training counts: name them with --train-truth FILE")
             learned_from = train.in_categories(truth.categories).counts
         counts = np.array(np.broadcast_to(self.rule(truth.counts, learned_from), truth.counts.shape))
         return CountTable(truth.images, truth.categories, counts)

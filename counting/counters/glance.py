@@ -12,9 +12,7 @@ from counting.grid import Grid
 class GlanceHead(nn.Module):
     """All feature cells at once → one cell of counts."""
 
-    def __init__(
-        self, cells: int, width: int, hidden: Sequence[int], categories: int, dropout: float
-    ) -> None:
+    def __init__(self, cells: int, width: int, hidden: Sequence[int], categories: int, dropout: float) -> None:
         super().__init__()
         self.layers = mlp(cells * width, hidden, categories, dropout)
 

@@ -1,7 +1,6 @@
 """Non-maximum suppression within each photo and category, in NumPy."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from counting.detections import Detections, Ints
 from counting.metrics import Floats

@@ -1,7 +1,5 @@
 """Sequential subitizing: cells counted in the context of their neighbours (CEOS, section 4.3)."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 

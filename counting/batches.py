@@ -1,0 +1,61 @@
+"""Batches to learn from: cell features or photos, each with its fractional counts."""
+
+from collections.abc import Callable, Iterator, Sequence, Sized
+
+import numpy as np
+import torch
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from counting.grid import Grid
+from counting.views import View
+
+Reader = Callable[[Scene, int], tuple[Tensor, View]]
+"""A scene and a view's number → the network's input and the objects in the view."""
+
+
+class ViewDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Scenes as (input, cells×K fractional counts), each epoch in one of their first ``views`` views.
+
+    ``read`` is ``FeatureCache.read``, or opens photos. Which view an epoch shows depends on ``seed``, the scene
+    and ``epoch`` alone.
+    """
+
+    def __init__(
+        self, scenes: Sequence[Scene], read: Reader, grid: Grid, protocol: Protocol, views: int = 1, seed: int = 0
+    ) -> None:
+        self.scenes = scenes
+        self.read = read
+        self.grid = grid
+        self.protocol = protocol
+        self.views = views
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        scene = self.scenes[index]
+        start = np.random.default_rng((self.seed, index)).integers(self.views)
+        inputs, view = self.read(scene, int(start + self.epoch) % self.views)
+        target = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
+        return inputs, torch.from_numpy(target).float()
+
+
+class EpochSampler(Sampler[int]):
+    """Every index once, in an order that depends on ``seed`` and ``epoch`` alone."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
+        return iter(order.tolist())

@@ -1,0 +1,86 @@
+"""Counters as files: safetensors, with all that it takes to build them again in the header."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from counting.backbones import Weights, build_backbone, fingerprint
+from counting.cells import Cells
+from counting.config import Config, parse_config
+from counting.counters import Counter, build_counter
+from counting.files import atomic_write
+from counting.grid import Grid
+from counting_datasets.errors import CountingError
+
+FORMAT = "everyday-counting/1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A counter and where it comes from."""
+
+    counter: Counter
+    config: Config
+    card: dict[str, Any]
+
+
+def build(config: Config, categories: tuple[str, ...]) -> Counter:
+    """The untrained counter that a configuration describes, its backbone with pretrained weights."""
+    return _build(config, categories, config.backbone.weights or "own")
+
+
+def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | None = None) -> None:
+    """Write ``counter`` to ``path``; of a frozen backbone with its own weights, only the fingerprint.
+
+    ``card`` says what it was trained on and how it scored.
+    """
+    embedded = config.backbone.frozen and config.backbone.weights is None
+    stored = counter.head.state_dict(prefix="head.") if embedded else counter.state_dict()
+    metadata = {
+        "format": FORMAT,
+        "config": config.model_dump_json(),
+        "categories": json.dumps(counter.categories),
+        "backbone": fingerprint(counter.cells.backbone),
+        "card": json.dumps(card or {}),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.items()}
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a counter that ``save`` wrote, in evaluation mode.
+
+    Raises:
+        CountingError: no such file, cut short, no counter, of another version, or on another backbone.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except FileNotFoundError:
+        raise CountingError(f"{path}: no such weights file") from None
+    except (SafetensorError, OSError) as error:
+        raise CountingError(f"{path}: no whole safetensors file ({error})") from None
+    if metadata.get("format") != FORMAT:
+        raise CountingError(f"{path}: no counter of this program (format {metadata.get('format')!r})")
+    config = parse_config(json.loads(metadata["config"]), str(path))
+    whole = any(name.startswith("cells.") for name in tensors)
+    counter = _build(config, tuple(json.loads(metadata["categories"])), None if whole else "own")
+    result = counter.load_state_dict(tensors, strict=False)
+    missing = [name for name in result.missing_keys if whole or name.startswith("head.")]
+    if missing or result.unexpected_keys:
+        raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
+    if fingerprint(counter.cells.backbone) != metadata["backbone"]:
+        raise CountingError(f"{path}: trained on other weights of {config.backbone.name} than are installed here")
+    return Checkpoint(counter.eval(), config, json.loads(metadata["card"]))
+
+
+def _build(config: Config, categories: tuple[str, ...], weights: Weights) -> Counter:
+    backbone = build_backbone(config.backbone.name, weights)
+    cells = Cells(backbone, Grid(config.cells.grid), config.cells.side, config.cells.mode)
+    return build_counter(config.counter, cells, categories, config.head)

@@ -1,0 +1,143 @@
+"""What a training run is told: a YAML file, with ``key=value`` on the command line on top."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from counting_datasets.errors import CountingError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Strict):
+    """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format."""
+
+    name: str = "voc2007"
+    root: Path | None = None
+    categories: tuple[str, ...] | None = None
+    train: str = "train"
+    val: str = "val"
+    protocol: str = "all"
+
+
+class BackboneConfig(_Strict):
+    """A backbone's name, a file of weights in place of its own, and whether it stays as it is.
+
+    ``subitizing`` is a folder of photos by class (0, 1, 2, 3, 4+) to train it on first, for glance-sos.
+    """
+
+    name: str = "efficientnet_lite0"
+    weights: Path | None = None
+    frozen: bool = True
+    subitizing: Path | None = None
+
+
+class CellsConfig(_Strict):
+    """``grid`` × ``grid`` cells of a photo stretched to ``side`` × ``side`` pixels."""
+
+    mode: Literal["pool", "crop"] = "pool"
+    grid: PositiveInt = 3
+    side: PositiveInt = 576
+
+
+class LossConfig(_Strict):
+    """See ``counting.losses.CountLoss``."""
+
+    kind: Literal["huber", "mse"] = "mse"
+    on: tuple[Literal["cells", "sum"], ...] = Field(default=("cells", "sum"), min_length=1)
+    beta: PositiveFloat = 0.5
+
+
+class OptimizationConfig(_Strict):
+    """AdamW with a one-cycle rate.
+
+    Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
+    random crops. Training stops when Count-val has not improved for ``patience`` epochs.
+    """
+
+    epochs: PositiveInt = 40
+    batch: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: float = Field(default=0.01, ge=0)
+    patience: PositiveInt = 10
+    gradient_norm: PositiveFloat = 5.0
+    views: PositiveInt = 1
+
+
+class Config(_Strict):
+    """One training run. ``head`` holds the counter's own options."""
+
+    counter: str
+    data: DataConfig = DataConfig()
+    backbone: BackboneConfig = BackboneConfig()
+    cells: CellsConfig = CellsConfig()
+    head: dict[str, Any] = {}
+    loss: LossConfig = LossConfig()
+    optimization: OptimizationConfig = OptimizationConfig()
+    seed: int = Field(default=0, ge=0)
+
+    def to_yaml(self) -> str:
+        """The whole configuration, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def config_folder() -> Path:
+    """Where the published configurations lie: in the package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def config_names() -> tuple[str, ...]:
+    """The names of the configurations that come with the package."""
+    folder = config_folder()
+    return tuple(sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.yaml")))
+
+
+def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration from a path or by its name (``voc2007/seq_sub``), then apply ``key.key=value``.
+
+    Raises:
+        CountingError: no such file or name, not YAML, an unknown key or a value of the wrong type.
+    """
+    path = Path(source) if Path(source).is_file() else config_folder() / f"{source}.yaml"
+    if not path.is_file():
+        raise CountingError(f"no configuration {source!r}: give a file, or one of {', '.join(config_names())}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CountingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(values, dict):
+        raise CountingError(f"{path}: a configuration is a mapping of keys to values")
+    for override in overrides:
+        _apply(values, override)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: dict[str, Any], where: str) -> Config:
+    """Check a configuration's keys and values; ``where`` names its source in errors."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CountingError(f"{where}: {'; '.join(problems)}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise CountingError(f"{override!r}: a change to the configuration is written key=value")
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise CountingError(f"{override!r}: {section!r} is no section of the configuration")
+    try:
+        values[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise CountingError(f"{override!r}: the value is not YAML") from None

@@ -1,0 +1,16 @@
+"""The published counters, each in a file of its own, and the registry they and yours join."""
+
+from counting.counters import aso_sub, glance, gt_class, seq_sub
+from counting.counters.base import Counter, build_counter, count_cells, register_counter, registered_counters
+
+__all__ = [
+    "Counter",
+    "aso_sub",
+    "build_counter",
+    "count_cells",
+    "glance",
+    "gt_class",
+    "register_counter",
+    "registered_counters",
+    "seq_sub",
+]

@@ -1,0 +1,119 @@
+"""Features of frozen backbones, kept on disk: computed once, whatever is trained on them."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from counting.backbones import fingerprint
+from counting.cells import Cells
+from counting.files import atomic_write
+from counting.preprocessing import to_square
+from counting.progress import track
+from counting.views import View, view_of
+from counting_datasets.errors import CountingError, PhotoError
+from counting_datasets.scene import Scene
+
+BATCH = 8
+
+
+def cache_folder() -> Path:
+    """``$COUNTING_CACHE``, or a folder of the user's own."""
+    return Path(os.environ.get("COUNTING_CACHE") or Path.home() / ".cache" / "everyday-counting")
+
+
+class FeatureCache:
+    """Cell features of photos and their augmented views, one file each.
+
+    A file's name is a digest of everything it depends on: the backbone's weights, the cells, the photo's bytes
+    and, for a changed view, the boxes. Files appear whole, so a run broken off and two processes at once do no
+    harm: what is there is used, what is missing is computed.
+    """
+
+    def __init__(self, cells: Cells, folder: Path | None = None) -> None:
+        self.cells = cells
+        key = f"{fingerprint(cells.backbone)} {cells.mode} {cells.grid.side} {cells.side}"
+        self.folder = (folder or cache_folder()) / "features" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._names: dict[tuple[str, int], Path] = {}
+
+    def fill(self, scenes: Sequence[Scene], views: int = 1) -> dict[str, str]:
+        """Compute what is missing of each scene's first ``views`` views.
+
+        Returns the scenes that cannot be used: id → why.
+        """
+        unusable: dict[str, str] = {}
+        missing = list(self._missing(scenes, views, unusable))
+        batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+        for batch in track(batches, "features", unit=BATCH):
+            self._compute(batch, unusable)
+        return unusable
+
+    def read(self, scene: Scene, view: int) -> tuple[Tensor, View]:
+        """A filled view's cells×width features, and the objects in it."""
+        path = self._path(scene, view)
+        try:
+            stored = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise CountingError(f"{path}: damaged feature file, delete it and run again ({error})") from None
+        return stored["features"], View(stored["boxes"].numpy(), stored["kept"].numpy())
+
+    def _missing(
+        self, scenes: Sequence[Scene], views: int, unusable: dict[str, str]
+    ) -> Iterator[tuple[Scene, int]]:
+        for scene in scenes:
+            try:
+                paths = [self._path(scene, view) for view in range(views)]
+            except PhotoError as error:
+                unusable[scene.id] = str(error)
+                continue
+            yield from ((scene, view) for view, path in enumerate(paths) if not path.exists())
+
+    def _compute(self, batch: Sequence[tuple[Scene, int]], unusable: dict[str, str]) -> None:
+        backbone = self.cells.backbone
+        opened: list[tuple[Path, View]] = []
+        images: list[Tensor] = []
+        for scene, number in batch:
+            try:
+                photo, view = view_of(scene, number, self.cells.side)
+            except PhotoError as error:
+                unusable[scene.id] = str(error)
+                continue
+            square = to_square(photo, self.cells.side, backbone.normalization.interpolation)
+            images.append(backbone.normalization(square))
+            opened.append((self._path(scene, number), view))
+        if not images:
+            return
+        device = next(backbone.parameters()).device
+        self.cells.eval()
+        with torch.inference_mode():
+            features = self.cells(torch.stack(images).to(device)).cpu()
+        for (path, view), found in zip(opened, features, strict=True):
+            tensors = {
+                "features": found.contiguous(),
+                "boxes": torch.from_numpy(np.ascontiguousarray(view.boxes)),
+                "kept": torch.from_numpy(view.kept),
+            }
+            with atomic_write(path) as temporary:
+                save_file(tensors, temporary)
+
+    def _path(self, scene: Scene, view: int) -> Path:
+        known = self._names.get((scene.id, view))
+        if known is None:
+            known = self._names[scene.id, view] = self.folder / f"{_digest(scene, view)}.safetensors"
+        return known
+
+
+def _digest(scene: Scene, view: int) -> str:
+    try:
+        digest = hashlib.sha256(scene.path.read_bytes())
+    except OSError:
+        raise PhotoError(f"{scene.path}: no such photo") from None
+    digest.update(scene.boxes.tobytes())
+    digest.update(f"{scene.id} {view}".encode())
+    return digest.hexdigest()[:32]
