@@ -5,7 +5,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
@@ -85,6 +85,8 @@ def fingerprint(backbone: Backbone) -> str:
 
 class _TimmFeatures(nn.Module):
     """The last feature map of a timm model, as the input of its own pooling sees it."""
+
+    model: Any
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()

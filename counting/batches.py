@@ -1,16 +1,16 @@
 """Batches to learn from: cell features or photos, each with its fractional counts."""
 
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from counting_datasets.protocol import Protocol
-from counting_datasets.scene import Scene
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from counting.grid import Grid
 from counting.views import View
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
 
 Reader = Callable[[Scene, int], tuple[Tensor, View]]
 """A scene and a view's number → the network's input and the objects in the view."""

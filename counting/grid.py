@@ -71,4 +71,4 @@ class Grid:
         shares: NDArray[np.float64], labels: NDArray[np.int64], categories: int
     ) -> NDArray[np.float64]:
         one_hot = np.eye(categories)[labels]
-        return np.asarray(shares.T @ one_hot)
+        return np.asarray(shares.T @ one_hot, dtype=np.float64)

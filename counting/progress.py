@@ -1,7 +1,8 @@
 """Progress bars on standard error, where a person is looking."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,3 +19,30 @@ def track(items: Sequence[T], what: str, unit: int = 1) -> Iterator[T]:
         for item in items:
             yield item
             progress.advance(task, unit)
+
+
+class EpochProgress:
+    """Live loss and val mRMSE of a training run; a line an epoch where nobody is looking."""
+
+    def __init__(self, epochs: int, done: int, *, shown: bool) -> None:
+        self._live = shown and console.is_terminal
+        self._lines = shown and not console.is_terminal
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, disable=not self._live)
+        self._task = self._bar.add_task("training", total=epochs, completed=done)
+
+    def advance(self, epoch: int, loss: float, val_mrmse: float) -> None:
+        """An epoch is over."""
+        text = f"loss {loss:.4f}  val mRMSE {val_mrmse:.3f}"
+        self._bar.update(self._task, completed=epoch, description=text)
+        if self._lines:
+            console.print(f"epoch {epoch}  {text}", highlight=False)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()

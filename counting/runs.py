@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from counting_datasets.errors import CountingError
 
 from counting.config import Config, read_config
 from counting.files import atomic_write
+from counting_datasets.errors import CountingError
 
 _PACKAGES = ("everyday-counting", "torch", "torchvision", "timm", "numpy", "albumentations", "accelerate")
 
@@ -52,7 +52,7 @@ class RunFolder:
                 raise CountingError(f"{self.path}: began with another configuration, see its config.yaml")
             return
         if stored.exists():
-            raise CountingError(f"{self.path}: there is a run already; --resume continues it, --name starts another")
+            raise CountingError(f"{self.path}: holds a run; --resume continues it, --name starts another")
         write_text(stored, config.to_yaml())
         write_json(self.path / "environment.json", _environment())
 

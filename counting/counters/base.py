@@ -133,4 +133,5 @@ def count_photos(counter: Counter, photos: Sequence[Image.Image]) -> Tensor:
     counter.eval()
     device = next(counter.parameters()).device
     images = torch.stack([counter.preprocess(photo) for photo in photos]).to(device)
-    return counter(images).clamp(min=0).cpu()
+    counts: Tensor = counter(images)
+    return counts.clamp(min=0).cpu()

@@ -31,7 +31,7 @@ class ClassCounter(Counter):
         return cross_entropy(self._logits(output).flatten(0, 2), classes.flatten())
 
     def _logits(self, output: Tensor) -> Tensor:
-        return output.unflatten(-1, (len(self.categories), self.largest + 1))
+        return output.reshape(*output.shape[:-1], len(self.categories), self.largest + 1)
 
 
 @register_counter("gt_class")

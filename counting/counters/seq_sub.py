@@ -66,7 +66,8 @@ class SequentialHead(nn.Module):
 def _in_order(lstm: nn.LSTM, cells: Tensor, order: Tensor) -> Tensor:
     """Run ``lstm`` over B×cells×width in ``order``; B×cells×2·recurrent, back in cell order."""
     read, _ = lstm(cells[:, order])
-    return read[:, torch.argsort(order)]
+    in_cell_order: Tensor = read[:, torch.argsort(order)]
+    return in_cell_order
 
 
 @register_counter("seq_sub")

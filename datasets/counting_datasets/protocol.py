@@ -33,9 +33,7 @@ class Protocol:
         parts: Iterable[str] = _ILC[family] if name == "ilc" else name.split("+")
         unknown = sorted(set(parts) - set(_PARTS))
         if unknown:
-            raise CountingError(
-                f"unknown protocol {name!r}: use all, ilc, or {', '.join(_PARTS)} joined with +"
-            )
+            raise CountingError(f"unknown protocol {name!r}: use all, ilc, or {', '.join(_PARTS)} joined with +")
         return cls(*(part in parts for part in _PARTS))
 
     def __str__(self) -> str:

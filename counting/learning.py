@@ -1,0 +1,110 @@
+"""From a configuration to a trained counter in a run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from counting.batches import Reader, ViewDataset
+from counting.checkpoint import build, save
+from counting.config import Config
+from counting.counters.base import Counter
+from counting.features import FeatureCache
+from counting.losses import CountLoss
+from counting.preprocessing import to_square
+from counting.progress import console
+from counting.runs import RunFolder
+from counting.training import Progressed, Trainer
+from counting.views import view_of
+from counting_datasets.catalog import Place, load
+from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene, SceneSet
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a training run ended with."""
+
+    counter: Counter
+    progressed: Progressed
+
+
+def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str | None = None) -> Learned:
+    """Train what ``config`` describes, into ``run``; the same configuration gives the same weights on a CPU.
+
+    Raises:
+        CountingError: data, weights or the run folder are not as they should be.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    train, val = (load_split(config, split) for split in (config.data.train, config.data.val))
+    torch.manual_seed(config.seed)
+    counter = build(config, train.categories)
+    criterion = CountLoss(config.loss.kind, config.loss.on, config.loss.beta)
+    network = counter.head if config.backbone.frozen else nn.Sequential(counter.cells, counter.head)
+    trainer = Trainer(counter, network, criterion, config.optimization, config.seed, device)
+    if trainer.accelerator.is_main_process:
+        run.begin(config, resume=resume)
+    datasets = _datasets(config, trainer, train, val)
+
+    def write(path: Path, card: dict[str, Any]) -> None:
+        save(counter, config, path, {"data": f"{train.data}/{train.split}", **card})
+
+    return Learned(counter, trainer.fit(*datasets, run, write, resume=resume))
+
+
+def load_split(config: Config, split: str) -> SceneSet:
+    """One of the splits that ``config.data`` names, under its protocol."""
+    data = config.data
+    scenes = load(data.name, split, Place(data.root, categories=data.categories))
+    return scenes.under(Protocol.parse(data.protocol, scenes.family))
+
+
+def _datasets(config: Config, trainer: Trainer, train: SceneSet, val: SceneSet) -> tuple[ViewDataset, ViewDataset]:
+    counter, options = trainer.counter, config.optimization
+    protocol = Protocol.parse(config.data.protocol, train.family)
+    if config.backbone.frozen:
+        cache = FeatureCache(counter.cells)
+        read: Reader = cache.read
+        with trainer.accelerator.main_process_first():
+            lost = {**cache.fill(train, options.views), **cache.fill(val)}
+    else:
+        read = PhotoReader(counter)
+        lost = {s.id: f"{s.path}: no such photo" for s in (*train, *val) if not s.path.is_file()}
+    scenes, held_out = (without(split, lost) for split in (train, val))
+    return (
+        ViewDataset(scenes, read, counter.grid, protocol, options.views, config.seed),
+        ViewDataset(held_out, read, counter.grid, protocol),
+    )
+
+
+@dataclass(frozen=True)
+class PhotoReader:
+    """Reads views as normalized photos, for a backbone that learns too."""
+
+    counter: Counter
+
+    def __call__(self, scene: Scene, view: int) -> Any:
+        cells = self.counter.cells
+        normalization = cells.backbone.normalization
+        photo, objects = view_of(scene, view, cells.side)
+        return normalization(to_square(photo, cells.side, normalization.interpolation)), objects
+
+
+def without(scenes: SceneSet, lost: dict[str, str]) -> list[Scene]:
+    """The scenes whose photos could be read; the others are reported.
+
+    Raises:
+        CountingError: more than a tenth is lost, or nothing is left.
+    """
+    kept = [scene for scene in scenes if scene.id not in lost]
+    gone = [reason for scene in scenes if (reason := lost.get(scene.id))]
+    for reason in gone[:5]:
+        console.print(f"skipped {reason}", style="yellow", highlight=False)
+    if len(gone) > 5:
+        console.print(f"skipped {len(gone) - 5} more photos of {scenes.split}", style="yellow", highlight=False)
+    if not kept or len(gone) > 0.1 * len(scenes):
+        raise CountingError(f"{scenes.data} {scenes.split}: {len(gone)} of {len(scenes)} photos cannot be read")
+    return kept

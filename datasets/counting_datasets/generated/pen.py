@@ -1,0 +1,107 @@
+"""Draw one thing in metres, standing on the ground, as an RGBA patch with smooth edges."""
+
+import colorsys
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+Color = tuple[int, int, int]
+Point = tuple[float, float]
+
+T = TypeVar("T")
+_FINER = 3
+
+
+class Pen:
+    """A patch ``width`` by ``height`` metres; x runs right from its middle, y up from the ground.
+
+    ``scale`` is in pixels per metre. Everything drawn is opaque; edges are smooth because the patch is drawn three
+    times as fine and then reduced.
+    """
+
+    def __init__(self, width: float, height: float, scale: float) -> None:
+        self._fine = scale * _FINER
+        self._size = tuple(_FINER * max(4, math.ceil(side * scale) + 2) for side in (width, height))
+        self._image = Image.new("RGBA", (self._size[0], self._size[1]))
+        self._draw = ImageDraw.Draw(self._image)
+
+    def finish(self, *, mirrored: bool = False) -> Image.Image:
+        """The patch; the middle of its lower edge is where the thing stands."""
+        image = self._image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else self._image
+        return image.reduce(_FINER)
+
+    def polygon(self, points: Sequence[Point], color: Color) -> None:
+        self._draw.polygon([self._at(point) for point in points], fill=color)
+
+    def disc(self, center: Point, radius: float, color: Color) -> None:
+        self.ellipse(center, radius, radius, color)
+
+    def ellipse(self, center: Point, across: float, up: float, color: Color) -> None:
+        """An ellipse with half axes ``across`` and ``up``."""
+        (x, y), (dx, dy) = self._at(center), (across * self._fine, up * self._fine)
+        self._draw.ellipse((x - dx, y - dy, x + dx, y + dy), fill=color)
+
+    def box(self, corner: Point, opposite: Point, color: Color, *, radius: float = 0) -> None:
+        (x0, y0), (x1, y1) = self._at(corner), self._at(opposite)
+        area = (min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
+        self._draw.rounded_rectangle(area, radius * self._fine, fill=color)
+
+    def stroke(self, points: Sequence[Point], thickness: float, color: Color) -> None:
+        """A line with round ends and joints."""
+        wide = max(_FINER, round(thickness * self._fine))
+        places = [self._at(point) for point in points]
+        self._draw.line(places, fill=color, width=wide)
+        for x, y in places:
+            self._draw.ellipse((x - wide / 2, y - wide / 2, x + wide / 2, y + wide / 2), fill=color)
+
+    def turned(self, profile: Sequence[Point], color: Color, left: float = -1, right: float = 1) -> None:
+        """A thing turned on a lathe: ``profile`` lists (half its width, y); ``left`` to ``right`` is painted."""
+        there = [(half * left, y) for half, y in profile]
+        back = [(half * right, y) for half, y in reversed(profile)]
+        self.polygon(there + back, color)
+
+    def _at(self, point: Point) -> Point:
+        return self._size[0] / 2 + point[0] * self._fine, self._size[1] - 1 - point[1] * self._fine
+
+
+def smooth(profile: Sequence[Point], steps: int = 7) -> list[Point]:
+    """A profile with its widths eased from point to point."""
+    points = [profile[0]]
+    for (half0, y0), (half1, y1) in zip(profile, profile[1:], strict=False):
+        for step in range(1, steps + 1):
+            t = step / steps
+            ease = (1 - math.cos(math.pi * t)) / 2
+            points.append((half0 + (half1 - half0) * ease, y0 + (y1 - y0) * t))
+    return points
+
+
+def hsv(hue: float, saturation: float, value: float) -> Color:
+    """A colour from hue, saturation and value, each 0 to 1."""
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1, min(max(saturation, 0), 1), min(max(value, 0), 1))
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def mix(one: Color, other: Color, share: float) -> Color:
+    """``one`` with this share of ``other`` in it."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
+def darker(color: Color, share: float = 0.25) -> Color:
+    return mix(color, (20, 16, 30), share)
+
+
+def lighter(color: Color, share: float = 0.3) -> Color:
+    return mix(color, (255, 252, 240), share)
+
+
+def between(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number drawn evenly from the range."""
+    return low + (high - low) * rng.random()
+
+
+def one_of(rng: np.random.Generator, choices: Sequence[T]) -> T:
+    return choices[int(rng.random() * len(choices))]
