@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -42,6 +42,7 @@ def by_loops(predicted: Floats, true: Floats, rounded: bool) -> dict[str, list[f
     return figures
 
 
+@settings(deadline=None)
 @given(PREDICTED, TRUE, st.booleans())
 def test_every_figure_is_its_formula(predicted: Floats, true: Floats, rounded: bool) -> None:
     metrics = count_metrics(predicted, true, NAMES, rounded)
@@ -52,6 +53,7 @@ def test_every_figure_is_its_formula(predicted: Floats, true: Floats, rounded: b
         assert getattr(metrics, figure) == pytest.approx(mean(known), rel=1e-12, nan_ok=True)
 
 
+@settings(deadline=None)
 @given(PREDICTED, TRUE, st.randoms())
 def test_the_order_of_images_does_not_matter(predicted: Floats, true: Floats, random: Random) -> None:
     order = list(range(len(true)))
@@ -62,6 +64,7 @@ def test_the_order_of_images_does_not_matter(predicted: Floats, true: Floats, ra
         assert getattr(after, figure) == pytest.approx(getattr(before, figure), rel=1e-12, nan_ok=True)
 
 
+@settings(deadline=None)
 @given(PREDICTED, TRUE)
 def test_relative_errors_are_no_larger_and_a_counter_right_on_zeros_errs_more_where_objects_are(
     predicted: Floats, true: Floats
@@ -74,6 +77,7 @@ def test_relative_errors_are_no_larger_and_a_counter_right_on_zeros_errs_more_wh
             assert figures["m_relRMSE_nz"] >= figures["m_relRMSE"] - 1e-12
 
 
+@settings(deadline=None)
 @given(TRUE)
 def test_true_counts_make_no_error(true: Floats) -> None:
     metrics = count_metrics(true, true, NAMES)

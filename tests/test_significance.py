@@ -31,9 +31,7 @@ def by_loops(predicted: Floats, true: Floats, resamples: int, seed: int, rounded
 
 
 @pytest.mark.parametrize("rounded", [True, False])
-def test_intervals_are_those_of_a_loop_over_the_resamples(
-    predicted: Floats, true: Floats, rounded: bool
-) -> None:
+def test_intervals_are_those_of_a_loop_over_the_resamples(predicted: Floats, true: Floats, rounded: bool) -> None:
     intervals = bootstrap(predicted, true, resamples=80, seed=3, level=0.9, rounded=rounded)
     lows, highs = np.quantile(by_loops(predicted, true, 80, 3, rounded), (0.05, 0.95), axis=0)
     for name, low, high in zip(FIGURES, lows, highs, strict=True):
@@ -43,9 +41,7 @@ def test_intervals_are_those_of_a_loop_over_the_resamples(
 
 def test_differences_are_paired(predicted: Floats, true: Floats) -> None:
     category_mean = np.broadcast_to(true.mean(axis=0), true.shape)
-    differences = paired_bootstrap(
-        predicted, category_mean, true, resamples=80, seed=5, rounded=(True, False)
-    )
+    differences = paired_bootstrap(predicted, category_mean, true, resamples=80, seed=5, rounded=(True, False))
     loops = by_loops(predicted, true, 80, 5, True) - by_loops(category_mean, true, 80, 5, False)
     lows, highs = np.quantile(loops, (0.025, 0.975), axis=0)
     ours = count_metrics(predicted, true, CATEGORIES)

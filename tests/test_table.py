@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counting.table import CountTable, check_missing, join
@@ -133,13 +133,12 @@ def test_join_prefers_the_stem_to_the_number_and_keeps_the_truths_order() -> Non
         (("42", "042"), ("0042",), "'0042' of the counts could be '42' or '042'"),
     ],
 )
-def test_join_refuses_what_is_ambiguous(
-    truth: tuple[str, ...], predicted: tuple[str, ...], message: str
-) -> None:
+def test_join_refuses_what_is_ambiguous(truth: tuple[str, ...], predicted: tuple[str, ...], message: str) -> None:
     with pytest.raises(DataError, match=message):
         join(table(truth), table(predicted))
 
 
+@settings(deadline=None)
 @given(st.permutations([f"{number:06}" for number in range(8)]), st.integers(1, 8))
 def test_join_is_the_truths_rows_whatever_the_order(images: list[str], kept: int) -> None:
     truth = table(tuple(f"{number:06}" for number in range(8)))

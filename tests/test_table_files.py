@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -30,11 +30,10 @@ def with_cells(cells: int = 4) -> CountTable:
     return CountTable(("000004", "party, 2"), ("cat", "traffic light", "cells"), counts, parts)
 
 
+@settings(deadline=None)  # the first file to be written imports pyarrow
 @given(counts=arrays(np.float64, (2, 3), elements=st.floats(0, 1e6, allow_subnormal=True)))
 @pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
-def test_counts_come_back_bit_for_bit(
-    tmp_path_factory: pytest.TempPathFactory, ending: str, counts: Any
-) -> None:
+def test_counts_come_back_bit_for_bit(tmp_path_factory: pytest.TempPathFactory, ending: str, counts: Any) -> None:
     path = tmp_path_factory.mktemp("counts") / f"counts.{ending}"
     written = CountTable(("000004", 'a "b", ü'), ("cat", "traffic light", "image"), counts)
     write_table(written, path)
