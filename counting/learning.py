@@ -14,12 +14,12 @@ from counting.counters.base import Counter
 from counting.features import FeatureCache
 from counting.losses import CountLoss
 from counting.preprocessing import to_square
-from counting.progress import console
+from counting.progress import report_skipped
 from counting.runs import RunFolder
+from counting.table import check_missing
 from counting.training import Progressed, Trainer
 from counting.views import view_of
 from counting_datasets.catalog import Place, load
-from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
 
@@ -30,6 +30,7 @@ class Learned:
 
     counter: Counter
     progressed: Progressed
+    main_process: bool
 
 
 def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str | None = None) -> Learned:
@@ -52,7 +53,8 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     def write(path: Path, card: dict[str, Any]) -> None:
         save(counter, config, path, {"data": f"{train.data}/{train.split}", **card})
 
-    return Learned(counter, trainer.fit(*datasets, run, write, resume=resume))
+    progressed = trainer.fit(*datasets, run, write, resume=resume)
+    return Learned(counter, progressed, trainer.accelerator.is_main_process)
 
 
 def load_split(config: Config, split: str) -> SceneSet:
@@ -101,10 +103,6 @@ def without(scenes: SceneSet, lost: dict[str, str]) -> list[Scene]:
     """
     kept = [scene for scene in scenes if scene.id not in lost]
     gone = [reason for scene in scenes if (reason := lost.get(scene.id))]
-    for reason in gone[:5]:
-        console.print(f"skipped {reason}", style="yellow", highlight=False)
-    if len(gone) > 5:
-        console.print(f"skipped {len(gone) - 5} more photos of {scenes.split}", style="yellow", highlight=False)
-    if not kept or len(gone) > 0.1 * len(scenes):
-        raise CountingError(f"{scenes.data} {scenes.split}: {len(gone)} of {len(scenes)} photos cannot be read")
+    report_skipped(gone)
+    check_missing(gone, len(scenes), f"photos of {scenes.data} {scenes.split}")
     return kept

@@ -46,3 +46,11 @@ class EpochProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+def report_skipped(reasons: Sequence[str], shown: int = 5) -> None:
+    """Say on standard error what was left out and why."""
+    for reason in reasons[:shown]:
+        console.print(f"skipped {reason}", style="yellow", highlight=False, soft_wrap=True)
+    if len(reasons) > shown:
+        console.print(f"skipped {len(reasons) - shown} more", style="yellow", highlight=False)

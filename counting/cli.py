@@ -1,0 +1,145 @@
+"""The command ``counting``: what a person types. Each command's work is imported only when it runs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from counting import __version__
+from counting_datasets.errors import CountingError
+
+_WHAT = """\
+WHAT is a run folder, a .safetensors file, a counter of the zoo, a baseline (always-0, always-1, mean,
+category-mean, presence-oracle), a file of counts (.csv, .parquet, .json, .npz:split), a COCO results file,
+or several joined with + for their ensemble."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 2 a request that cannot be met, 130 on Ctrl-C."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
+    except CountingError as error:
+        print(f"counting {parsed.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"counting {parsed.command}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="counting", description="Count everyday objects in everyday photos, and see why."
+    )
+    parser.add_argument("--version", action="version", version=f"counting {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_predict, _add_train, _add_evaluate, _add_models, _add_download):
+        add(commands)
+    return parser
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(commands: Commands, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_predict(commands: Commands) -> None:
+    parser = _command(
+        commands, "predict", "count objects in photos", "counting predict holiday/ --out counts.csv --draw drawn/"
+    )
+    parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER|GLOB")
+    parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write counts as .csv, .json or .parquet")
+    parser.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+
+
+def _add_train(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "train",
+        "train a counter",
+        "counting train voc2007/seq_sub optimization.epochs=20 --name my-seq-sub",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="a YAML file, or a name such as voc2007/seq_sub")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the configuration")
+    parser.add_argument("--resume", action="store_true", help="continue a run that was broken off")
+    parser.add_argument("--name", help="the run's folder under runs/ (default: the configuration's name)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+
+
+def _add_evaluate(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        "score a counter against the truth",
+        "counting evaluate voc2007-seq-sub --against voc2007-aso-sub --bootstrap 1000",
+    )
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = f"Score a counter against the truth.\n\n{_WHAT}"
+    parser.add_argument("what", metavar="WHAT")
+    parser.add_argument("--against", metavar="WHAT2", help="compare with another counter, photo by photo")
+    parser.add_argument(
+        "--data", default="voc2007", help="voc2007 (default), voc2012, coco2014, coco2017, voc, coco"
+    )
+    parser.add_argument("--root", type=Path, help="the folder that holds JPEGImages or annotations")
+    parser.add_argument("--annotations", type=Path, help="a COCO instances file, in place of --root")
+    parser.add_argument("--images", type=Path, help="the folder of its photos")
+    parser.add_argument("--categories", help="of data in VOC's layout: a,b,c")
+    parser.add_argument("--split", default="test", help="default: test")
+    parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
+    parser.add_argument("--truth", metavar="FILE", help="true counts from a file, in place of --data")
+    parser.add_argument("--train-truth", metavar="FILE", help="training counts, for baselines that learn")
+    parser.add_argument(
+        "--fit",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the val counterpart of each results or counts file in WHAT, in order",
+    )
+    parser.add_argument("--fit-truth", metavar="FILE", help="true val counts from a file, with --truth")
+    parser.add_argument(
+        "--boxes", choices=["soft", "threshold"], default="soft", help="how fitted boxes count (default: soft)"
+    )
+    parser.add_argument(
+        "--weights", choices=["average", "fitted"], default="average", help="how an ensemble is weighed"
+    )
+    parser.add_argument("--bootstrap", type=int, metavar="N", help="95 %% intervals from N resamples")
+    parser.add_argument("--json", action="store_true", help="print results.json and nothing else")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
+    )
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+
+
+def _add_models(commands: Commands) -> None:
+    parser = _command(
+        commands, "models", "list what can count: the zoo, configurations, baselines", "counting models"
+    )
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
+def _add_download(commands: Commands) -> None:
+    parser = _command(
+        commands, "download", "fetch a data set; run again to resume", "counting download voc2007 --root ~/data"
+    )
+    parser.add_argument("dataset", choices=["voc2007", "coco2014"])
+    parser.add_argument("--root", type=Path, help="where to (default: $COUNTING_DATA)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""One file a command of ``counting``: reads its arguments, calls the library, prints."""

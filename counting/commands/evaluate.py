@@ -1,0 +1,111 @@
+"""counting evaluate"""
+
+import argparse
+import json
+from functools import cache
+
+from rich.console import Console
+
+from counting.evaluation import Evaluation, compare, comparison_table, evaluate
+from counting.progress import report_skipped
+from counting.table import CountTable
+from counting.table_files import read_table
+from counting.what import Fit, Split, counts_of
+from counting_datasets.catalog import Place, family_of, in_categories, load
+from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
+
+DIFFERENCE_RESAMPLES = 1000
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score WHAT, compare it with WHAT2, and print or write what came of it."""
+    if arguments.bootstrap is not None and arguments.bootstrap < 1:
+        raise CountingError(f"--bootstrap {arguments.bootstrap}: resample at least once")
+    protocol = Protocol.parse(arguments.protocol, family_of(arguments.data))
+    split = _split(arguments, arguments.split, arguments.truth, protocol)
+    fit = _fit(arguments, protocol)
+    mine = _score(arguments.what, arguments, split, fit, protocol)
+    other = _score(arguments.against, arguments, split, fit, protocol) if arguments.against else None
+    if arguments.report:
+        from counting.report import write_report
+
+        report = write_report(mine, arguments.report, split.scenes, against=other)
+    _print(mine, other, arguments)
+    if arguments.report and not arguments.json:
+        print(f"report {report}")
+    return 0
+
+
+def _score(what: str, arguments: argparse.Namespace, split: Split, fit: Fit, protocol: Protocol) -> Evaluation:
+    counts = counts_of(what, split, fit, arguments.device)
+    report_skipped(list(counts.lost.values()))
+    return evaluate(
+        counts.table,
+        split.truth,
+        counter=what,
+        data=arguments.truth or arguments.data,
+        split=arguments.split,
+        protocol=str(protocol),
+        rounded=counts.rounded,
+        resamples=arguments.bootstrap or 0,
+    )
+
+
+def _split(arguments: argparse.Namespace, name: str, truth_file: str | None, protocol: Protocol) -> Split:
+    if truth_file:
+        return Split(_under(read_table(truth_file), protocol))
+    categories = tuple(arguments.categories.split(",")) if arguments.categories else None
+    own = Place(arguments.root, arguments.annotations, arguments.images, categories)
+    scenes = load(arguments.data, name, own)
+    if categories and scenes.categories != categories:
+        scenes = in_categories(scenes, categories)
+    return Split(CountTable.from_scenes(scenes, protocol), scenes.under(protocol))
+
+
+def _under(truth: CountTable, protocol: Protocol) -> CountTable:
+    if protocol.non_difficult or protocol.no_crowd:
+        raise CountingError(
+            f"protocol {protocol}: a counts file does not say which objects are difficult or crowd"
+        )
+    if not protocol.non_empty:
+        return truth
+    counted = truth.counts.sum(axis=1) > 0
+    return truth.select([image for image, kept in zip(truth.images, counted, strict=True) if kept])
+
+
+def _fit(arguments: argparse.Namespace, protocol: Protocol) -> Fit:
+    def val() -> Split:
+        if arguments.truth and not arguments.fit_truth:
+            raise CountingError("with --truth, name the true counts of val with --fit-truth FILE")
+        return _split(arguments, "val", arguments.fit_truth, protocol)
+
+    def train() -> CountTable:
+        if arguments.train_truth:
+            return read_table(arguments.train_truth)
+        if arguments.truth:
+            raise CountingError("with --truth, name the training counts with --train-truth FILE")
+        return _split(arguments, "train", None, protocol).truth
+
+    return Fit(cache(val), cache(train), arguments.fit, arguments.boxes, arguments.weights)
+
+
+def _print(mine: Evaluation, other: Evaluation | None, arguments: argparse.Namespace) -> None:
+    if other is None:
+        if arguments.json:
+            print(json.dumps(mine.to_json()))
+        else:
+            Console().print(mine.to_table())
+        return
+    differences = compare(mine, other, arguments.bootstrap or DIFFERENCE_RESAMPLES)
+    if arguments.json:
+        paired = {
+            name: {"difference": found.difference, **found.interval.to_json()}
+            for name, found in differences.items()
+        }
+        print(json.dumps({**mine.to_json(), "against": other.to_json(), "difference": paired}))
+        return
+    console = Console()
+    console.print(mine.to_table())
+    console.print(other.to_table())
+    console.print(comparison_table(arguments.what, arguments.against, differences))

@@ -1,0 +1,27 @@
+"""counting models"""
+
+import argparse
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from counting.config import config_names
+from counting.counters.baselines import BASELINES
+from counting.zoo import read_card, zoo_names
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the zoo with its figures, the configurations that can be trained, and the baselines."""
+    cards = {name: read_card(name) for name in zoo_names()}
+    if arguments.json:
+        print(json.dumps({"zoo": cards, "configurations": config_names(), "baselines": list(BASELINES)}))
+        return 0
+    table = Table("counter", "trained on", "mRMSE", "figure of", title="zoo", title_justify="left")
+    for name, card in cards.items():
+        table.add_row(name, card["data"], f"{card['mRMSE']:.3f}", card["scored_on"])
+    console = Console()
+    console.print(table)
+    console.print(f"configurations for `counting train`: {', '.join(config_names())}", highlight=False)
+    console.print(f"baselines for `counting evaluate`: {', '.join(BASELINES)}", highlight=False)
+    return 0

@@ -1,0 +1,163 @@
+"""WHAT on the command line: anything that counts, found by what it is and asked for its counts."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from counting.counters.baselines import BASELINES
+from counting.table import CountTable, check_missing, join
+from counting.table_files import read_table
+from counting_datasets.errors import CountingError
+from counting_datasets.scene import SceneSet
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Photos to count and what is true of them; ``scenes`` is None where the truth came from a file."""
+
+    truth: CountTable
+    scenes: SceneSet | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What counters are fitted on, read only where one needs it.
+
+    Attributes:
+        val: Count-val.
+        train: the counts of Count-train.
+        files: the val counterparts of the members that are files, in order.
+        boxes: how fitted boxes count, "soft" or "threshold".
+        weights: how an ensemble is weighed, "average" or "fitted".
+    """
+
+    val: Callable[[], Split]
+    train: Callable[[], CountTable]
+    files: Sequence[str] = ()
+    boxes: str = "soft"
+    weights: str = "average"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a WHAT answered. ``lost`` maps photos it could not read to why."""
+
+    table: CountTable
+    rounded: bool = True
+    lost: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One part of a WHAT, and the val counterpart of its file."""
+
+    name: str
+    val_file: str | None = None
+
+
+def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> Counts:
+    """Ask ``what`` for its counts of ``split``; members joined with ``+`` answer as their ensemble.
+
+    Raises:
+        CountingError: it is nothing that counts, or needs photos, a fit or training counts that are not given.
+    """
+    members = _members(what, fit.files)
+    answers = [_answer(member, split, fit, device) for member in members]
+    if len(members) == 1:
+        return answers[0]
+    from counting.counters.ensemble import average, fit_weights
+
+    lost = {photo: why for answer in answers for photo, why in answer.lost.items()}
+    tables = _shared([answer.table for answer in answers], split.truth, members)
+    if fit.weights == "average":
+        return Counts(average(tables), lost=lost)
+    val = fit.val()
+    on_val = [_answer(_on_val(member), val, fit, device).table for member in members]
+    weights = fit_weights(_shared(on_val, val.truth, members), val.truth)
+    return Counts(weights.combine(tables), lost=lost)
+
+
+def is_file_of_answers(name: str) -> bool:
+    """Whether a member of a WHAT is a file of counts or detections, which has a val counterpart to fit on."""
+    suffix = Path(name.partition(":")[0]).suffix
+    return suffix in (*TABLE_SUFFIXES, ".json", ".npz")
+
+
+def _members(what: str, val_files: Sequence[str]) -> list[_Member]:
+    names = what.split("+")
+    files = [name for name in names if is_file_of_answers(name)]
+    if len(val_files) not in (0, len(files)):
+        raise CountingError(f"--fit was given {len(val_files)} times, but {what!r} has {len(files)} files")
+    val_file: Iterator[str] = iter(val_files)
+    return [_Member(name, next(val_file, None) if is_file_of_answers(name) else None) for name in names]
+
+
+def _on_val(member: _Member) -> _Member:
+    """The member that answers for Count-val."""
+    if not is_file_of_answers(member.name):
+        return member
+    if member.val_file is None:
+        raise CountingError(f"fitted weights need {member.name}'s counterpart on val: name it with --fit FILE")
+    return _Member(member.val_file, member.val_file)
+
+
+def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Counts:
+    name = member.name
+    if name in BASELINES:
+        baseline = BASELINES[name]
+        train = fit.train() if baseline.learns else None
+        return Counts(baseline.predict(split.truth, train), baseline.rounded)
+    if not is_file_of_answers(name):
+        return _learned(name, split, device)
+    if Path(name).suffix == ".json" and _holds_boxes(Path(name)):
+        return Counts(_detected(member, split, fit))
+    return Counts(read_table(name).in_categories(split.truth.categories))
+
+
+def _learned(name: str, split: Split, device: str | None) -> Counts:
+    from counting.inference import count_scenes
+    from counting.zoo import find_counter
+
+    checkpoint = find_counter(name, device)
+    if split.scenes is None:
+        raise CountingError(f"{name} counts in photos, but --truth gives none: use --data")
+    table, lost = count_scenes(checkpoint, split.scenes)
+    return Counts(table.in_categories(split.truth.categories), lost=lost)
+
+
+def _holds_boxes(path: Path) -> bool:
+    try:
+        rows = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise CountingError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise CountingError(f"{path}: not JSON ({error})") from None
+    return isinstance(rows, list) and (not rows or (isinstance(rows[0], dict) and "bbox" in rows[0]))
+
+
+def _detected(member: _Member, split: Split, fit: Fit) -> CountTable:
+    from counting.counters.detect import FIXED_THRESHOLD, fit_soft_count, fit_thresholds
+    from counting.detections import read_detections
+
+    detections = read_detections(Path(member.name), split.truth)
+    if member.val_file is None:
+        return FIXED_THRESHOLD.counts(detections)
+    val = fit.val().truth
+    on_val = read_detections(Path(member.val_file), val)
+    fitted = (fit_soft_count if fit.boxes == "soft" else fit_thresholds)(on_val, val)
+    return fitted.counts(detections)
+
+
+def _shared(tables: Sequence[CountTable], truth: CountTable, members: Sequence[_Member]) -> list[CountTable]:
+    """The tables' rows of the images that all of them have, in the truth's order."""
+    joined = []
+    for table, member in zip(tables, members, strict=True):
+        _, theirs, missing = join(truth, table)
+        check_missing(missing, len(truth.images), member.name)
+        joined.append(theirs)
+    common = set.intersection(*(set(table.images) for table in joined))
+    images = [image for image in truth.images if image in common]
+    return [table.select(images) for table in joined]
