@@ -64,7 +64,8 @@ class Grid:
         centre_cell = np.minimum(((low + high) / 2).astype(int), self.side - 1)
         at_centre = (edges == centre_cell[:, None]).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(length > 0, np.clip(overlap, 0.0, None) / length, at_centre)
+            shares = np.clip(overlap, 0.0, None) / length
+        return np.asarray(np.where(length > 0, shares, at_centre), dtype=np.float64)
 
     @staticmethod
     def _sum_by_label(
