@@ -38,7 +38,8 @@ def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | No
 
     ``card`` says what it was trained on and how it scored.
     """
-    embedded = config.backbone.frozen and config.backbone.weights is None
+    own = config.backbone.weights is None and config.backbone.subitizing is None
+    embedded = config.backbone.frozen and own
     stored = counter.head.state_dict(prefix="head.") if embedded else counter.state_dict()
     metadata = {
         "format": FORMAT,

@@ -25,16 +25,23 @@ class DataConfig(_Strict):
     protocol: str = "all"
 
 
-class BackboneConfig(_Strict):
-    """A backbone's name, a file of weights in place of its own, and whether it stays as it is.
+class SubitizingConfig(_Strict):
+    """What a backbone learns before it counts (glance-sos): photos in folders named 0, 1, 2, 3 and 4+."""
 
-    ``subitizing`` is a folder of photos by class (0, 1, 2, 3, 4+) to train it on first, for glance-sos.
-    """
+    folder: Path
+    side: PositiveInt = 224
+    epochs: PositiveInt = 5
+    batch: PositiveInt = 32
+    learning_rate: PositiveFloat = 1e-4
+
+
+class BackboneConfig(_Strict):
+    """A backbone's name, a file of weights in place of its own, and whether it stays as it is."""
 
     name: str = "efficientnet_lite0"
     weights: Path | None = None
     frozen: bool = True
-    subitizing: Path | None = None
+    subitizing: SubitizingConfig | None = None
 
 
 class CellsConfig(_Strict):

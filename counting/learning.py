@@ -16,6 +16,7 @@ from counting.losses import CountLoss
 from counting.preprocessing import to_square
 from counting.progress import report_skipped
 from counting.runs import RunFolder
+from counting.subitizing import learn_to_subitize
 from counting.table import check_missing
 from counting.training import Progressed, Trainer
 from counting.views import view_of
@@ -43,6 +44,9 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     train, val = (load_split(config, split) for split in (config.data.train, config.data.val))
     torch.manual_seed(config.seed)
     counter = build(config, train.categories)
+    if config.backbone.subitizing:
+        kept = run.path / "weights" / "subitizing.safetensors"
+        learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
     criterion = CountLoss(config.loss.kind, config.loss.on, config.loss.beta)
     network = counter.head if config.backbone.frozen else nn.Sequential(counter.cells, counter.head)
     trainer = Trainer(counter, network, criterion, config.optimization, config.seed, device)

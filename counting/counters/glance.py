@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from counting.cells import Cells
@@ -10,20 +11,21 @@ from counting.grid import Grid
 
 
 class GlanceHead(nn.Module):
-    """All feature cells at once → one cell of counts."""
+    """The mean and the maximum over all feature cells → one cell of counts."""
 
-    def __init__(self, cells: int, width: int, hidden: Sequence[int], categories: int, dropout: float) -> None:
+    def __init__(self, width: int, hidden: Sequence[int], categories: int, dropout: float) -> None:
         super().__init__()
-        self.layers = mlp(cells * width, hidden, categories, dropout)
+        self.layers = mlp(2 * width, hidden, categories, dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """B×cells×width → B×1×K."""
-        counts: Tensor = self.layers(features.flatten(1)).unsqueeze(1)
+        whole = torch.cat([features.mean(dim=1), features.amax(dim=1)], dim=1)
+        counts: Tensor = self.layers(whole).unsqueeze(1)
         return counts
 
 
 @register_counter("glance")
 def glance(cells: Cells, categories: tuple[str, ...], hidden: list[int], dropout: float = 0.1) -> Counter:
     """An MLP on whole-photo features: published with two hidden layers of 250."""
-    head = GlanceHead(cells.grid.cells, cells.width, hidden, len(categories), dropout)
+    head = GlanceHead(cells.width, hidden, len(categories), dropout)
     return Counter(cells, head, categories, grid=Grid(1))

@@ -40,5 +40,5 @@ def gt_class(
 ) -> Counter:
     """The glance network with a class for each count from 0 to ``largest``."""
     outputs = len(categories) * (largest + 1)
-    head = GlanceHead(cells.grid.cells, cells.width, hidden, outputs, dropout)
+    head = GlanceHead(cells.width, hidden, outputs, dropout)
     return ClassCounter(cells, head, categories, largest)
