@@ -1,0 +1,51 @@
+"""Claim: a pool counter costs at most 1.15 × its bare backbone at the same input; and what crop costs beside it.
+
+Times one photo at a time on the CPU: the backbone alone, aso-sub with pooled cells, and with cropped cells of the
+same total size. The figures are medians over rounds that take turns, so that a machine's drift falls on all alike.
+
+    python benchmarks/pool_overhead.py
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from counting.checkpoint import build
+from counting.config import parse_config
+from counting_datasets.categories import VOC_CATEGORIES
+
+ROUNDS, SIDE = 15, 576
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    photo = torch.randn(1, 3, SIDE, SIDE)
+    counters = {mode: _counter(mode).eval() for mode in ("pool", "crop")}
+    subjects: dict[str, Callable[[Tensor], object]] = {"backbone": counters["pool"].cells.backbone, **counters}
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    with torch.inference_mode():
+        for _ in range(ROUNDS + 1):
+            for name, subject in subjects.items():
+                start = time.perf_counter()
+                subject(photo)
+                times[name].append(time.perf_counter() - start)
+    median = {name: statistics.median(taken[1:]) for name, taken in times.items()}
+    for name, taken in median.items():
+        print(
+            f"{name:9} {1000 * taken:7.1f} ms a photo of {SIDE} px, {taken / median['backbone']:.3f} × the backbone"
+        )
+    print(
+        f"crop / pool: {median['crop'] / median['pool']:.2f}; medians of {ROUNDS}, {torch.get_num_threads()} threads"
+    )
+
+
+def _counter(mode: str) -> torch.nn.Module:
+    config = {"counter": "aso_sub", "cells": {"mode": mode, "side": SIDE}, "head": {"hidden": [500]}}
+    return build(parse_config(config, "benchmark"), VOC_CATEGORIES)
+
+
+if __name__ == "__main__":
+    main()
