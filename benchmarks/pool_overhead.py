@@ -1,4 +1,4 @@
-"""Claim: a pool counter costs at most 1.15 × its bare backbone at the same input; and what crop costs beside it.
+"""Claim: a pool counter costs at most 1.15 × its bare backbone at the same input. Beside it, what crop costs.
 
 Times one photo at a time on the CPU: the backbone alone, aso-sub with pooled cells, and with cropped cells of the
 same total size. The figures are medians over rounds that take turns, so that a machine's drift falls on all alike.
@@ -34,12 +34,10 @@ def main() -> None:
                 times[name].append(time.perf_counter() - start)
     median = {name: statistics.median(taken[1:]) for name, taken in times.items()}
     for name, taken in median.items():
-        print(
-            f"{name:9} {1000 * taken:7.1f} ms a photo of {SIDE} px, {taken / median['backbone']:.3f} × the backbone"
-        )
-    print(
-        f"crop / pool: {median['crop'] / median['pool']:.2f}; medians of {ROUNDS}, {torch.get_num_threads()} threads"
-    )
+        ratio = taken / median["backbone"]
+        print(f"{name:9} {1000 * taken:7.1f} ms a photo of {SIDE} px, {ratio:.3f} × the backbone")
+    print(f"crop / pool: {median['crop'] / median['pool']:.2f}")
+    print(f"medians of {ROUNDS}, {torch.get_num_threads()} threads")
 
 
 def _counter(mode: str) -> torch.nn.Module:
