@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="counting", description="Count everyday objects in everyday photos, and see why."
+        prog="counting",
+        description="Count everyday objects in everyday photos, and see why.",
+        epilog="example:\n  counting predict photo.jpg",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"counting {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

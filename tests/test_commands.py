@@ -1,0 +1,212 @@
+"""The commands as a user runs them, on generated scenes: what they print, write and answer with."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from counting_datasets.generated import write_scenes
+
+CONFIG = """\
+counter: aso_sub
+data: {{name: voc, root: {root}}}
+cells: {{grid: 2, side: 96}}
+head: {{hidden: [32], dropout: 0.1}}
+optimization: {{epochs: 3, views: 2}}
+"""
+
+
+class Shell:
+    """Runs `counting` in a folder of its own, its feature cache beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "COUNTING_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+        self.environment.pop("COUNTING_DATA", None)
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "counting.cli", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **pipes)
+
+    def __call__(self, *arguments: object, code: int = 0) -> tuple[str, str]:
+        """(standard output, standard error); a traceback is never an answer."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=300)
+        assert "Traceback" not in err, err
+        assert process.returncode == code, (process.returncode, out, err)
+        return out, err
+
+    def refuses(self, *arguments: object) -> str:
+        """One line of error, and exit code 2."""
+        out, err = self(*arguments, code=2)
+        lines = [line for line in err.splitlines() if not line.startswith("skipped")]
+        assert len(lines) == 1, err
+        assert not out
+        return lines[0]
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A folder with scenes in VOC's layout and a counter trained on them: runs/mine."""
+    folder = tmp_path_factory.mktemp("user")
+    write_scenes(folder / "scenes", train=24, val=12, test=12)
+    (folder / "mine.yaml").write_text(CONFIG.format(root="scenes"))
+    here = Shell(folder)
+    here("train", "mine.yaml")
+    return here
+
+
+def test_a_config_of_a_dozen_lines_trains_on_own_data(shell: Shell) -> None:
+    run = shell.folder / "runs" / "mine"
+    for name in (
+        "config.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "results.json",
+        "counts.csv",
+        "weights/best.safetensors",
+        "weights/last.safetensors",
+        "state.pt",
+        "report.html",
+    ):
+        assert (run / name).is_file(), name
+    assert list((run / "plots").glob("*.png"))
+    assert json.loads((run / "results.json").read_text())["split"] == "val"
+    assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
+
+
+def test_evaluate_answers_json_and_nothing_else(shell: Shell) -> None:
+    out, _ = shell("evaluate", "runs/mine", "--data", "voc", "--root", "scenes", "--bootstrap", 50, "--json")
+    result = json.loads(out)
+    assert (result["counter"], result["data"], result["split"], result["protocol"]) == (
+        "runs/mine",
+        "voc",
+        "test",
+        "all",
+    )
+    assert (result["images"], result["rounded"]) == (12, True)
+    assert result["intervals"]["mRMSE"]["low"] <= result["mRMSE"] <= result["intervals"]["mRMSE"]["high"]
+    mean = np.mean([figures["mRMSE"] for figures in result["per_category"].values()])
+    assert result["mRMSE"] == pytest.approx(mean)
+
+
+def test_evaluate_scores_files_ensembles_and_baselines_alike(shell: Shell) -> None:
+    own = ("--data", "voc", "--root", "scenes", "--json")
+    shell("predict", "scenes/JPEGImages", "--counter", "runs/mine", "--out", "counts.csv")
+    alone = json.loads(shell("evaluate", "runs/mine", *own)[0])
+    from_file = json.loads(shell("evaluate", "counts.csv", *own)[0])
+    assert from_file["mRMSE"] == pytest.approx(alone["mRMSE"], abs=1e-6)
+    twice = json.loads(shell("evaluate", "runs/mine+counts.csv", *own)[0])
+    assert twice["mRMSE"] == pytest.approx(alone["mRMSE"], abs=1e-6)
+    paired = json.loads(shell("evaluate", "runs/mine", "--against", "always-0", *own)[0])
+    zero = json.loads(shell("evaluate", "always-0", *own)[0])
+    assert paired["difference"]["mRMSE"]["difference"] == pytest.approx(alone["mRMSE"] - zero["mRMSE"])
+    assert not json.loads(shell("evaluate", "category-mean", *own)[0])["rounded"]
+
+
+def test_counts_against_counts_need_no_photos(shell: Shell) -> None:
+    (shell.folder / "true.csv").write_text("image,cat,dog\n1,2,0\n2,0,1\n")
+    (shell.folder / "mine.csv").write_text("image,dog,cat\n2,0.6,0.2\n1,0.4,3.5\n")
+    result = json.loads(shell("evaluate", "mine.csv", "--truth", "true.csv", "--json")[0])
+    assert result["per_category"]["cat"]["mRMSE"] == pytest.approx(np.sqrt(4 / 2))
+    assert result["per_category"]["dog"]["exact"] == 1.0
+    mean = json.loads(shell("evaluate", "mean", "--truth", "true.csv", "--train-truth", "true.csv", "--json")[0])
+    assert mean["per_category"]["cat"]["mae"] == pytest.approx((1.25 + 0.75) / 2)
+    assert "--train-truth" in shell.refuses("evaluate", "mean", "--truth", "true.csv")
+
+
+def test_predict_skips_what_is_no_photo_and_counts_the_rest(shell: Shell) -> None:
+    photos = shell.folder / "odd"
+    photos.mkdir()
+    whole = next((shell.folder / "scenes" / "JPEGImages").glob("*.jpg"))
+    shutil.copy(whole, photos / "whole.jpg")
+    (photos / "truncated.jpg").write_bytes(whole.read_bytes()[:2000])
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "text.png").write_text("no photo")
+    Image.open(whole).convert("CMYK").save(photos / "cmyk.jpg")
+    Image.fromarray(np.full((40, 60), 40000, dtype=np.uint16)).save(photos / "deep.png")
+    Image.new("RGB", (1, 1)).save(photos / "dot.png")
+    Image.new("RGB", (30000, 2)).save(photos / "thread.png")
+    out, err = shell("predict", "odd", "--counter", "runs/mine", "--out", "odd.json", "--draw", "drawn")
+    assert {line.split(":")[0].split("/")[-1] for line in err.splitlines()} == {
+        "truncated.jpg",
+        "empty.jpg",
+        "text.png",
+    }
+    rows = json.loads((shell.folder / "odd.json").read_text())
+    assert {row["file_name"] for row in rows} == {"whole.jpg", "cmyk.jpg", "deep.png", "dot.png", "thread.png"}
+    for row in rows:
+        assert np.sum(row["cells"]) == pytest.approx(row["count_raw"], abs=1e-4)
+        assert row["count"] == np.floor(row["count_raw"] + 0.5)
+    assert len(list((shell.folder / "drawn").glob("*.png"))) == 5
+    assert "whole.jpg" in out
+
+
+def test_a_broken_off_training_resumes_and_ends_the_same(shell: Shell) -> None:
+    arguments = ("train", "mine.yaml", "optimization.epochs=40", "optimization.patience=40")
+    shell(*arguments, "--name", "whole")
+    process = shell.start(*arguments, "--name", "broken")
+    state = shell.folder / "runs" / "broken" / "state.pt"
+    while not state.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    shell(*arguments, "--name", "broken", "--resume")
+    whole, broken = (shell.folder / "runs" / name / "weights" / "last.safetensors" for name in ("whole", "broken"))
+    assert whole.read_bytes() == broken.read_bytes()
+
+
+def test_control_c_ends_with_130_and_keeps_the_last_epoch(shell: Shell) -> None:
+    process = shell.start(
+        "train", "mine.yaml", "optimization.epochs=5000", "optimization.patience=5000", "--name", "stop"
+    )
+    state = shell.folder / "runs" / "stop" / "state.pt"
+    while not state.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert (shell.folder / "runs" / "stop" / "weights" / "last.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "nothing/there"], "no configuration"),
+        (["train", "mine.yaml"], "--resume"),
+        (["train", "mine.yaml", "--name", "new", "head.hiden=[3]"], "head.hiden"),
+        (["train", "mine.yaml", "--name", "new", "cells.grid=three"], "cells.grid"),
+        (["train", "mine.yaml", "--name", "new", "colour=red"], "colour"),
+        (["train", "mine.yaml", "--name", "new", "--resume"], "nothing to resume"),
+        (["train", "mine.yaml", "--name", "new", "data.train=summer"], "summer"),
+        (["train", "mine.yaml", "--name", "new", "backbone.name=resnet9"], "resnet9"),
+        (["evaluate", "runs/mine"], "COUNTING_DATA"),
+        (["evaluate", "runs/mine", "--data", "imagenet"], "imagenet"),
+        (["evaluate", "runs/mine", "--data", "voc", "--root", "nowhere"], "nowhere"),
+        (["evaluate", "runs/none", "--data", "voc", "--root", "scenes"], "runs/none"),
+        (["evaluate", "missing.csv", "--data", "voc", "--root", "scenes"], "missing.csv"),
+        (["evaluate", "always-0", "--data", "voc", "--root", "scenes", "--protocol", "easy"], "protocol"),
+        (["evaluate", "always-0", "--data", "voc", "--root", "scenes", "--bootstrap", "0"], "--bootstrap"),
+        (["predict", "nowhere.jpg", "--counter", "runs/mine"], "none of the photos"),
+        (["predict", "*.tiff", "--counter", "runs/mine"], "no photo there"),
+        (["predict", "scenes", "--counter", "runs/mine", "--out", "counts.xls"], ".csv, .json or .parquet"),
+        (["predict", "scenes", "--counter", "voc2007-miracle"], "voc2007-miracle"),
+    ],
+)
+def test_bad_requests_get_one_line_and_exit_2(shell: Shell, arguments: list[str], says: str) -> None:
+    assert says in shell.refuses(*arguments)
+
+
+def test_a_counter_of_other_categories_is_refused(shell: Shell) -> None:
+    (shell.folder / "pets.csv").write_text("image,hamster\n1,2\n")
+    assert "hamster" in shell.refuses("evaluate", "counts.csv", "--truth", "pets.csv")
