@@ -204,9 +204,7 @@ def test_the_next_run_fetches_only_the_rest(site: Site, tmp_path: Path) -> None:
     voc = _small_voc(site)
     total = len(site.files["trainval.tar"])
     site.cuts = [90_000, 0, 0, 0]
-    with pytest.raises(
-        DataError, match=r"trainval\.tar: the connection broke .* run again to resume"
-    ) as error:
+    with pytest.raises(DataError, match=r"trainval\.tar: the connection broke .* run again to resume") as error:
         _install(voc, tmp_path)
     assert "\n" not in str(error.value)
     kept = next(tmp_path.rglob("*.part")).stat().st_size
@@ -378,9 +376,7 @@ def test_an_unknown_data_set(tmp_path: Path) -> None:
 
 
 def test_voc_is_fetched_from_where_torchvision_fetches_it_with_the_same_hashes() -> None:
-    theirs = {
-        DATASET_YEAR_DICT[year]["url"]: DATASET_YEAR_DICT[year]["md5"] for year in ("2007", "2007-test")
-    }
+    theirs = {DATASET_YEAR_DICT[year]["url"]: DATASET_YEAR_DICT[year]["md5"] for year in ("2007", "2007-test")}
     assert {archive.url: archive.md5 for archive in PUBLISHED["voc2007"].archives} == theirs
 
 

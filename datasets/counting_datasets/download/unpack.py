@@ -74,9 +74,7 @@ def _require_safe(archive: Path, name: str, *, plain: bool) -> None:
     """Windows' rules are the stricter ones: both slashes part names, and drives are roots too."""
     path = PureWindowsPath(name)
     if path.anchor or ".." in path.parts or not plain:
-        raise BadArchiveError(
-            f"{archive}: refused, because its member {name!r} could write outside the folder"
-        )
+        raise BadArchiveError(f"{archive}: refused, because its member {name!r} could write outside the folder")
 
 
 def _extract_all(

@@ -1,17 +1,15 @@
 """Draw one thing in metres, standing on the ground, as an RGBA patch with smooth edges."""
 
-import colorsys
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from itertools import pairwise
 
-import numpy as np
 from PIL import Image, ImageDraw
 
-Color = tuple[int, int, int]
+from counting_datasets.generated.colors import Color
+
 Point = tuple[float, float]
 
-T = TypeVar("T")
 _FINER = 3
 
 
@@ -70,38 +68,9 @@ class Pen:
 def smooth(profile: Sequence[Point], steps: int = 7) -> list[Point]:
     """A profile with its widths eased from point to point."""
     points = [profile[0]]
-    for (half0, y0), (half1, y1) in zip(profile, profile[1:], strict=False):
+    for (half0, y0), (half1, y1) in pairwise(profile):
         for step in range(1, steps + 1):
             t = step / steps
             ease = (1 - math.cos(math.pi * t)) / 2
             points.append((half0 + (half1 - half0) * ease, y0 + (y1 - y0) * t))
     return points
-
-
-def hsv(hue: float, saturation: float, value: float) -> Color:
-    """A colour from hue, saturation and value, each 0 to 1."""
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1, min(max(saturation, 0), 1), min(max(value, 0), 1))
-    return round(red * 255), round(green * 255), round(blue * 255)
-
-
-def mix(one: Color, other: Color, share: float) -> Color:
-    """``one`` with this share of ``other`` in it."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
-    return red, green, blue
-
-
-def darker(color: Color, share: float = 0.25) -> Color:
-    return mix(color, (20, 16, 30), share)
-
-
-def lighter(color: Color, share: float = 0.3) -> Color:
-    return mix(color, (255, 252, 240), share)
-
-
-def between(rng: np.random.Generator, low: float, high: float) -> float:
-    """A number drawn evenly from the range."""
-    return low + (high - low) * rng.random()
-
-
-def one_of(rng: np.random.Generator, choices: Sequence[T]) -> T:
-    return choices[int(rng.random() * len(choices))]
