@@ -48,7 +48,7 @@ class Grid:
         for share, mask in zip(shares, masks, strict=True):
             rows, columns = np.nonzero(mask)
             if len(rows) == 0:
-                share[self.cells // 2] = 1.0
+                share[self.side // 2 * (self.side + 1)] = 1.0
                 continue
             cell_rows = rows * self.side // mask.shape[0]
             cell_columns = columns * self.side // mask.shape[1]
