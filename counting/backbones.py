@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,6 +44,7 @@ Weights = Path | Literal["own"] | None
 
 Builder = Callable[[Weights], Backbone]
 _BUILDERS: dict[str, Builder] = {}
+_CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
 
 
 def register_backbone(name: str) -> Callable[[Builder], Builder]:
@@ -62,17 +64,26 @@ def build_backbone(name: str, weights: Weights = "own") -> Backbone:
     ``weights`` is a .safetensors or .pth state dict, or "own": the pretrained ones that the library has.
 
     Raises:
-        CountingError: no such backbone, or weights that are missing or do not fit it.
+        CountingError: no such backbone, or weights that are missing, cannot be fetched or do not fit it.
     """
+    builder = _find(name)
+    try:
+        return builder(weights)
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise CountingError(f"{name}: cannot fetch its weights, give a file as backbone.weights ({reason})") from None
+
+
+def _find(name: str) -> Builder:
     if name.startswith("timm/"):
-        return _timm(name.removeprefix("timm/"), weights)
+        return partial(_timm, name.removeprefix("timm/"))
     if name not in _BUILDERS:
         for entry in entry_points(group="counting.backbones", name=name):
             _BUILDERS[name] = entry.load()
     if name not in _BUILDERS:
         known = ", ".join(sorted(_BUILDERS))
         raise CountingError(f"unknown backbone {name!r}: use {known}, or timm/NAME for any timm model")
-    return _BUILDERS[name](weights)
+    return _BUILDERS[name]
 
 
 def fingerprint(backbone: Backbone) -> str:
@@ -151,7 +162,10 @@ def _resnet152(weights: Weights) -> Backbone:
 def _timm(name: str, weights: Weights) -> Backbone:
     if not timm.is_model(name):
         raise CountingError(f"timm has no model {name!r}: see timm.list_models()")
-    model = timm.create_model(name, pretrained=weights == "own")
+    try:
+        model = timm.create_model(name, pretrained=weights == "own")
+    except RuntimeError as error:  # its way to say that there are no weights
+        raise CountingError(f"timm/{name}: {str(error).splitlines()[0]} Give a file as backbone.weights") from None
     if isinstance(weights, Path):
         _load(model, weights)
     model.reset_classifier(0)
@@ -161,20 +175,29 @@ def _timm(name: str, weights: Weights) -> Backbone:
 
 
 def _load(model: nn.Module, path: Path) -> None:
-    """Load a state dict from ``path``, ignoring a classifier that the model does not use."""
+    """Load a state dict from ``path``, except for a classifier, which no backbone uses."""
+    stored = _read(path)
+    wanted = [name for name in model.state_dict() if not name.startswith(_CLASSIFIERS)]
+    missing = [name for name in wanted if name not in stored]
+    if missing:
+        raise CountingError(f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})")
+    try:
+        model.load_state_dict({name: stored[name] for name in wanted}, strict=False)
+    except RuntimeError as error:
+        mismatch = str(error).splitlines()[-1].strip()
+        raise CountingError(f"{path}: not this backbone's weights ({mismatch})") from None
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """A state dict from a .safetensors file, or from one that torch wrote."""
     if not path.is_file():
         raise CountingError(f"{path}: no such weights file")
     try:
-        stored = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
-        wanted = model.state_dict()
-        fitting = {name: stored[name] for name in wanted if name in stored}
-        missing = [name for name in wanted if name not in fitting and not name.startswith(("fc.", "classifier"))]
-        if missing:
-            raise CountingError(
-                f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})"
-            )
-        model.load_state_dict(fitting, strict=False)
-    except CountingError:
-        raise
-    except Exception as error:
-        raise CountingError(f"{path}: not weights of this backbone ({str(error).splitlines()[0]})") from error
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file breaks torch's reader in many ways
+        raise CountingError(f"{path}: no whole weights file ({str(error).splitlines()[0]})") from None
+    if not isinstance(stored, dict):
+        raise CountingError(f"{path}: holds no state dict")
+    return stored
