@@ -70,8 +70,8 @@ def build_backbone(name: str, weights: Weights = "own") -> Backbone:
     try:
         return builder(weights)
     except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise CountingError(f"{name}: cannot fetch its weights, give a file as backbone.weights ({reason})") from None
+        why = str(error).splitlines()[0]
+        raise CountingError(f"{name}: cannot fetch its weights, give a file as backbone.weights ({why})") from None
 
 
 def _find(name: str) -> Builder:

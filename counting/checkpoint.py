@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from counting.backbones import Weights, build_backbone, fingerprint
 from counting.cells import Cells
@@ -59,6 +60,24 @@ def load(path: Path) -> Checkpoint:
     Raises:
         CountingError: no such file, cut short, no counter, of another version, or on another backbone.
     """
+    metadata, tensors = _read(path)
+    try:
+        values, categories, card = (json.loads(metadata[key]) for key in ("config", "categories", "card"))
+        trained_on = metadata["backbone"]
+    except (KeyError, json.JSONDecodeError):
+        raise CountingError(f"{path}: its header is damaged") from None
+    config = parse_config(values, str(path))
+    whole = any(name.startswith("cells.") for name in tensors)
+    counter = _build(config, tuple(categories), None if whole else "own")
+    if not _fill(counter, tensors, whole=whole):
+        raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
+    if fingerprint(counter.cells.backbone) != trained_on:
+        raise CountingError(f"{path}: trained on other weights of {config.backbone.name} than are installed here")
+    return Checkpoint(counter.eval(), config, card)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The header and the tensors of a counter's file."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -69,16 +88,17 @@ def load(path: Path) -> Checkpoint:
         raise CountingError(f"{path}: no whole safetensors file ({error})") from None
     if metadata.get("format") != FORMAT:
         raise CountingError(f"{path}: no counter of this program (format {metadata.get('format')!r})")
-    config = parse_config(json.loads(metadata["config"]), str(path))
-    whole = any(name.startswith("cells.") for name in tensors)
-    counter = _build(config, tuple(json.loads(metadata["categories"])), None if whole else "own")
-    result = counter.load_state_dict(tensors, strict=False)
+    return metadata, tensors
+
+
+def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
+    """Load ``tensors``; whether they are all of the counter, or all of its head, and nothing else."""
+    try:
+        result = counter.load_state_dict(tensors, strict=False)
+    except RuntimeError:  # other shapes
+        return False
     missing = [name for name in result.missing_keys if whole or name.startswith("head.")]
-    if missing or result.unexpected_keys:
-        raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
-    if fingerprint(counter.cells.backbone) != metadata["backbone"]:
-        raise CountingError(f"{path}: trained on other weights of {config.backbone.name} than are installed here")
-    return Checkpoint(counter.eval(), config, json.loads(metadata["card"]))
+    return not missing and not result.unexpected_keys
 
 
 def _build(config: Config, categories: tuple[str, ...], weights: Weights) -> Counter:

@@ -1,11 +1,12 @@
 """What a training run is told: a YAML file, with ``key=value`` on the command line on top."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from counting_datasets.errors import CountingError
 
@@ -51,6 +52,12 @@ class CellsConfig(_Strict):
     grid: PositiveInt = 3
     side: PositiveInt = 576
 
+    @model_validator(mode="after")
+    def _crops_are_whole_pixels(self) -> Self:
+        if self.mode == "crop" and self.side % self.grid:
+            raise ValueError(f"side {self.side} does not divide into {self.grid} crops of whole pixels")
+        return self
+
 
 class LossConfig(_Strict):
     """See ``counting.losses.CountLoss``."""
@@ -93,6 +100,17 @@ class Config(_Strict):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+class _Loader(yaml.SafeLoader):
+    """Booleans as in YAML 1.2, true and false alone: ``on`` and ``no`` are words."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF"))
+
+
 def config_folder() -> Path:
     """Where the published configurations lie: in the package, or beside it in a checkout."""
     package = Path(__file__).parent
@@ -116,8 +134,8 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
     if not path.is_file():
         raise CountingError(f"no configuration {source!r}: give a file, or one of {', '.join(config_names())}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, ValueError) as error:
         raise CountingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(values, dict):
         raise CountingError(f"{path}: a configuration is a mapping of keys to values")
@@ -145,6 +163,6 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise CountingError(f"{override!r}: {section!r} is no section of the configuration")
     try:
-        values[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        values[last] = yaml.load(value, _Loader)
+    except (yaml.YAMLError, ValueError):
         raise CountingError(f"{override!r}: the value is not YAML") from None

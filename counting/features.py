@@ -40,7 +40,7 @@ class FeatureCache:
         self.cells = cells
         key = f"{fingerprint(cells.backbone)} {cells.mode} {cells.grid.side} {cells.side}"
         self.folder = (folder or cache_folder()) / "features" / hashlib.sha256(key.encode()).hexdigest()[:16]
-        self._names: dict[tuple[str, int], Path] = {}
+        self._names: dict[tuple[Scene, int], Path] = {}
 
     def fill(self, scenes: Sequence[Scene], views: int = 1) -> dict[str, str]:
         """Compute what is missing of each scene's first ``views`` views.
@@ -103,9 +103,9 @@ class FeatureCache:
                 save_file(tensors, temporary)
 
     def _path(self, scene: Scene, view: int) -> Path:
-        known = self._names.get((scene.id, view))
+        known = self._names.get((scene, view))
         if known is None:
-            known = self._names[scene.id, view] = self.folder / f"{_digest(scene, view)}.safetensors"
+            known = self._names[scene, view] = self.folder / f"{_digest(scene, view)}.safetensors"
         return known
 
 

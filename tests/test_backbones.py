@@ -67,7 +67,9 @@ def test_the_embedded_backbone_gives_two_finite_maps() -> None:
 def one_category_photos(root: Path) -> list[tuple[Scene, str]]:
     scenes = load("voc2007", "test", Place(root / "VOCdevkit" / "VOC2007"))
     named = [(scene, {scene.categories[label] for label in scene.labels}) for scene in scenes]
-    fitting = [(scene, names.pop()) for scene, names in named if len(names) == 1 and names <= set(IMAGENET_CLASSES)]
+    fitting = [
+        (scene, names.pop()) for scene, names in named if len(names) == 1 and names <= set(IMAGENET_CLASSES)
+    ]
     return [(scene, name) for scene, name in fitting if scene.path.is_file()][:PHOTOS]
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from PIL import Image
-from pydantic import ValidationError, validate_call
+from pydantic import Field, PositiveInt, ValidationError, validate_call
 from torch import Tensor, nn
 
 from counting.cells import Cells
@@ -63,6 +63,8 @@ def count_cells(raw: Tensor) -> Tensor:
 
 
 Builder = Callable[..., Counter]
+Hidden = list[PositiveInt]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from counting.cells import Cells
-from counting.counters.base import Counter, mlp, register_counter
+from counting.counters.base import Counter, Dropout, Hidden, mlp, register_counter
 from counting.grid import Grid
 
 
@@ -25,7 +25,7 @@ class GlanceHead(nn.Module):
 
 
 @register_counter("glance")
-def glance(cells: Cells, categories: tuple[str, ...], hidden: list[int], dropout: float = 0.1) -> Counter:
+def glance(cells: Cells, categories: tuple[str, ...], hidden: Hidden, dropout: Dropout = 0.1) -> Counter:
     """An MLP on whole-photo features: published with two hidden layers of 250."""
     head = GlanceHead(cells.width, hidden, len(categories), dropout)
     return Counter(cells, head, categories, grid=Grid(1))

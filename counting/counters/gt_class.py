@@ -1,11 +1,12 @@
 """gt-class: counts as classes, learned with cross-entropy (CEOS, section 5, baselines)."""
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from counting.cells import Cells
-from counting.counters.base import Counter, register_counter
+from counting.counters.base import Counter, Dropout, Hidden, register_counter
 from counting.counters.glance import GlanceHead
 from counting.grid import Grid
 from counting.losses import CountLoss
@@ -36,7 +37,7 @@ class ClassCounter(Counter):
 
 @register_counter("gt_class")
 def gt_class(
-    cells: Cells, categories: tuple[str, ...], hidden: list[int], largest: int = 20, dropout: float = 0.1
+    cells: Cells, categories: tuple[str, ...], hidden: Hidden, largest: PositiveInt = 20, dropout: Dropout = 0.1
 ) -> Counter:
     """The glance network with a class for each count from 0 to ``largest``."""
     outputs = len(categories) * (largest + 1)

@@ -1,10 +1,11 @@
 """Sequential subitizing: cells counted in the context of their neighbours (CEOS, section 4.3)."""
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from counting.cells import Cells
-from counting.counters.base import Counter, register_counter
+from counting.counters.base import Counter, Dropout, register_counter
 from counting.grid import Grid
 
 
@@ -72,7 +73,7 @@ def _in_order(lstm: nn.LSTM, cells: Tensor, order: Tensor) -> Tensor:
 
 @register_counter("seq_sub")
 def seq_sub(
-    cells: Cells, categories: tuple[str, ...], hidden: int, recurrent: int, dropout: float = 0.1
+    cells: Cells, categories: tuple[str, ...], hidden: PositiveInt, recurrent: PositiveInt, dropout: Dropout = 0.1
 ) -> Counter:
     """Published with 500 features a cell and bi-LSTMs of 1000 and 2000 in total 40 M parameters; smaller serves.
 

@@ -1,0 +1,98 @@
+"""Counters as files: what is read is what was written, and anything else is refused in one line."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tiny import tiny_config
+
+from counting.checkpoint import build, load, save
+from counting_datasets.errors import CountingError
+
+CATEGORIES = ("blue", "red")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A counter on a frozen backbone."""
+    config = tiny_config(tmp_path)
+    save(build(config, CATEGORIES), config, tmp_path / "counter.safetensors", {"val_mRMSE": 0.5})
+    return tmp_path / "counter.safetensors"
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_counter_reads_back_as_it_was(tmp_path: Path, frozen: bool) -> None:
+    config = tiny_config(tmp_path, backbone={"name": "tiny", "frozen": frozen})
+    counter = build(config, CATEGORIES).eval()
+    if not frozen:
+        with torch.no_grad():
+            next(counter.cells.parameters())[0] += 1
+    save(counter, config, tmp_path / "counter.safetensors", {"val_mRMSE": 0.5})
+    found = load(tmp_path / "counter.safetensors")
+    photos = torch.randn(2, 3, 48, 48)
+    assert torch.equal(found.counter(photos), counter(photos))
+    assert found.counter.categories == CATEGORIES
+    assert found.config == config
+    assert found.card == {"val_mRMSE": 0.5}
+    assert not found.counter.training
+
+
+def test_a_frozen_backbones_own_weights_stay_out_of_the_file(file: Path) -> None:
+    assert all(name.startswith("head.") for name in load_file(file))
+
+
+def test_nothing_remains_when_writing_fails(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    with pytest.raises(TypeError):
+        save(build(config, CATEGORIES), config, tmp_path / "counter.safetensors", {"score": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def rewrite(file: Path, **changed: str | None) -> None:
+    """Change entries of the header; None takes one out."""
+    with safe_open(file, framework="pt") as stored:
+        header = {**stored.metadata(), **changed}
+    save_file(load_file(file), file, {key: value for key, value in header.items() if value is not None})
+
+
+def with_config(file: Path, **changed: Any) -> None:
+    with safe_open(file, framework="pt") as stored:
+        values = json.loads(stored.metadata()["config"])
+    rewrite(file, config=json.dumps({**values, **changed}))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda file: file.unlink(), "no such weights file"),
+    "cut short": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "no whole safetensors file"),
+    "cut in the header": (lambda file: file.write_bytes(file.read_bytes()[:60]), "no whole safetensors file"),
+    "empty": (lambda file: file.write_bytes(b""), "no whole safetensors file"),
+    "text": (lambda file: file.write_text("image,cat\n1,2\n"), "no whole safetensors file"),
+    "another program's": (lambda file: save_file({"w": torch.ones(2)}, file), "no counter of this program"),
+    "a later version": (lambda file: rewrite(file, format="everyday-counting/9"), "everyday-counting/9"),
+    "no config": (lambda file: rewrite(file, config=None), "header is damaged"),
+    "no card": (lambda file: rewrite(file, card=None), "header is damaged"),
+    "no JSON": (lambda file: rewrite(file, categories="blue, red"), "header is damaged"),
+    "more categories": (lambda file: rewrite(file, categories='["a", "b", "c"]'), "do not fit a aso_sub"),
+    "another head": (lambda file: with_config(file, head={"hidden": [16, 16]}), "do not fit"),
+    "another counter": (lambda file: with_config(file, counter="glance"), "do not fit a glance"),
+    "an unknown counter": (lambda file: with_config(file, counter="gaze"), "unknown counter 'gaze'"),
+    "an unknown key": (lambda file: with_config(file, colour="red"), "colour: Extra inputs"),
+    "another backbone": (
+        lambda file: rewrite(file, backbone="0123456789abcdef"),
+        "trained on other weights of tiny",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_anything_else_is_refused_in_one_line(file: Path, damage: str) -> None:
+    inflict, says = DAMAGE[damage]
+    inflict(file)
+    with pytest.raises(CountingError, match=says) as refused:
+        load(file)
+    assert "\n" not in str(refused.value)
