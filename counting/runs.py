@@ -51,7 +51,7 @@ class RunFolder:
             if read_config(str(stored)) != config:
                 raise CountingError(f"{self.path}: began with another configuration, see its config.yaml")
             return
-        if stored.exists():
+        if self.state.exists() or self.last.exists():  # not config.yaml: a run may end before its first epoch
             raise CountingError(f"{self.path}: holds a run; --resume continues it, --name starts another")
         write_text(stored, config.to_yaml())
         write_json(self.path / "environment.json", _environment())

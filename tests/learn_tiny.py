@@ -1,0 +1,39 @@
+"""A training run in a process of its own, alone or as one of several under torchrun.
+
+python learn_tiny.py CONFIG RUN_FOLDER; each process leaves its weights, and what it saw, beside the run.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import tiny  # noqa: F401 (registers the backbone)
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from counting.batches import ViewDataset
+from counting.config import read_config
+from counting.learning import learn
+from counting.runs import RunFolder
+
+seen: list[tuple[int, str]] = []
+read = ViewDataset.__getitem__
+
+
+def read_and_note(self: ViewDataset, index: int) -> tuple[Tensor, Tensor]:
+    if self.views > 1:
+        seen.append((self.epoch, self.scenes[index].id))
+    return read(self, index)
+
+
+if __name__ == "__main__":
+    config, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    ViewDataset.__getitem__ = read_and_note  # type: ignore[method-assign]
+    learned = learn(read_config(str(config)), RunFolder(folder), device="cpu")
+    distributed = torch.distributed.is_initialized()
+    rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)
+    save_file(learned.counter.state_dict(), folder / f"rank{rank}.safetensors")
+    (folder / f"rank{rank}.json").write_text(json.dumps({"world": world, "seen": seen}))
+    if distributed:
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,240 @@
+"""Training: reproducible, resumable, on one process or several, and it teaches something."""
+
+import json
+import math
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import tiny_config, write_voc
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from counting.checkpoint import load
+from counting.config import Config
+from counting.inference import count_scenes
+from counting.learning import learn, load_split
+from counting.metrics import as_scored, mean_over_categories, rmse
+from counting.runs import RunFolder
+from counting.training import Trainer
+from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_voc(tmp_path_factory.mktemp("data") / "voc", train=32, val=16)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTING_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+HEAD = {"name": "tiny"}
+FINE_TUNED = {"name": "tiny", "frozen": False}
+
+
+def train(config: Config, folder: Path, *, resume: bool = False) -> RunFolder:
+    run = RunFolder(folder)
+    learn(config, run, resume=resume, device="cpu")
+    return run
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    """Bit for bit."""
+    first, second = load_file(one), load_file(other)
+    assert first.keys() == second.keys()
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
+
+
+def mean_rmse(predicted: Any, true: Any) -> float:
+    return float(mean_over_categories(rmse(predicted, true)))
+
+
+@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
+def test_one_seed_gives_one_result_and_another_seed_another(
+    root: Path, tmp_path: Path, backbone: dict[str, Any]
+) -> None:
+    config = tiny_config(root, backbone=backbone)
+    one, again = train(config, tmp_path / "one"), train(config, tmp_path / "again")
+    assert_same_weights(one.last, again.last)
+    assert one.metrics.read_text() == again.metrics.read_text()
+    other = train(tiny_config(root, backbone=backbone, seed=1), tmp_path / "other")
+    assert other.metrics.read_text() != one.metrics.read_text()
+
+
+def interrupt_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function``, stopped by Ctrl-C when it is called for the ``call``-th time."""
+    calls = iter(range(1, 10_000))
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return function(*args, **kwargs)
+
+    return interrupted
+
+
+@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
+@pytest.mark.parametrize(
+    ("owner", "function", "call"),
+    [(Trainer, "step", 10), (Trainer, "validate", 3), (RunFolder, "log", 3), (RunFolder, "save_state", 3)],
+    ids=["within epoch 3", "before its score", "with its weights written", "before its state"],
+)
+def test_a_run_broken_off_and_resumed_ends_as_if_it_had_not_been(
+    root: Path, tmp_path: Path, backbone: dict[str, Any], owner: type, function: str, call: int
+) -> None:
+    config = tiny_config(root, backbone=backbone)
+    whole = train(config, tmp_path / "whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, function, interrupt_at(call, getattr(owner, function)))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "broken")
+    assert len((tmp_path / "broken" / "metrics.jsonl").read_text().splitlines()) in (2, 3)
+    resumed = train(config, tmp_path / "broken", resume=True)
+    assert_same_weights(resumed.last, whole.last)
+    assert_same_weights(resumed.best, whole.best)
+    assert resumed.metrics.read_text() == whole.metrics.read_text()
+
+
+def test_a_killed_process_is_resumed_from_its_last_whole_epoch(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 100, "patience": 100})
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
+    whole = train(config, tmp_path / "whole")
+    broken = RunFolder(tmp_path / "broken")
+    process = subprocess.Popen([sys.executable, HERE / "learn_tiny.py", tmp_path / "config.yaml", broken.path])
+    while process.poll() is None and not broken.state.exists():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert len(broken.metrics.read_text().splitlines()) < 100
+    train(config, broken.path, resume=True)
+    assert_same_weights(broken.last, whole.last)
+    assert_same_weights(broken.best, whole.best)
+
+
+def test_a_run_ends_when_it_has_not_improved_for_its_patience(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 50, "patience": 3, "learning_rate": 1e-9})
+    run = train(config, tmp_path)
+    assert len(run.metrics.read_text().splitlines()) == 1 + 3
+    assert load(run.best).card["epoch"] == 1
+
+
+def test_best_is_the_epoch_with_the_lowest_error_and_its_card_is_true(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 15, "learning_rate": 0.01})
+    run = train(config, tmp_path)
+    epochs = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    checkpoint = load(run.best)
+    assert checkpoint.card["epoch"] == min(epochs, key=lambda epoch: (epoch["val_mRMSE"], epoch["epoch"]))["epoch"]
+    assert checkpoint.card["data"] == "voc/train"
+    val = load_split(config, "val")
+    table, lost = count_scenes(checkpoint, val)
+    assert not lost
+    score = mean_rmse(as_scored(table.counts), val.counts(Protocol()))
+    assert checkpoint.card["val_mRMSE"] == pytest.approx(score)
+
+
+@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
+@pytest.mark.parametrize("limit", [0.01, 0.5])
+def test_gradients_are_clipped(root: Path, tmp_path: Path, backbone: dict[str, Any], limit: float) -> None:
+    norms: list[float] = []
+
+    def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        gradients: list[Tensor] = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        norms.append(math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients)))
+
+    handle = register_optimizer_step_pre_hook(note)
+    try:
+        train(tiny_config(root, backbone=backbone, optimization={"epochs": 2, "gradient_norm": limit}), tmp_path)
+    finally:
+        handle.remove()
+    assert len(norms) == 8
+    assert max(norms) == pytest.approx(limit, rel=1e-3)
+
+
+def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(root: Path, tmp_path: Path) -> None:
+    bad = tiny_config(root, optimization={"learning_rate": 1e30})
+    with pytest.raises(CountingError, match=r"epoch \d: the loss is (nan|inf), try a smaller .*learning_rate"):
+        train(bad, tmp_path)
+
+
+def test_a_run_that_ended_before_its_first_epoch_can_start_again(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", interrupt_at(2, Trainer.step))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path)
+    with pytest.raises(CountingError, match="nothing to resume, start it without --resume"):
+        train(config, tmp_path, resume=True)
+    assert train(config, tmp_path).best.is_file()
+    with pytest.raises(CountingError, match="holds a run; --resume continues it"):
+        train(config, tmp_path)
+
+
+def test_only_the_same_configuration_resumes_and_only_from_a_whole_state(root: Path, tmp_path: Path) -> None:
+    run = train(tiny_config(root), tmp_path)
+    with pytest.raises(CountingError, match="began with another configuration"):
+        train(tiny_config(root, seed=1), tmp_path, resume=True)
+    run.state.write_bytes(run.state.read_bytes()[:1000])
+    with pytest.raises(CountingError, match="cannot be resumed from"):
+        train(tiny_config(root), tmp_path, resume=True)
+
+
+def test_batch_statistics_of_a_pretrained_backbone_stay(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, backbone=FINE_TUNED)
+    weights = load_file(train(config, tmp_path).last)
+    means = [tensor for name, tensor in weights.items() if name.endswith("running_mean")]
+    assert means
+    assert all((mean == 0).all() for mean in means)
+
+
+@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
+def test_the_loss_falls_and_the_counter_beats_the_mean_of_each_category(
+    root: Path, tmp_path: Path, backbone: dict[str, Any]
+) -> None:
+    options = {"epochs": 40, "patience": 40, "learning_rate": 0.02}
+    config = tiny_config(root, backbone=backbone, head={"hidden": [32], "dropout": 0.0}, optimization=options)
+    run = train(config, tmp_path)
+    losses = [json.loads(line)["loss"] for line in run.metrics.read_text().splitlines()]
+    assert losses[-1] < losses[0] / 2
+    training, val = (load_split(config, split).counts(Protocol()) for split in ("train", "val"))
+    of_the_mean = mean_rmse(np.broadcast_to(training.mean(axis=0), val.shape), val)
+    assert load(run.best).card["val_mRMSE"] < 0.8 * of_the_mean
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def test_two_processes_train_one_counter_on_different_photos(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 3})
+    (tmp_path / "config.yaml").write_text(config.to_yaml())
+    run = RunFolder(tmp_path / "run")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", free_port()]
+    command = [*map(str, launch), str(HERE / "learn_tiny.py"), str(tmp_path / "config.yaml"), str(run.path)]
+    subprocess.run(command, check=True, timeout=300)
+    ranks = [json.loads((run.path / f"rank{rank}.json").read_text()) for rank in range(2)]
+    assert [rank["world"] for rank in ranks] == [2, 2]
+    everything = {scene.id for scene in load_split(config, "train")}
+    for epoch in range(3):
+        one, other = ({photo for when, photo in rank["seen"] if when == epoch} for rank in ranks)
+        assert len(one) == len(other) == 16
+        assert one | other == everything
+    assert_same_weights(run.path / "rank0.safetensors", run.path / "rank1.safetensors")
+    trained, last = load_file(run.path / "rank0.safetensors"), load_file(run.last)
+    assert all(torch.equal(trained[name], last[name]) for name in last)
