@@ -18,7 +18,7 @@ from counting_datasets.generated import write_scenes
 from counting_datasets.protocol import Protocol
 
 FOLDER = Path("demo")
-SIZES = {"train": 400, "val": 150, "test": 200}
+TRAIN, VAL, TEST = 400, 150, 200
 COUNTERS = {
     "glance": ["head={hidden: [250, 250], dropout: 0.2}", "loss.on=[sum]"],
     "aso_sub": ["head={hidden: [500], dropout: 0.2}"],
@@ -30,7 +30,7 @@ TO_BEAT = ("always-0", "category-mean")
 def main() -> int:
     """Returns 1 if a trained counter does not beat the baselines."""
     console = Console()
-    write_scenes(FOLDER / "scenes", **SIZES)
+    write_scenes(FOLDER / "scenes", train=TRAIN, val=VAL, test=TEST)
     scores = [_train_and_score(counter, options, console) for counter, options in COUNTERS.items()]
     test = load_split(read_config("demo"), "test")
     truth, train = (
@@ -50,7 +50,7 @@ def main() -> int:
 def _train_and_score(counter: str, options: list[str], console: Console) -> Evaluation:
     config: Config = read_config("demo", [f"counter={counter}", *options])
     run = RunFolder(FOLDER / counter)
-    console.print(f"training {counter} on {SIZES['train']} scenes", style="bold")
+    console.print(f"training {counter} on {TRAIN} scenes", style="bold")
     learn(config, run, resume=run.state.is_file())
     test = load_split(config, "test")
     predicted, _ = count_scenes(load(run.best), test)

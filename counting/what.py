@@ -139,7 +139,7 @@ def _holds_boxes(path: Path) -> bool:
 
 
 def _detected(member: _Member, split: Split, fit: Fit) -> CountTable:
-    from counting.counters.detect import FIXED_THRESHOLD, fit_soft_count, fit_thresholds
+    from counting.counters.detect import FITTERS, FIXED_THRESHOLD
     from counting.detections import read_detections
 
     detections = read_detections(Path(member.name), split.truth)
@@ -147,8 +147,7 @@ def _detected(member: _Member, split: Split, fit: Fit) -> CountTable:
         return FIXED_THRESHOLD.counts(detections)
     val = fit.val().truth
     on_val = read_detections(Path(member.val_file), val)
-    fitted = (fit_soft_count if fit.boxes == "soft" else fit_thresholds)(on_val, val)
-    return fitted.counts(detections)
+    return FITTERS[fit.boxes](on_val, val).counts(detections)
 
 
 def _shared(tables: Sequence[CountTable], truth: CountTable, members: Sequence[_Member]) -> list[CountTable]:
