@@ -56,7 +56,7 @@ def draw_cells(
     """
     drawn = _resized(photo, SMALLEST, LARGEST)
     labels = [_cell_labels(counts, categories, least) for counts in cells]
-    _draw_grid(drawn, labels)
+    _draw_grid(drawn, labels, lines_per_cell=8)
     return _above_bar(drawn, _totals(cells, categories))
 
 
@@ -71,7 +71,8 @@ def draw_evidence(
         pen.rectangle(corners, outline=(0, 0, 0, 150), width=3)
         pen.rectangle(corners, outline="#F0E442")
     if cells is not None:
-        _draw_grid(drawn, [[_Label("", count, "#FFFFFF")] if count >= 0.05 else [] for count in cells.tolist()])
+        labels = [[_Label("", count, "#FFFFFF")] if count >= 0.05 else [] for count in cells.tolist()]
+        _draw_grid(drawn, labels, lines_per_cell=5)
     return drawn
 
 
@@ -91,7 +92,7 @@ def _cell_labels(counts: NDArray[np.floating], categories: Sequence[str], least:
     ]
 
 
-def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]]) -> None:
+def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]], lines_per_cell: int) -> None:
     """Lines between the cells, and each cell's labels in its upper left corner, as many as fit."""
     side = math.isqrt(len(labels))
     if side**2 != len(labels):
@@ -107,7 +108,7 @@ def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]]) -> None:
         ):
             pen.line(line, fill=(0, 0, 0, 90), width=3)
             pen.line(line, fill=(255, 255, 255, 190), width=1)
-    size = min(max(min(width / 11, height / 8), 10), 26)
+    size = min(max(min(width, height * 1.4) / (1.4 * lines_per_cell), 10), 26)
     for cell, of_cell in enumerate(labels):
         corner = (cell % side * width, cell // side * height)
         _draw_labels(pen, corner, (width, height), of_cell, size)

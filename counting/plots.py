@@ -65,7 +65,7 @@ def training_curve(history: Sequence[Mapping[str, float]], theme: Theme) -> Figu
         _title(axes, title, theme)
         axes.set_xlabel("epoch")
         axes.grid(color=theme.line, linewidth=0.7)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if np.isfinite(scores).any():
         best = int(np.nanargmin(scores))
         right.plot(epochs[best], scores[best], "o", color=theme.ink, markersize=6)
@@ -114,7 +114,7 @@ def error_bars(
 def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Figure:
     """How often each true count was taken for which: a heat map, every row in shares of its true count.
 
-    Both arrays N×K; predictions that are not whole are rounded.
+    The right counts are framed. Both arrays N×K; predictions that are not whole are rounded.
     """
     whole = round_half_up(np.stack([predicted, true]))
     most = int(min(max(whole.max(), 1), _MOST_COUNTED))
@@ -130,7 +130,8 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
             colour = _legible(colours(shares[row, column]), theme)
             axes.text(column, row, _compact(int(number)), ha="center", va="center", color=colour, fontsize=9)
     for exact in range(most + 1):
-        axes.add_patch(Rectangle((exact - 0.5, exact - 0.5), 1, 1, fill=False, edgecolor=theme.muted))
+        right = Rectangle((exact - 0.5, exact - 0.5), 1, 1, fill=False, edgecolor=theme.muted, clip_on=False)
+        axes.add_patch(right)
     names = [*(str(count) for count in range(most)), f"{most}+" if most == _MOST_COUNTED else str(most)]
     axes.set_xticks(range(most + 1), names)
     axes.set_yticks(range(most + 1), names)

@@ -169,7 +169,9 @@ def _by_true_count(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
 
 
 def _confusion(evaluation: Evaluation) -> _Plot:
-    text = "How many pairs of image and category had which count; a row's colours are shares of its true count."
+    text = (
+        "Pairs of image and category; a row's colours are shares of its true count, frames hold the right counts."
+    )
     return _Plot(
         "predicted_against_true",
         "Predicted against true counts",
