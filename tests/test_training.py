@@ -231,10 +231,13 @@ def test_two_processes_train_one_counter_on_different_photos(root: Path, tmp_pat
     ranks = [json.loads((run.path / f"rank{rank}.json").read_text()) for rank in range(2)]
     assert [rank["world"] for rank in ranks] == [2, 2]
     everything = {scene.id for scene in load_split(config, "train")}
+    shares = []
     for epoch in range(3):
         one, other = ({photo for when, photo in rank["seen"] if when == epoch} for rank in ranks)
         assert len(one) == len(other) == 16
         assert one | other == everything
+        shares.append(one)
+    assert shares[0] != shares[1] != shares[2]
     assert_same_weights(run.path / "rank0.safetensors", run.path / "rank1.safetensors")
     trained, last = load_file(run.path / "rank0.safetensors"), load_file(run.last)
     assert all(torch.equal(trained[name], last[name]) for name in last)
