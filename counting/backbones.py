@@ -176,7 +176,7 @@ def _timm(name: str, weights: Weights) -> Backbone:
 
 def _load(model: nn.Module, path: Path) -> None:
     """Load a state dict from ``path``, except for a classifier, which no backbone uses."""
-    stored = _read(path)
+    stored = read_state_dict(path)
     wanted = [name for name in model.state_dict() if not name.startswith(_CLASSIFIERS)]
     missing = [name for name in wanted if name not in stored]
     if missing:
@@ -188,8 +188,12 @@ def _load(model: nn.Module, path: Path) -> None:
         raise CountingError(f"{path}: not this backbone's weights ({mismatch})") from None
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    """A state dict from a .safetensors file, or from one that torch wrote."""
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """A state dict from a .safetensors file, or from one that torch wrote; nothing in it is executed.
+
+    Raises:
+        CountingError: no such file, a damaged one, or one that holds something else.
+    """
     if not path.is_file():
         raise CountingError(f"{path}: no such weights file")
     try:

@@ -12,8 +12,8 @@ from counting_datasets.errors import CountingError
 
 _WHAT = """\
 WHAT is a run folder, a .safetensors file, a counter of the zoo, a baseline (always-0, always-1, mean,
-category-mean, presence-oracle), a file of counts (.csv, .parquet, .json, .npz:split), a COCO results file,
-or several joined with + for their ensemble."""
+category-mean, presence-oracle), a file of counts (.csv, .parquet, .json, .npz:split), a COCO results file, a
+detector (torchvision:NAME or torchvision:NAME@WEIGHTS), or several joined with + for their ensemble."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

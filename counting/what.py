@@ -12,6 +12,7 @@ from counting_datasets.errors import CountingError
 from counting_datasets.scene import SceneSet
 
 TABLE_SUFFIXES = (".csv", ".parquet")
+DETECTOR = "torchvision:"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> C
 
 def is_file_of_answers(name: str) -> bool:
     """Whether a member of a WHAT is a file of counts or detections, which has a val counterpart to fit on."""
+    if name.startswith(DETECTOR):
+        return False
     suffix = Path(name.partition(":")[0]).suffix
     return suffix in (*TABLE_SUFFIXES, ".json", ".npz")
 
@@ -110,11 +113,29 @@ def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Coun
         baseline = BASELINES[name]
         train = fit.train() if baseline.learns else None
         return Counts(baseline.predict(split.truth, train), baseline.rounded)
+    if name.startswith(DETECTOR):
+        return _detector(name, split, fit, device)
     if not is_file_of_answers(name):
         return _learned(name, split, device)
     if Path(name).suffix == ".json" and _holds_boxes(Path(name)):
         return Counts(_detected(member, split, fit))
     return Counts(read_table(name).in_categories(split.truth.categories))
+
+
+def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
+    """``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, run over Count-val to fit and over the split."""
+    from counting.counters.detect import FITTERS
+    from counting.counters.detector import build_detector, detect_scenes
+
+    architecture, _, file = name.removeprefix(DETECTOR).partition("@")
+    model, classes = build_detector(architecture, Path(file) if file else None)
+    val = fit.val()
+    if split.scenes is None or val.scenes is None:
+        raise CountingError(f"{name} looks at photos, but --truth gives none: use --data")
+    on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, device or "cpu")
+    fitted_on = val.truth.select([image for image in val.truth.images if image not in lost_on_val])
+    detections, lost = detect_scenes(model, classes, split.scenes, split.truth, device or "cpu")
+    return Counts(FITTERS[fit.boxes](on_val, fitted_on).counts(detections), lost=lost)
 
 
 def _learned(name: str, split: Split, device: str | None) -> Counts:

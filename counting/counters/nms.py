@@ -47,4 +47,4 @@ def _iou(a: Floats, b: Floats) -> Floats:
     shared = np.prod(np.clip(sides, 0, None), axis=1)
     area_a, area_b = (np.prod(box[:, 2:] - box[:, :2], axis=1) for box in (a, b))
     union = area_a + area_b - shared
-    return np.divide(shared, union, out=np.zeros(len(a)), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros(len(a)), where=union > 0), dtype=np.float64)

@@ -49,7 +49,8 @@ class SequentialHead(nn.Module):
             nn.Dropout(dropout),
         )
         self.along_rows, self.along_columns = (
-            nn.LSTM(hidden, recurrent, num_layers=2, batch_first=True, bidirectional=True) for _ in range(2)
+            nn.LSTM(hidden, recurrent, num_layers=2, dropout=dropout, batch_first=True, bidirectional=True)
+            for _ in range(2)
         )
         self.counts = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden + 4 * recurrent, categories))
         self.register_buffer("by_rows", torch.tensor(serpentine_by_rows(grid)), persistent=False)

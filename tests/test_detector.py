@@ -1,0 +1,54 @@
+"""A torchvision detector as a counter: its boxes, matched by name, fitted on Count-val."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+from counting.counters.detect import FITTERS
+from counting.counters.detector import build_detector, detect_scenes
+from counting.table import CountTable
+from counting_datasets.catalog import in_categories
+from counting_datasets.errors import CountingError
+from counting_datasets.generated import write_scenes
+from counting_datasets.protocol import Protocol
+from counting_datasets.voc import load_voc
+
+NAME = "ssdlite320_mobilenet_v3_large"
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained detector that still answers with boxes of every class."""
+    torch.manual_seed(0)
+    model = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None)
+    path = tmp_path_factory.mktemp("weights") / "detector.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, path)
+    return path
+
+
+def test_its_boxes_become_counts(weights: Path, tmp_path: Path) -> None:
+    write_scenes(tmp_path, train=0, val=5, test=0, progress=False)
+    scenes = in_categories(load_voc(tmp_path, "val"), ("bottle", "pottedplant", "person"))
+    truth = CountTable.from_scenes(scenes, Protocol())
+    scenes[1].path.write_bytes(b"no photo")
+    model, classes = build_detector(NAME, weights)
+    model.score_thresh = 0.01
+    detections, lost = detect_scenes(model, classes, scenes, truth, "cpu")
+    assert list(lost) == [scenes[1].id]
+    assert detections.images == tuple(image for image in truth.images if image != scenes[1].id)
+    assert len(detections) and detections.category.max() < 3
+    assert (detections.boxes[:, 2:] >= detections.boxes[:, :2]).all()
+    fitted = FITTERS["soft"](detections, truth.select(detections.images))
+    assert fitted.counts(detections).images == detections.images
+
+
+def test_errors_name_the_detector_or_the_file(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(CountingError, match="no detector 'yolo'"):
+        build_detector("yolo", weights)
+    with pytest.raises(CountingError, match="no such weights file"):
+        build_detector(NAME, tmp_path / "none.safetensors")
+    with pytest.raises(CountingError, match="not the weights of"):
+        build_detector("retinanet_resnet50_fpn", weights)
