@@ -1,7 +1,7 @@
 """The results table: every counter on PASCAL VOC 2007 test, protocol `all` unless named otherwise.
 
-Trains what is not yet trained (runs/<configuration>), then evaluates through the command line: a row each with 95 %
-bootstrap intervals, and the paired difference of seq-sub and aso-sub.
+Trains what is not yet trained (runs/<configuration>), then evaluates through the command line: a row each, with
+95 % bootstrap intervals, and the paired difference of seq-sub and aso-sub.
 
     python benchmarks/voc2007_table.py [--protocol non-difficult] [--detections DIR]
 """

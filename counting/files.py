@@ -1,5 +1,6 @@
 """Files that are either whole or not there."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -30,3 +31,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """``atomic_write`` of UTF-8 text."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: object) -> None:
+    """``atomic_write`` of indented JSON."""
+    write_text(path, json.dumps(value, indent=1) + "\n")

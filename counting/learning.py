@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from torch import nn
 
 from counting.batches import Reader, ViewDataset
@@ -46,7 +47,8 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     counter = build(config, train.categories)
     if config.backbone.subitizing:
         kept = run.path / "weights" / "subitizing.safetensors"
-        learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
+        with PartialState(cpu=device == "cpu").main_process_first():
+            learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
     criterion = CountLoss(config.loss.kind, config.loss.on, config.loss.beta)
     network = counter.head if config.backbone.frozen else nn.Sequential(counter.cells, counter.head)
     trainer = Trainer(counter, network, criterion, config.optimization, config.seed, device)
@@ -75,14 +77,13 @@ def _datasets(config: Config, trainer: Trainer, train: SceneSet, val: SceneSet) 
         cache = FeatureCache(counter.cells)
         read: Reader = cache.read
         with trainer.accelerator.main_process_first():
-            lost = {**cache.fill(train, options.views), **cache.fill(val)}
+            lost, lost_of_val = cache.fill(train, options.views), cache.fill(val)
     else:
         read = PhotoReader(counter)
-        lost = {s.id: f"{s.path}: no such photo" for s in (*train, *val) if not s.path.is_file()}
-    scenes, held_out = (without(split, lost) for split in (train, val))
+        lost, lost_of_val = missing_photos(train), missing_photos(val)
     return (
-        ViewDataset(scenes, read, counter.grid, protocol, options.views, config.seed),
-        ViewDataset(held_out, read, counter.grid, protocol),
+        ViewDataset(without(train, lost), read, counter.grid, protocol, options.views, config.seed),
+        ViewDataset(without(val, lost_of_val), read, counter.grid, protocol),
     )
 
 
@@ -97,6 +98,11 @@ class PhotoReader:
         normalization = cells.backbone.normalization
         photo, objects = view_of(scene, view, cells.side)
         return normalization(to_square(photo, cells.side, normalization.interpolation)), objects
+
+
+def missing_photos(scenes: SceneSet) -> dict[str, str]:
+    """The scenes whose photo is not there: id → why they cannot be used."""
+    return {scene.id: f"{scene.path}: no such photo" for scene in scenes if not scene.path.is_file()}
 
 
 def without(scenes: SceneSet, lost: dict[str, str]) -> list[Scene]:

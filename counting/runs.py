@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from counting.config import Config, read_config
-from counting.files import atomic_write
+from counting.files import atomic_write, write_json, write_text
 from counting_datasets.errors import CountingError
 
 _PACKAGES = ("everyday-counting", "torch", "torchvision", "timm", "numpy", "albumentations", "accelerate")
@@ -75,15 +75,6 @@ class RunFolder:
         except Exception as error:
             raise CountingError(f"{self.state}: cannot be resumed from ({str(error).splitlines()[0]})") from None
         return state
-
-
-def write_text(path: Path, text: str) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: Path, value: object) -> None:
-    write_text(path, json.dumps(value, indent=1) + "\n")
 
 
 def _environment() -> dict[str, str]:

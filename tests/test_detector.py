@@ -39,7 +39,8 @@ def test_its_boxes_become_counts(weights: Path, tmp_path: Path) -> None:
     detections, lost = detect_scenes(model, classes, scenes, truth, "cpu")
     assert list(lost) == [scenes[1].id]
     assert detections.images == tuple(image for image in truth.images if image != scenes[1].id)
-    assert len(detections) and detections.category.max() < 3
+    assert len(detections)
+    assert detections.category.max() < 3
     assert (detections.boxes[:, 2:] >= detections.boxes[:, :2]).all()
     fitted = FITTERS["soft"](detections, truth.select(detections.images))
     assert fitted.counts(detections).images == detections.images

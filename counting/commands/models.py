@@ -17,9 +17,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"zoo": cards, "configurations": config_names(), "baselines": list(BASELINES)}))
         return 0
-    table = Table("counter", "trained on", "mRMSE", "figure of", title="zoo", title_justify="left")
+    table = Table("counter", "trained on", "mRMSE", "scored on", "protocol", title="zoo", title_justify="left")
     for name, card in cards.items():
-        table.add_row(name, card["data"], f"{card['mRMSE']:.3f}", card["scored_on"])
+        for score in card["scores"]:
+            table.add_row(name, card["data"], f"{score['mRMSE']:.3f}", card["scored_on"], score["protocol"])
     console = Console()
     console.print(table)
     console.print(f"configurations for `counting train`: {', '.join(config_names())}", highlight=False)

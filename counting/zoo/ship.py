@@ -1,0 +1,64 @@
+"""Put a trained counter into the zoo: its weights in half precision, and a card that says what they are.
+
+python -m counting.zoo.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
+"""
+
+import sys
+from pathlib import Path
+
+from counting.checkpoint import load, save
+from counting.evaluation import Evaluation, evaluate
+from counting.files import write_json
+from counting.inference import count_scenes
+from counting.table import CountTable
+from counting.zoo import find_counter
+from counting_datasets.catalog import Place
+from counting_datasets.catalog import load as load_scenes
+from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
+
+LARGEST = 8_000_000
+"""Bytes; a wheel is no place for more."""
+
+
+def ship(run: Path, name: str, config_name: str) -> Path:
+    """Write ``name``'s weights and card; the figures on the card are those of the weights that ship.
+
+    Raises:
+        CountingError: the run is not whole, its weights are too large, or the photos to score it on are missing.
+    """
+    best = load(run / "weights" / "best.safetensors")
+    path = Path(__file__).parent / f"{name}.safetensors"
+    best.counter.head.half()
+    save(best.counter, best.config, path, best.card)
+    if path.stat().st_size > LARGEST:
+        path.unlink()
+        raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
+    data = best.config.data
+    card = {
+        "counter": best.config.counter,
+        "data": best.card["data"],
+        "chosen_on": f"{data.name}/{data.val}",
+        "backbone": f"{best.config.backbone.name}, ImageNet, frozen",
+        "command": f"counting train {config_name}",
+        "epoch": best.card["epoch"],
+        "scored_on": f"{data.name}/test",
+        "scores": [
+            _score(name, data.name, data.root, protocol).to_json() for protocol in ("all", "non-difficult")
+        ],
+    }
+    write_json(path.with_suffix(".json"), card)
+    return path
+
+
+def _score(name: str, data: str, root: Path | None, protocol_name: str) -> Evaluation:
+    scenes = load_scenes(data, "test", Place(root))
+    protocol = Protocol.parse(protocol_name, scenes.family)
+    table, _ = count_scenes(find_counter(name), scenes)
+    truth = CountTable.from_scenes(scenes, protocol)
+    return evaluate(table, truth, counter=name, data=data, split="test", protocol=str(protocol))
+
+
+if __name__ == "__main__":
+    run_folder, zoo_name, configuration = sys.argv[1:]
+    print(ship(Path(run_folder), zoo_name, configuration))
