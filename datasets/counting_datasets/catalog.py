@@ -3,29 +3,40 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
+from counting_datasets.coco import load_coco
 from counting_datasets.errors import DataError
-from counting_datasets.scene import Scene, SceneSet
+from counting_datasets.scene import Masks, Scene, SceneSet
+from counting_datasets.voc import load_voc
 
 DATASETS = ("voc2007", "voc2012", "coco2014", "coco2017", "voc", "coco")
 COUNT_HALF = 20_252
 """Images in each of COCO 2014's Count-val and Count-test: the first and the last of val2014 by file name."""
 
-_VOC_FOLDER = {"voc2007": "VOCdevkit/VOC2007", "voc2012": "VOCdevkit/VOC2012"}
+_HOMES = {
+    "voc2007": "VOCdevkit/VOC2007",
+    "voc2012": "VOCdevkit/VOC2012",
+    "coco2014": "coco",
+    "coco2017": "coco",
+}
+_DOWNLOADABLE = ("voc2007", "coco2014")
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a user's own data lie, where that is not the usual place.
+    """Where data lie and what to count in them, where that is not the usual.
 
     Attributes:
         root: the folder that holds JPEGImages (VOC) or annotations (COCO).
-        annotations, images: a COCO file and the folder of its photos, in place of ``root``.
-        categories: the categories to count, of data in VOC's layout.
+        annotations: a file of the user's own in COCO's format, in place of ``root``.
+        images: the folder of the photos that a COCO file names.
+        categories: for ``voc``, every category in the data; for the others, the ones to count, by name.
     """
 
     root: Path | None = None
@@ -42,12 +53,17 @@ def load(data: str, split: str, place: Place = Place()) -> SceneSet:
     """
     if data not in DATASETS:
         raise DataError(f"unknown data set {data!r}: use {', '.join(DATASETS)}")
+    if place.annotations and data != "coco":
+        raise DataError(f"an annotation file of your own is read with data set coco, not {data}")
+    if place.images and family_of(data) == "voc":
+        raise DataError(f"{data} keeps its photos in JPEGImages: name no folder of images")
+    if data == "voc":
+        return load_voc(_root(data, place), split, categories=place.categories, data=data)
     if family_of(data) == "voc":
-        from counting_datasets.voc import load_voc
-
-        categories = place.categories or (None if data == "voc" else VOC_CATEGORIES)
-        return load_voc(_root(data, place), split, categories=categories, data=data)
-    return _load_coco(data, split, place)
+        scenes = load_voc(_root(data, place), split, data=data)
+    else:
+        scenes = _load_coco(data, split, place)
+    return in_categories(scenes, place.categories) if place.categories else scenes
 
 
 def family_of(data: str) -> str:
@@ -61,75 +77,101 @@ def categories_of(data: str) -> tuple[str, ...]:
 
 
 def in_categories(scenes: SceneSet, categories: Sequence[str]) -> SceneSet:
-    """The same photos in another list of categories, by name; objects of any other category are left out."""
+    """The same photos in another list of categories, by name (couch is sofa); other objects are left out.
+
+    Raises:
+        DataError: a category that ``scenes`` does not have, so that nobody annotated it there.
+    """
+    if tuple(categories) == scenes.categories:
+        return scenes
     match = match_categories(scenes.categories, categories)
+    absent = [name for index, name in enumerate(categories) if index not in match.values()]
+    if absent:
+        raise DataError(
+            f"{scenes.data} has no category {', '.join(absent)}: it has {', '.join(scenes.categories)}"
+        )
     relabelled = tuple(_relabelled(scene, match, tuple(categories)) for scene in scenes)
-    return SceneSet(scenes.data, scenes.split, scenes.family, tuple(categories), relabelled)
+    return replace(scenes, categories=tuple(categories), scenes=relabelled)
 
 
 def _relabelled(scene: Scene, match: dict[int, int], categories: tuple[str, ...]) -> Scene:
     kept = np.array([label in match for label in scene.labels], dtype=bool)
-    labels = np.array([match[label] for label in scene.labels[kept]], dtype=np.int64)
     return replace(
         scene,
         boxes=scene.boxes[kept],
-        labels=labels,
+        labels=np.array([match[label] for label in scene.labels[kept]], dtype=np.int64),
         difficult=scene.difficult[kept],
         crowd=scene.crowd[kept],
         categories=categories,
-        masks=None,
+        masks=partial(_kept_masks, scene.masks, kept) if scene.masks else None,
     )
+
+
+def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    return [mask for mask, is_kept in zip(masks(), kept, strict=True) if is_kept]
 
 
 def _root(data: str, place: Place) -> Path:
     """The folder that the user named, or the usual one under ``$COUNTING_DATA``."""
     if place.root:
-        root = place.root
-    elif data in ("voc", "coco"):
-        raise DataError(f"--data {data} is your own data: say where it lies with --root")
-    else:
-        home = os.environ.get("COUNTING_DATA")
-        if not home:
-            raise DataError(f"where is {data}? Set COUNTING_DATA or --root; `counting download` fetches data sets")
-        root = Path(home) / _VOC_FOLDER.get(data, "coco")
+        root = place.root.expanduser()
+        if not root.is_dir():
+            raise DataError(f"{root}: no such folder; the root holds JPEGImages (VOC) or annotations (COCO)")
+        return root
+    if data not in _HOMES:
+        raise DataError(f"{data} is your own data: say where it lies with --root (root in a configuration)")
+    advice = (
+        f"`counting download {data}` or --root" if data in _DOWNLOADABLE else "see datasets/README.md, or --root"
+    )
+    home = os.environ.get("COUNTING_DATA")
+    if not home:
+        raise DataError(f"where is {data}? Set COUNTING_DATA to the folder of all data sets; {advice}")
+    root = Path(home).expanduser() / _HOMES[data]
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; `counting download` fetches data sets")
+        raise DataError(f"{root}: no such folder, so no {data}; {advice}")
     return root
 
 
 def _load_coco(data: str, split: str, place: Place) -> SceneSet:
-    from counting_datasets.coco import load_coco
-
-    if data == "coco2014":
-        return _count_split(split, _root(data, place))
     if place.annotations:
-        return load_coco(place.annotations, place.images or place.annotations.parent, split=split, data=data)
+        file = place.annotations.expanduser()
+        return load_coco(file, (place.images or file.parent).expanduser(), split=split, data=data)
     root = _root(data, place)
-    name = f"{split}2017" if data == "coco2017" else split
-    images = place.images or _photo_folder(root, name)
-    return load_coco(root / "annotations" / f"instances_{name}.json", images, split=split, data=data)
+    name = _coco_name(data, split)
+    images = place.images.expanduser() if place.images else _photo_folder(root, name)
+    scenes = load_coco(root / "annotations" / f"instances_{name}.json", images, split=split, data=data)
+    return count_half(scenes) if name == "val2014" and data == "coco2014" else scenes
 
 
-def _count_split(split: str, root: Path) -> SceneSet:
-    """COCO 2014's Count-train (train2014), Count-val and Count-test (the ends of val2014). (CEOS, data sets.)"""
-    from counting_datasets.coco import load_coco
+def _coco_name(data: str, split: str) -> str:
+    """What COCO calls a split: ``val2014`` holds both Count-val and Count-test."""
+    names = {
+        "coco2014": {"train": "train2014", "val": "val2014", "test": "val2014"},
+        "coco2017": {"train": "train2017", "val": "val2017"},
+    }
+    if data not in names:
+        return split
+    if split not in names[data]:
+        raise DataError(f"{data} has no split {split!r}: use {' or '.join(names[data])}")
+    return names[data][split]
 
-    if split not in ("train", "val", "test"):
-        raise DataError(f"coco2014 has no split {split!r}: use train, val (Count-val) or test (Count-test)")
-    name = "train2014" if split == "train" else "val2014"
-    file = root / "annotations" / f"instances_{name}.json"
-    scenes = load_coco(file, _photo_folder(root, name), split=split, data="coco2014")
-    if split == "train":
-        return scenes
-    if len(scenes) < 2 * COUNT_HALF:
+
+def count_half(scenes: SceneSet, half: int = COUNT_HALF) -> SceneSet:
+    """Count-val or Count-test, as ``scenes.split`` says, of all of val2014. (CEOS, data sets.)
+
+    Raises:
+        DataError: ``scenes`` are not two halves.
+    """
+    if len(scenes) != 2 * half:
         raise DataError(
-            f"{file}: {len(scenes)} images, too few for Count-val and Count-test: is it all of val2014?"
+            f"{scenes.data}: Count-val and Count-test are the halves of val2014's {2 * half:,} photos, "
+            f"but its annotations name {len(scenes):,}; use data set coco for a part of COCO"
         )
-    return scenes[:COUNT_HALF] if split == "val" else scenes[-COUNT_HALF:]
+    return scenes[:half] if scenes.split == "val" else scenes[half:]
 
 
 def _photo_folder(root: Path, name: str) -> Path:
-    """The first that exists of R/images/NAME, R/NAME, both without what follows _, and R/images."""
-    plain = name.partition("_")[0]
+    """The first that exists of R/images/NAME, R/NAME, both without what follows the last _, and R/images."""
+    plain = name.rpartition("_")[0] or name
     candidates = [root / "images" / name, root / name, root / "images" / plain, root / plain, root / "images"]
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])

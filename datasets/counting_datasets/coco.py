@@ -3,53 +3,64 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from counting_datasets.coco_checks import check_instances
 from counting_datasets.errors import DataError
 from counting_datasets.scene import Scene, SceneSet
 
-_NEEDED = {
-    "images": ("id", "file_name", "width", "height"),
-    "annotations": ("id", "image_id", "category_id", "bbox"),
-    "categories": ("id", "name"),
-}
+_Row = dict[str, Any]
 
 
 def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco") -> SceneSet:
     """All scenes of an instances file, by file name; images without any object stay. No photo is opened.
 
-    ``images`` is the folder of the photos. Categories come in the order of their ids.
+    ``images`` is the folder of the photos. Categories come in the order of their ids. A scene has masks where
+    every object in it has one.
 
     Raises:
         DataError: the file is missing, no JSON, or lacks or contradicts itself in what counting needs.
     """
     content = _read(annotations)
-    _check(annotations, content)
+    check_instances(annotations, content)
     coco = _index(content)
-    category_ids = sorted(coco.cats)
-    place = {category: index for index, category in enumerate(category_ids)}
-    names = tuple(coco.cats[category]["name"] for category in category_ids)
-    records = sorted(coco.imgs.values(), key=lambda record: str(record["file_name"]))
-    scenes = (_scene(coco, record, images, place, names) for record in records)
+    place = {category: index for index, category in enumerate(sorted(coco.cats))}
+    names = tuple(coco.cats[category]["name"] for category in place)
+    scenes = []
+    for image in sorted(coco.imgs.values(), key=lambda image: str(image["file_name"])):
+        objects = coco.imgToAnns.get(image["id"], [])
+        labels = np.array([place[row["category_id"]] for row in objects], dtype=np.int64)
+        scenes.append(_scene(annotations, images, image, objects, labels, names))
     return SceneSet(data, split, "coco", names, tuple(scenes))
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), parse_constant=_refuse)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such annotation file") from None
-    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: no such annotation file{_other_splits(path.parent)}") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: not an instances file, which is an object of images, annotations, categories")
     return content
+
+
+def _refuse(constant: str) -> NoReturn:
+    """NaN and Infinity are no JSON, though Python reads them; a NaN in a polygon fills the memory."""
+    raise ValueError(f"{constant} is no number")
+
+
+def _other_splits(folder: Path) -> str:
+    splits = sorted(file.stem.removeprefix("instances_") for file in folder.glob("instances_*.json"))
+    return f"; there are {', '.join(splits)}" if splits else ""
 
 
 def _index(content: dict[str, Any]) -> Any:
@@ -62,78 +73,63 @@ def _index(content: dict[str, Any]) -> Any:
     return coco
 
 
-def _check(path: Path, content: dict[str, Any]) -> None:
-    for section, keys in _NEEDED.items():
-        rows = content.get(section)
-        if not isinstance(rows, list):
-            raise DataError(f"{path}: no list of {section}")
-        for number, row in enumerate(rows):
-            lacking = next((key for key in keys if not isinstance(row, dict) or key not in row), None)
-            if lacking:
-                raise DataError(f"{path}: {section}[{number}] has no {lacking}")
-        _check_unique(path, section, [row["id"] for row in rows])
-    if not content["images"] or not content["categories"]:
-        raise DataError(f"{path}: no {'images' if not content['images'] else 'categories'} in it")
-    _check_unique(path, "file names", [Path(str(row["file_name"])).stem for row in content["images"]])
-    _check_links(path, content)
-    _check_numbers(path, content)
-
-
-def _check_unique(path: Path, what: str, names: list[Any]) -> None:
-    seen: set[Any] = set()
-    for name in names:
-        if not isinstance(name, int | str):
-            raise DataError(f"{path}: {what}: {name!r} is no id")
-        if name in seen:
-            raise DataError(f"{path}: {what}: {name!r} is there twice")
-        seen.add(name)
-
-
-def _check_links(path: Path, content: dict[str, Any]) -> None:
-    for key, section in (("image_id", "images"), ("category_id", "categories")):
-        known = {row["id"] for row in content[section]}
-        dangling = next((row for row in content["annotations"] if row[key] not in known), None)
-        if dangling:
-            raise DataError(
-                f"{path}: annotation {dangling['id']} has {key} {dangling[key]!r}, which does not exist"
-            )
-
-
-def _check_numbers(path: Path, content: dict[str, Any]) -> None:
-    for row in content["images"]:
-        if not all(isinstance(row[side], int) and row[side] > 0 for side in ("width", "height")):
-            raise DataError(f"{path}: image {row['id']} has no positive width and height")
-    for row in content["annotations"]:
-        if not _is_box(row["bbox"]):
-            raise DataError(f"{path}: annotation {row['id']} has a bbox that is not four finite numbers")
-
-
-def _is_box(box: Any) -> bool:
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(x, int | float) for x in box):
-        return False
-    return bool(np.isfinite(box).all()) and box[2] >= 0 and box[3] >= 0
-
-
 def _scene(
-    coco: Any, record: dict[str, Any], images: Path, place: dict[Any, int], names: tuple[str, ...]
+    file: Path, images: Path, image: _Row, objects: list[_Row], labels: NDArray[np.int64], names: tuple[str, ...]
 ) -> Scene:
-    objects = coco.imgToAnns.get(record["id"], [])
-    size = (record["width"], record["height"])
-    corner = np.array([row["bbox"] for row in objects], dtype=np.float64).reshape(-1, 4)
-    corner[:, 2:] += corner[:, :2]
+    size = (image["width"], image["height"])
+    boxes = np.array([row["bbox"] for row in objects], dtype=np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    have_masks = all(_is_mask(row.get("segmentation"), size) for row in objects)
     return Scene(
-        id=Path(record["file_name"]).stem,
-        number=str(record["id"]),
-        path=images / record["file_name"],
+        id=Path(image["file_name"]).stem,
+        number=str(image["id"]),
+        path=images / image["file_name"],
         size=size,
-        boxes=np.clip(corner, 0, [*size, *size]),
-        labels=np.array([place[row["category_id"]] for row in objects], dtype=np.int64),
+        boxes=np.clip(boxes, 0, [*size, *size]),
+        labels=labels,
         difficult=np.zeros(len(objects), dtype=bool),
         crowd=np.array([bool(row.get("iscrowd", 0)) for row in objects], dtype=bool),
         categories=names,
-        masks=partial(_decode, coco, objects) if all(row.get("segmentation") for row in objects) else None,
+        masks=partial(_masks, file, size, objects) if have_masks else None,
     )
 
 
-def _decode(coco: Any, objects: Iterable[dict[str, Any]]) -> list[NDArray[np.bool_]]:
-    return [coco.annToMask(row).astype(bool) for row in objects]
+def _is_mask(segmentation: Any, size: tuple[int, int]) -> bool:
+    """Whether it is polygons of three corners or more, or a run-length code of the photo's size."""
+    if isinstance(segmentation, dict):
+        return "counts" in segmentation and segmentation.get("size") == [size[1], size[0]]
+    if not isinstance(segmentation, list) or not segmentation:
+        return False
+    return all(
+        isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in segmentation
+    )
+
+
+def _masks(file: Path, size: tuple[int, int], objects: list[_Row]) -> list[NDArray[np.bool_]]:
+    masks = []
+    for row in objects:
+        try:
+            masks.append(_decode(row["segmentation"], size))
+        except Exception as error:  # pycocotools raises whatever its C code met
+            raise DataError(f"{file}: annotation {row['id']} has a damaged segmentation ({error})") from None
+    return masks
+
+
+def _decode(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """height×width, as ``COCO.annToMask`` gives it, but nothing out of reach or half-written passes."""
+    from pycocotools import mask as coder
+
+    width, height = size
+    if isinstance(segmentation, list):
+        corners = np.concatenate([np.asarray(polygon, dtype=np.float64) for polygon in segmentation])
+        if not (np.abs(corners) <= 100 * max(size)).all():
+            raise ValueError("a corner far outside the photo")
+        code = coder.merge(coder.frPyObjects(segmentation, height, width))
+    elif isinstance(segmentation["counts"], list):
+        code = coder.frPyObjects(segmentation, height, width)
+    else:
+        code = segmentation
+    decoded: NDArray[np.uint8] = coder.decode(code)
+    if int(decoded.sum()) != int(coder.area(code)):
+        raise ValueError("its runs end before the photo does")
+    return decoded.astype(bool)

@@ -1,49 +1,89 @@
 """Open any photo as RGB."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from counting_datasets.errors import PhotoError
 
 Image.MAX_IMAGE_PIXELS = 200_000_000
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".ppm"})
-_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_WHITES = {**dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N"), (65535,)), "I": (255, 65535), "F": (1, 255, 65535)}
+"""Modes deeper than 8 bits, and what white may be in them: the first that no pixel exceeds."""
 
 
 def open_photo(path: Path, *, upright: bool = True) -> Image.Image:
-    """Decode the photo at ``path`` to RGB, its first frame if it is animated.
+    """Decode the photo at ``path`` to RGB, its first frame if it is animated, on white if it is transparent.
 
     ``upright`` turns it as its EXIF orientation says; annotated data sets count pixels as stored and pass False.
 
     Raises:
         PhotoError: the file is missing, empty, truncated, too large or no image.
     """
+    with _opened(path) as photo:
+        photo.load()
+        return _to_rgb(_upright(photo) if upright else photo)
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """(width, height) as stored, from the file's header alone.
+
+    Raises:
+        PhotoError: the file is missing, empty, too large or no image.
+    """
+    with _opened(path) as photo:
+        return photo.size
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as photo:
-            photo.load()
-            turned = ImageOps.exif_transpose(photo) if upright else photo
-            return _to_rgb(turned)
+            yield photo
     except FileNotFoundError:
         raise PhotoError(f"{path}: no such photo") from None
+    except UnidentifiedImageError:
+        raise PhotoError(f"{path}: empty, or no image of a known format") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"{path}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, refused") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PhotoError(f"{path}: not a readable image ({error})") from None
+    except Exception as error:  # Pillow's formats fail on damaged files each in its own way
+        raise PhotoError(f"{path}: not a readable image ({' '.join(str(error).split())})") from None
+
+
+def _upright(photo: Image.Image) -> Image.Image:
+    """Reads nothing but the orientation; ``ImageOps.exif_transpose`` fails where other EXIF is damaged."""
+    try:
+        turn = _TURNS.get(photo.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # as in _opened; a photo with EXIF beyond reading is still a photo
+        return photo
+    return photo.transpose(turn) if turn else photo
 
 
 def _to_rgb(photo: Image.Image) -> Image.Image:
-    if photo.mode in _SIXTEEN_BIT:
-        return _from_sixteen_bit(photo)
+    if photo.mode in _WHITES:
+        return _from_deep_grey(photo)
     if photo.mode in ("LA", "PA", "RGBA") or "transparency" in photo.info:
         canvas = Image.new("RGBA", photo.size, "white")
         return Image.alpha_composite(canvas, photo.convert("RGBA")).convert("RGB")
     return photo.convert("RGB")
 
 
-def _from_sixteen_bit(photo: Image.Image) -> Image.Image:
-    """Pillow's own conversion clips 16-bit greys at 255; scale by the range they use instead."""
-    grey = np.asarray(photo, dtype=np.float64)
-    scale = 255.0 if grey.max() <= 255 else 65535.0
-    return Image.fromarray(np.clip(grey / scale * 255.0, 0, 255).astype(np.uint8)).convert("RGB")
+def _from_deep_grey(photo: Image.Image) -> Image.Image:
+    """Pillow's own conversion clips greys deeper than 8 bits at 255; scale them by their white instead."""
+    grey = np.nan_to_num(np.asarray(photo, dtype=np.float64))
+    brightest = float(grey.max())
+    white = next((white for white in _WHITES[photo.mode] if brightest <= white), brightest)
+    return Image.fromarray(np.clip(grey / white * 255, 0, 255).astype(np.uint8)).convert("RGB")
