@@ -18,7 +18,7 @@ detector (torchvision:NAME or torchvision:NAME@WEIGHTS), or several joined with 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 a request that cannot be met, 130 on Ctrl-C."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parse(arguments)
     try:
         code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
     except CountingError as error:
@@ -31,6 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return code
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Unlike argparse alone, takes a configuration's key=value on either side of the options."""
+    parser = _parser()
+    parsed, left = parser.parse_known_args(arguments)
+    if parsed.command == "train" and all("=" in part and not part.startswith("-") for part in left):
+        parsed.overrides += left
+    elif left:
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    return parsed
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,5 @@
 """The report of an evaluation: one HTML page with its plots, and the figures and counts as files."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from counting.breakdown import (
     mean_object_areas,
 )
 from counting.evaluation import Evaluation, compare
-from counting.files import atomic_write
+from counting.files import write_json, write_text
 from counting.metrics import FIGURES, Floats, as_scored
 from counting.table_files import write_table
 from counting.worst_photos import worst_photos
@@ -67,7 +66,7 @@ def write_report(
         DataError: an image that ``scenes`` lack.
         CountingError: a file cannot be written.
     """
-    _write(folder / "results.json", json.dumps(evaluation.to_json(), indent=1) + "\n")
+    write_json(folder / "results.json", evaluation.to_json())
     write_table(evaluation.predicted, folder / "counts.csv")
     sections = [
         *([_comparison(evaluation, against)] if against else []),
@@ -82,14 +81,8 @@ def write_report(
         figures="\n".join(_tile(evaluation, name) for name in FIGURES),
         sections="\n".join(sections),
     )
-    _write(folder / "report.html", page)
+    write_text(folder / "report.html", page)
     return folder / "report.html"
-
-
-def _write(path: Path, text: str) -> None:
-    # a file's name may hold bytes that are no text
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 # The head of the page
