@@ -69,7 +69,7 @@ def _upright(photo: Image.Image) -> Image.Image:
         turn = _TURNS.get(photo.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # as in _opened; a photo with EXIF beyond reading is still a photo
         return photo
-    return photo.transpose(turn) if turn else photo
+    return photo if turn is None else photo.transpose(turn)
 
 
 def _to_rgb(photo: Image.Image) -> Image.Image:
