@@ -128,13 +128,12 @@ def test_photos_are_turned_as_their_exif_says(tmp_path: Path, orientation: int, 
     assert open_photo(path, upright=False).getpixel((0, 0)) == RED
 
 
-@pytest.mark.filterwarnings("ignore:Truncated File Read")
 def test_damaged_exif_does_not_hide_the_photo(tmp_path: Path) -> None:
     photo = Image.new("RGB", (16, 8), RED)
     no_exif = saved(photo, tmp_path / "garbage.jpg", exif=b"Exif\0\0no TIFF in here")
-    # A rational of a denominator that is text, beside an orientation that can be read.
+    # An orientation that can be read beside an interoperability pointer that is a byte, not a place in the file.
     entries = struct.pack("<HHI4s", ORIENTATION, 3, 1, b"\6\0\0\0") + struct.pack(
-        "<HHI4s", 0x011A, 5, 1, b"\xff" * 4
+        "<HHI4s", 0xA005, 1, 1, b"\6\0\0\0"
     )
     odd_exif = saved(photo, tmp_path / "odd.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + b"\0" * 4)
     assert open_photo(no_exif).size == (16, 8)

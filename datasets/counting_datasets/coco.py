@@ -126,10 +126,12 @@ def _decode(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
             raise ValueError("a corner far outside the photo")
         code = coder.merge(coder.frPyObjects(segmentation, height, width))
     elif isinstance(segmentation["counts"], list):
+        if sum(segmentation["counts"]) != width * height:
+            raise ValueError("its runs do not end where the photo does")
         code = coder.frPyObjects(segmentation, height, width)
     else:
         code = segmentation
     decoded: NDArray[np.uint8] = coder.decode(code)
     if int(decoded.sum()) != int(coder.area(code)):
-        raise ValueError("its runs end before the photo does")
+        raise ValueError("its runs do not end where the photo does")
     return decoded.astype(bool)
