@@ -77,7 +77,8 @@ def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> C
         return Counts(average(tables), lost=lost)
     val = fit.val()
     on_val = [_answer(_on_val(member), val, fit, device).table for member in members]
-    weights = fit_weights(_shared(on_val, val.truth, members), val.truth)
+    shared = _shared(on_val, val.truth, members)
+    weights = fit_weights(shared, val.truth.select(shared[0].images))
     return Counts(weights.combine(tables), lost=lost)
 
 
