@@ -22,6 +22,7 @@ from counting.table import check_missing
 from counting.training import Progressed, Trainer
 from counting.views import view_of
 from counting_datasets.catalog import Place, load
+from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
 
@@ -43,6 +44,8 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     train, val = (load_split(config, split) for split in (config.data.train, config.data.val))
+    if train.categories != val.categories:
+        raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
     torch.manual_seed(config.seed)
     counter = build(config, train.categories)
     if config.backbone.subitizing:
