@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from counting import __version__
+from counting.memory import keep_freed_memory
 from counting_datasets.errors import CountingError
 
 _WHAT = """\
@@ -19,6 +20,7 @@ detector (torchvision:NAME or torchvision:NAME@WEIGHTS), or several joined with 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 a request that cannot be met, 130 on Ctrl-C."""
     parsed = _parse(arguments)
+    keep_freed_memory()
     try:
         code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
     except CountingError as error:

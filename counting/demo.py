@@ -11,6 +11,7 @@ from counting.counters.baselines import BASELINES
 from counting.evaluation import Evaluation, evaluate
 from counting.inference import count_scenes
 from counting.learning import learn, load_split
+from counting.memory import keep_freed_memory
 from counting.report import write_report
 from counting.runs import RunFolder
 from counting.table import CountTable
@@ -29,6 +30,7 @@ TO_BEAT = ("always-0", "category-mean")
 
 def main() -> int:
     """Returns 1 if a trained counter does not beat the baselines."""
+    keep_freed_memory()
     console = Console()
     write_scenes(FOLDER / "scenes", train=TRAIN, val=VAL, test=TEST)
     scores = [_train_and_score(counter, options, console) for counter, options in COUNTERS.items()]
