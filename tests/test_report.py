@@ -174,4 +174,13 @@ def test_a_report_on_the_published_test_split(
     test = load("voc2007", "test")
     page = parsed(write_report(evaluation_of(test, 0.7), tmp_path, test))
     assert "4,952 images" in words(page)
+
+
+def test_a_report_shows_the_worst_of_the_photos_at_hand(
+    data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTING_DATA", str(data_root))
+    test = load("voc2007", "test")
+    at_hand = replace(test, scenes=tuple(scene for scene in test if scene.path.is_file()))
+    page = parsed(write_report(evaluation_of(at_hand, 0.7), tmp_path, at_hand))
     assert len([figure for figure in page.iter("figure") if figure[0].tag == "img"]) == 12

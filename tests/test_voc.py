@@ -85,7 +85,11 @@ class TestReal:
         assert scene.boxes[0].tolist() == [262, 210, 324, 339]
         assert scene.difficult.tolist() == [False, False, True, False, True]
         assert scene.counts(ALL)[VOC_CATEGORIES.index("chair")] == 5
-        assert scene.image().size == scene.size
+
+    def test_photos_are_as_large_as_their_annotations_say(self, root: Path) -> None:
+        there = [scene for scene in load_voc(root, "test") if scene.path.is_file()][:20]
+        assert there
+        assert all(scene.image().size == scene.size for scene in there)
 
 
 def test_scenes_come_in_the_splits_order_and_no_photo_is_needed(tmp_path: Path) -> None:
