@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from counting.counters.nonnegative import folds, shrunk
+from counting.counters.nonnegative import fit_by_category
 from counting.detections import Detections, Ints
-from counting.metrics import Floats, as_scored, mean_over_categories, rmse
+from counting.metrics import Floats
 from counting.table import CountTable
 from counting_datasets.errors import DataError
 
@@ -113,22 +113,7 @@ def fit_soft_count(detections: Detections, truth: CountTable) -> SoftCount:
     cross-validation of the rounded mRMSE. ``truth`` has the photos of ``detections``, row for row.
     """
     _check_rows(detections, truth)
-    reached = _reached(detections)
-    held_out = {strength: np.zeros_like(truth.counts) for strength in STRENGTHS}
-    for fitted_on, left in folds(len(truth.images)):
-        for strength in STRENGTHS:
-            weights = _weights(reached[fitted_on], truth.counts[fitted_on], strength)
-            held_out[strength][left] = np.einsum("nkj,kj->nk", reached[left], weights)
-    errors = {s: float(mean_over_categories(rmse(as_scored(p), truth.counts))) for s, p in held_out.items()}
-    return SoftCount(_weights(reached, truth.counts, min(errors, key=lambda strength: errors[strength])))
-
-
-def _weights(reached: Floats, true: Floats, strength: float) -> Floats:
-    """K×J: each category's, shrunk towards those of all categories together."""
-    grams = np.einsum("nki,nkj->kij", reached, reached)
-    moments = np.einsum("nkj,nk->kj", reached, true)
-    shared = shrunk(grams.sum(axis=0), moments.sum(axis=0), np.zeros(len(SCORES)), 0.0)
-    return np.stack([shrunk(g, m, shared, strength) for g, m in zip(grams, moments, strict=True)])
+    return SoftCount(fit_by_category(_reached(detections), truth.counts, STRENGTHS))
 
 
 def _reached(detections: Detections) -> Floats:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.counters.nonnegative import folds, shrunk
-from counting.metrics import Floats, as_scored, mean_over_categories, rmse
+from counting.counters.nonnegative import fit_by_category
+from counting.metrics import Floats
 from counting.table import CountTable
 from counting_datasets.errors import DataError
 
@@ -66,21 +66,7 @@ def fit_weights(tables: Sequence[CountTable], truth: CountTable) -> EnsembleWeig
     """
     _check([*tables, truth])
     members = np.stack([table.counts for table in tables], axis=2)
-    held_out = {strength: np.zeros_like(truth.counts) for strength in STRENGTHS}
-    for fitted_on, left in folds(len(truth.images)):
-        for strength in STRENGTHS:
-            weights = _weights(members[fitted_on], truth.counts[fitted_on], strength)
-            held_out[strength][left] = np.einsum("nkm,mk->nk", members[left], weights)
-    errors = {s: float(mean_over_categories(rmse(as_scored(p), truth.counts))) for s, p in held_out.items()}
-    return EnsembleWeights(_weights(members, truth.counts, min(errors, key=lambda strength: errors[strength])))
-
-
-def _weights(members: Floats, true: Floats, strength: float) -> Floats:
-    """members×K: each category's, shrunk towards those of all categories together."""
-    grams = np.einsum("nki,nkj->kij", members, members)
-    moments = np.einsum("nkm,nk->km", members, true)
-    shared = shrunk(grams.sum(axis=0), moments.sum(axis=0), np.zeros(members.shape[2]), 0.0)
-    return np.stack([shrunk(g, m, shared, strength) for g, m in zip(grams, moments, strict=True)], axis=1)
+    return EnsembleWeights(fit_by_category(members, truth.counts, STRENGTHS).T)
 
 
 def _check(tables: Sequence[CountTable]) -> None:
