@@ -17,7 +17,7 @@ class Cells(nn.Module):
     """Features of the cells of a photo, in one of two ways.
 
     ``pool`` sends the whole photo through the backbone once and pools the features of each cell. ``crop``
-    sends each cell through the backbone on its own, as the paper does (CEOS, section 4.2), and costs as many
+    sends each cell through the backbone on its own, as the paper does (CEOS), and costs as many
     passes as there are cells.
 
     Attributes:

@@ -73,6 +73,10 @@ def _command(commands: Commands, name: str, summary: str, example: str) -> argpa
     )
 
 
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+
+
 def _add_predict(commands: Commands) -> None:
     parser = _command(
         commands, "predict", "count objects in photos", "counting predict holiday/ --out counts.csv --draw drawn/"
@@ -82,7 +86,7 @@ def _add_predict(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write counts as .csv, .json or .parquet")
     parser.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    _add_device(parser)
 
 
 def _add_train(commands: Commands) -> None:
@@ -96,7 +100,7 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the configuration")
     parser.add_argument("--resume", action="store_true", help="continue a run that was broken off")
     parser.add_argument("--name", help="the run's folder under runs/ (default: the configuration's name)")
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    _add_device(parser)
 
 
 def _add_evaluate(commands: Commands) -> None:
@@ -106,7 +110,6 @@ def _add_evaluate(commands: Commands) -> None:
         "score a counter against the truth",
         "counting evaluate voc2007-seq-sub --against voc2007-aso-sub --bootstrap 1000",
     )
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = f"Score a counter against the truth.\n\n{_WHAT}"
     parser.add_argument("what", metavar="WHAT")
     parser.add_argument("--against", metavar="WHAT2", help="compare with another counter, photo by photo")
@@ -116,7 +119,7 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--root", type=Path, help="the folder that holds JPEGImages or annotations")
     parser.add_argument("--annotations", type=Path, help="a COCO instances file, in place of --root")
     parser.add_argument("--images", type=Path, help="the folder of its photos")
-    parser.add_argument("--categories", help="of data in VOC's layout: a,b,c")
+    parser.add_argument("--categories", help="a,b,c: those of your own VOC data, or some of another data set's")
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
     parser.add_argument("--truth", metavar="FILE", help="true counts from a file, in place of --data")
@@ -140,7 +143,7 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    _add_device(parser)
 
 
 def _add_models(commands: Commands) -> None:

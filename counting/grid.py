@@ -28,7 +28,7 @@ class Grid:
 
         ``boxes`` is n×4 (x0, y0, x1, y1) in pixels of a photo of ``size`` (width, height); a box is clipped to
         the photo, and one without area counts in its centre's cell. Returns cells × categories.
-        (CEOS, section 4.2.)
+        (CEOS.)
         """
         scale = np.array([size[0], size[1], size[0], size[1]], dtype=np.float64) / self.side
         x0, y0, x1, y1 = np.clip(boxes / scale, 0.0, self.side).T

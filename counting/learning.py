@@ -12,6 +12,7 @@ from counting.batches import Reader, ViewDataset
 from counting.checkpoint import build, save
 from counting.config import Config
 from counting.counters.base import Counter
+from counting.devices import default_device
 from counting.features import FeatureCache
 from counting.losses import CountLoss
 from counting.preprocessing import to_square
@@ -42,28 +43,29 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     Raises:
         CountingError: data, weights or the run folder are not as they should be.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device or default_device()
     train, val = (load_split(config, split) for split in (config.data.train, config.data.val))
     if train.categories != val.categories:
         raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
+    processes = PartialState(cpu=device == "cpu")
+    if processes.is_main_process:
+        run.begin(config, resume=resume)
     torch.manual_seed(config.seed)
     counter = build(config, train.categories)
     if config.backbone.subitizing:
         kept = run.path / "weights" / "subitizing.safetensors"
-        with PartialState(cpu=device == "cpu").main_process_first():
+        with processes.main_process_first():
             learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
     criterion = CountLoss(config.loss.kind, config.loss.on, config.loss.beta)
     network = counter.head if config.backbone.frozen else nn.Sequential(counter.cells, counter.head)
     trainer = Trainer(counter, network, criterion, config.optimization, config.seed, device)
-    if trainer.accelerator.is_main_process:
-        run.begin(config, resume=resume)
     datasets = _datasets(config, trainer, train, val)
 
     def write(path: Path, card: dict[str, Any]) -> None:
         save(counter, config, path, {"data": f"{train.data}/{train.split}", **card})
 
     progressed = trainer.fit(*datasets, run, write, resume=resume)
-    return Learned(counter, progressed, trainer.accelerator.is_main_process)
+    return Learned(counter, progressed, processes.is_main_process)
 
 
 def load_split(config: Config, split: str) -> SceneSet:

@@ -14,7 +14,7 @@ Part = Literal["cells", "sum"]
 class CountLoss:
     """Huber or mean squared error on the counts of the cells, on their sum, or on both (added).
 
-    The paper's figure shows Huber, its release has MSE (CEOS, section 4). Huber here is quadratic below
+    The paper's figure shows Huber, its release has MSE (CEOS). Huber here is quadratic below
     ``beta`` and has slope 1 above.
     """
 

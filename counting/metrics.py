@@ -2,7 +2,7 @@
 
 Every function takes N×K predicted and true counts and gives one figure per category; the mean over categories
 is the paper's "m". A figure marked ``nz`` runs over the images in which the category occurs; where it never
-occurs that figure is NaN, and the mean over categories passes it over. (CEOS, section 5.2.)
+occurs that figure is NaN, and the mean over categories passes it over. (CEOS.)
 """
 # ruff: noqa: N815 - the figures keep the paper's names, which are also the keys of results.json
 

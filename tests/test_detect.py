@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counting.counters.detect import FIXED_THRESHOLD, fit_soft_count, fit_thresholds, from_json
+from counting.counters.detect import fit_soft_count, fit_thresholds
 from counting.counters.ensemble import average, fit_weights
 from counting.detections import Detections, read_detections
 from counting.metrics import count_metrics
@@ -64,15 +64,6 @@ def test_a_surer_box_is_never_worth_less() -> None:
         worth = soft.counts(each).counts[:, category]
         assert (np.diff(worth) >= 0).all()
         assert worth[-1] > 0
-
-
-def test_what_was_fitted_survives_json() -> None:
-    detections, truth = boxes_and_truth(1)
-    for fitted in (FIXED_THRESHOLD, fit_thresholds(detections, truth), fit_soft_count(detections, truth)):
-        again = from_json(fitted.to_json()).counts(detections)
-        assert np.array_equal(again.counts, fitted.counts(detections).counts)
-    with pytest.raises(DataError):
-        from_json({"kind": "soft", "weights": [[1.0, 2.0]]})
 
 
 def test_an_ensemble_averages_and_finds_who_to_trust() -> None:

@@ -66,8 +66,9 @@ def file_of(folder: Path, scene: Scene, cells: Cells | None = None, view: int = 
     before = set(folder.rglob("*.safetensors"))
     cache = FeatureCache(cells or tiny_cells(), folder)
     cache.fill([scene], view + 1)
-    (new,) = set(folder.rglob("*.safetensors")) - before
-    return new
+    new = set(folder.rglob("*.safetensors")) - before
+    assert len(new) == 1
+    return new.pop()
 
 
 def test_the_key_is_all_that_features_depend_on(tmp_path: Path, scenes: Sequence[Scene]) -> None:

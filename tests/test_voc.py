@@ -43,7 +43,7 @@ def root(data_root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def test_split(root: Path) -> SceneSet:
+def voc_test(root: Path) -> SceneSet:
     return load_voc(root, "test")
 
 
@@ -64,16 +64,16 @@ class TestReal:
             theirs = released[f"{split}_counts"][[row[scene.number] for scene in scenes]]
         np.testing.assert_array_equal(counts, theirs)
 
-    def test_without_difficult_objects(self, test_split: SceneSet) -> None:
-        assert test_split.counts(Protocol(non_difficult=True)).sum() == 12_032
+    def test_without_difficult_objects(self, voc_test: SceneSet) -> None:
+        assert voc_test.counts(Protocol(non_difficult=True)).sum() == 12_032
 
     def test_all_of_test_is_read_in_two_seconds(self, root: Path) -> None:
         start = time.process_time()
         load_voc(root, "test")
         assert time.process_time() - start < 2
 
-    def test_every_object_lies_in_its_photo(self, test_split: SceneSet) -> None:
-        for scene in test_split:
+    def test_every_object_lies_in_its_photo(self, voc_test: SceneSet) -> None:
+        for scene in voc_test:
             assert (scene.boxes >= 0).all()
             assert (scene.boxes[:, :2] < scene.boxes[:, 2:]).all()
             assert (scene.boxes[:, 2:] <= scene.size).all()

@@ -11,7 +11,7 @@ from counting.progress import report_skipped
 from counting.table import CountTable
 from counting.table_files import read_table
 from counting.what import Fit, Split, counts_of
-from counting_datasets.catalog import Place, family_of, in_categories, load
+from counting_datasets.catalog import Place, family_of, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
@@ -58,8 +58,6 @@ def _split(arguments: argparse.Namespace, name: str, truth_file: str | None, pro
     categories = tuple(arguments.categories.split(",")) if arguments.categories else None
     own = Place(arguments.root, arguments.annotations, arguments.images, categories)
     scenes = load(arguments.data, name, own)
-    if categories and scenes.categories != categories:
-        scenes = in_categories(scenes, categories)
     return Split(CountTable.from_scenes(scenes, protocol), scenes.under(protocol))
 
 

@@ -1,4 +1,4 @@
-"""Associative subitizing: every cell counted on its own (CEOS, section 4.2)."""
+"""Associative subitizing: every cell counted on its own (CEOS)."""
 
 from counting.cells import Cells
 from counting.counters.base import Counter, Dropout, Hidden, mlp, register_counter

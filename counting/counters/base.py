@@ -1,11 +1,9 @@
 """Counter: what every learned counter is, and the names they are known by."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Annotated, Any
 
-import torch
 from PIL import Image
 from pydantic import Field, PositiveInt, ValidationError, validate_call
 from torch import Tensor, nn
@@ -58,7 +56,7 @@ class Counter(nn.Module):
 
 
 def count_cells(raw: Tensor) -> Tensor:
-    """B×cells×K raw counts → B×K: clipped at 0 per cell, then summed (CEOS, section 4.2)."""
+    """B×cells×K raw counts → B×K: clipped at 0 per cell, then summed (CEOS)."""
     return raw.clamp(min=0).sum(dim=1)
 
 
@@ -67,15 +65,7 @@ Hidden = list[PositiveInt]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A registered counter: how to build it from cells, categories and its own options."""
-
-    name: str
-    build: Builder
-
-
-_COUNTERS: dict[str, Entry] = {}
+_COUNTERS: dict[str, Builder] = {}
 
 
 def register_counter(name: str) -> Callable[[Builder], Builder]:
@@ -85,8 +75,7 @@ def register_counter(name: str) -> Callable[[Builder], Builder]:
     """
 
     def register(builder: Builder) -> Builder:
-        checked = validate_call(config={"arbitrary_types_allowed": True})(builder)
-        _COUNTERS[name] = Entry(name, checked)
+        _COUNTERS[name] = validate_call(config={"arbitrary_types_allowed": True})(builder)
         return builder
 
     return register
@@ -110,7 +99,7 @@ def build_counter(name: str, cells: Cells, categories: Sequence[str], options: d
     if name not in _COUNTERS:
         raise CountingError(f"unknown counter {name!r}: use {', '.join(registered_counters())}")
     try:
-        return _COUNTERS[name].build(cells, tuple(categories), **options)
+        return _COUNTERS[name](cells, tuple(categories), **options)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -127,13 +116,3 @@ def mlp(width: int, hidden: Sequence[int], out: int, dropout: float) -> nn.Seque
         layers += [nn.Linear(width, size), nn.LayerNorm(size), nn.ReLU(), nn.Dropout(dropout)]
         width = size
     return nn.Sequential(*layers, nn.Linear(width, out))
-
-
-@torch.inference_mode()
-def count_photos(counter: Counter, photos: Sequence[Image.Image]) -> Tensor:
-    """RGB photos → B×cells×K counts, clipped at 0; in evaluation mode, on the counter's device."""
-    counter.eval()
-    device = next(counter.parameters()).device
-    images = torch.stack([counter.preprocess(photo) for photo in photos]).to(device)
-    counts: Tensor = counter(images)
-    return counts.clamp(min=0).cpu()

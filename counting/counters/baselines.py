@@ -1,4 +1,4 @@
-"""Counters that never look at the photo: what any real counter must beat. (CEOS, section 5.3.)"""
+"""Counters that never look at the photo: what any real counter must beat. (CEOS.)"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -30,9 +29,6 @@ class ScoreThresholds:
         thresholds = np.broadcast_to(self.thresholds, len(detections.categories))
         return detections.totals((detections.scores >= thresholds[detections.category]).astype(np.float64))
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": "thresholds", "thresholds": self.thresholds.tolist()}
-
 
 FIXED_THRESHOLD = ScoreThresholds(np.array([0.5]))
 """What counts where nothing was fitted."""
@@ -54,23 +50,6 @@ class SoftCount:
         worth = np.concatenate([np.zeros((len(self.weights), 1)), self.weights.cumsum(axis=1)], axis=1)
         return detections.totals(worth[detections.category, _steps(detections.scores)])
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": "soft", "weights": self.weights.tolist()}
-
-
-def from_json(stored: dict[str, Any]) -> ScoreThresholds | SoftCount:
-    """What ``to_json`` gave.
-
-    Raises:
-        DataError: it is neither kind.
-    """
-    try:
-        if stored["kind"] == "thresholds":
-            return ScoreThresholds(np.array(stored["thresholds"], dtype=np.float64))
-        return SoftCount(np.array(stored["weights"], dtype=np.float64).reshape(-1, len(SCORES)))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"no fitted counts of boxes ({error})") from None
-
 
 def fit_thresholds(detections: Detections, truth: CountTable) -> ScoreThresholds:
     """The threshold of each category that counts ``truth`` with the least squared error, in the middle of its gap.
@@ -79,7 +58,8 @@ def fit_thresholds(detections: Detections, truth: CountTable) -> ScoreThresholds
     """
     _check_rows(detections, truth)
     best = [
-        _best_threshold(detections.where(detections.category == k), truth.counts[:, k]) for k in _categories(truth)
+        _best_threshold(detections.where(detections.category == k), truth.counts[:, k])
+        for k in range(len(truth.categories))
     ]
     return ScoreThresholds(np.array(best))
 
@@ -129,10 +109,6 @@ def _steps(scores: Floats) -> Ints:
     return np.searchsorted(np.array(SCORES), scores, side="right")
 
 
-def _categories(truth: CountTable) -> range:
-    return range(len(truth.categories))
-
-
 def _check_rows(detections: Detections, truth: CountTable) -> None:
     if detections.images != truth.images or detections.categories != truth.categories:
         raise DataError("boxes and true counts to fit on are not of the same photos and categories")
@@ -140,4 +116,4 @@ def _check_rows(detections: Detections, truth: CountTable) -> None:
 
 Fitter = Callable[[Detections, CountTable], ScoreThresholds | SoftCount]
 FITTERS: dict[str, Fitter] = {"soft": fit_soft_count, "threshold": fit_thresholds}
-"""By the name that a configuration and the command line give them."""
+"""By the name that the command line gives them."""

@@ -59,6 +59,7 @@ def detect_scenes(
     """
     model = model.to(device)
     match = match_categories(classes, truth.categories)
+    row_of = {image: row for row, image in enumerate(truth.images)}
     found: list[tuple[int, int, list[float], float]] = []
     lost: dict[str, str] = {}
     for scene in track(scenes, "detecting"):
@@ -69,7 +70,7 @@ def detect_scenes(
             continue
         with torch.inference_mode():
             output = model([photo.to(device)])[0]
-        row = truth.images.index(scene.id)
+        row = row_of[scene.id]
         found += ((row, match[label], box, score) for label, box, score in _boxes(output) if label in match)
     kept = np.array([image not in lost for image in truth.images])
     return _flat(found, truth).in_photos(np.flatnonzero(kept)), lost

@@ -1,4 +1,4 @@
-"""Glance: count in one look at the whole photo (CEOS, section 4.1)."""
+"""Glance: count in one look at the whole photo (CEOS)."""
 
 from collections.abc import Sequence
 

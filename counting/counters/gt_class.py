@@ -1,4 +1,4 @@
-"""gt-class: counts as classes, learned with cross-entropy (CEOS, section 5, baselines)."""
+"""gt-class: counts as classes, learned with cross-entropy (CEOS, baselines)."""
 
 import torch
 from pydantic import PositiveInt

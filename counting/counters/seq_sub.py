@@ -1,4 +1,4 @@
-"""Sequential subitizing: cells counted in the context of their neighbours (CEOS, section 4.3)."""
+"""Sequential subitizing: cells counted in the context of their neighbours (CEOS)."""
 
 import torch
 from pydantic import PositiveInt

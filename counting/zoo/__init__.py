@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from counting.checkpoint import Checkpoint, load
+from counting.devices import default_device
 from counting_datasets.errors import CountingError
 
 BEST = "voc2007-seq-sub"
@@ -32,7 +31,7 @@ def find_counter(name: str, device: str | None = None) -> Checkpoint:
     """
     checkpoint = load(_weights(name))
     try:
-        checkpoint.counter.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        checkpoint.counter.to(device or default_device())
     except (RuntimeError, AssertionError) as error:
         raise CountingError(f"device {device!r}: {str(error).splitlines()[0]}") from None
     return checkpoint
