@@ -38,6 +38,24 @@ class Backbone(nn.Module):
         maps = self.features(images.contiguous(memory_format=torch.channels_last))
         return maps if isinstance(maps, tuple) else (maps,)
 
+    def freeze(self, stages: int) -> None:
+        """Hold the weights up to the end of the first ``stages`` stages: each halves the map's side.
+
+        Raises:
+            CountingError: it has not so many, or is no timm model, whose stages are known.
+        """
+        if stages == 0:
+            return
+        model = getattr(self.features, "model", None)
+        known = getattr(model, "feature_info", [])
+        if not isinstance(model, nn.Module) or stages > len(known):
+            raise CountingError(f"backbone.frozen_stages: this backbone has {len(known)} known stages")
+        last = known[stages - 1]["module"]
+        held = list(model.named_parameters())
+        end = max(i for i, (name, _) in enumerate(held) if name.startswith(f"{last}."))
+        for _, parameter in held[: end + 1]:
+            parameter.requires_grad_(False)
+
 
 Weights = Path | Literal["own"] | None
 """A file, the library's own pretrained weights, or none: random ones, to be overwritten."""

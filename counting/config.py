@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from counting_datasets.errors import CountingError
 
@@ -37,11 +46,15 @@ class SubitizingConfig(_Strict):
 
 
 class BackboneConfig(_Strict):
-    """A backbone's name, a file of weights in place of its own, and whether it stays as it is."""
+    """A backbone's name, a file of weights in place of its own, and how much of it stays as it is.
+
+    Of a backbone that is not ``frozen``, the first ``frozen_stages`` still are.
+    """
 
     name: str = "efficientnet_lite0"
     weights: Path | None = None
     frozen: bool = True
+    frozen_stages: NonNegativeInt = 0
     subitizing: SubitizingConfig | None = None
 
 
@@ -60,18 +73,20 @@ class CellsConfig(_Strict):
 
 
 class LossConfig(_Strict):
-    """See ``counting.losses.CountLoss``."""
+    """See ``counting.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training."""
 
     kind: Literal["huber", "mse"] = "mse"
-    on: tuple[Literal["cells", "sum"], ...] = Field(default=("cells", "sum"), min_length=1)
+    on: tuple[Literal["cells", "sum"] | PositiveInt, ...] = Field(default=("cells", "sum"), min_length=1)
     beta: PositiveFloat = 0.5
+    balanced: bool = False
 
 
 class OptimizationConfig(_Strict):
-    """AdamW with a one-cycle rate.
+    """AdamW with a one-cycle rate, of which a backbone that learns gets the share ``backbone_rate``.
 
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
-    random crops. Training stops when Count-val has not improved for ``patience`` epochs.
+    random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
+    it has not improved for ``patience`` epochs. ``bfloat16`` is faster on a CPU that has it, and less exact.
     """
 
     epochs: PositiveInt = 40
@@ -81,6 +96,9 @@ class OptimizationConfig(_Strict):
     patience: PositiveInt = 10
     gradient_norm: PositiveFloat = 5.0
     views: PositiveInt = 1
+    backbone_rate: PositiveFloat = 0.1
+    validate_every: PositiveInt = 1
+    bfloat16: bool = False
 
 
 class Config(_Strict):

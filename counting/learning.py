@@ -14,7 +14,7 @@ from counting.config import Config
 from counting.counters.base import Counter
 from counting.devices import default_device
 from counting.features import FeatureCache
-from counting.losses import CountLoss
+from counting.losses import CountLoss, balancing_weights
 from counting.preprocessing import to_square
 from counting.progress import report_skipped
 from counting.runs import RunFolder
@@ -56,7 +56,8 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
         kept = run.path / "weights" / "subitizing.safetensors"
         with processes.main_process_first():
             learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
-    criterion = CountLoss(config.loss.kind, config.loss.on, config.loss.beta)
+    counter.cells.backbone.freeze(config.backbone.frozen_stages)
+    criterion = _criterion(config, train)
     network = counter.head if config.backbone.frozen else nn.Sequential(counter.cells, counter.head)
     trainer = Trainer(counter, network, criterion, config.optimization, config.seed, device)
     datasets = _datasets(config, trainer, train, val)
@@ -73,6 +74,12 @@ def load_split(config: Config, split: str) -> SceneSet:
     data = config.data
     scenes = load(data.name, split, Place(data.root, categories=data.categories))
     return scenes.under(Protocol.parse(data.protocol, scenes.family))
+
+
+def _criterion(config: Config, train: SceneSet) -> CountLoss:
+    loss = config.loss
+    counts = train.counts(Protocol.parse(config.data.protocol, train.family))
+    return CountLoss(loss.kind, loss.on, loss.beta, balancing_weights(counts) if loss.balanced else None)
 
 
 def _datasets(config: Config, trainer: Trainer, train: SceneSet, val: SceneSet) -> tuple[ViewDataset, ViewDataset]:

@@ -1,38 +1,77 @@
 """Losses on counts."""
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Literal
 
+import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn.functional import mse_loss, smooth_l1_loss
 
+from counting_datasets.errors import CountingError
+
 Kind = Literal["huber", "mse"]
-Part = Literal["cells", "sum"]
+Part = Literal["cells", "sum"] | int
+"""Every cell, all of them as one, or a coarser grid of so many cells a side."""
+
+
+def coarser(counts: Tensor, part: Part) -> Tensor:
+    """B×side²×K counts of cells → B×part²×K, those of the larger cells that they make up."""
+    if part == "cells":
+        return counts
+    if part == "sum":
+        return counts.sum(dim=1, keepdim=True)
+    batch, cells, categories = counts.shape
+    side = isqrt(cells)
+    if side % part:
+        raise CountingError(f"loss.on: {part} × {part} cells cannot be made of {side} × {side}")
+    step = side // part
+    return counts.reshape(batch, part, step, part, step, categories).sum(dim=(2, 4)).flatten(1, 2)
 
 
 @dataclass(frozen=True)
 class CountLoss:
-    """Huber or mean squared error on the counts of the cells, on their sum, or on both (added).
+    """Huber or mean squared error on the counts of the cells, of coarser grids, of their sum; parts are added.
 
     The paper's figure shows Huber, its release has MSE (CEOS). Huber here is quadratic below
-    ``beta`` and has slope 1 above.
+    ``beta`` and has slope 1 above. ``weights`` are the categories' shares in the error, K of them.
     """
 
     kind: Kind = "huber"
     on: tuple[Part, ...] = ("cells", "sum")
     beta: float = 0.5
+    weights: Tensor | None = None
 
     def __call__(self, raw: Tensor, target: Tensor) -> Tensor:
-        """B×cells×K raw and fractional counts → a scalar."""
-        parts = []
-        if "cells" in self.on:
-            parts.append(self._error(raw, target))
-        if "sum" in self.on:
-            parts.append(self._error(raw.sum(dim=1), target.sum(dim=1)))
-        total: Tensor = sum(parts[1:], start=parts[0])
+        """B×cells×K raw and fractional counts → a scalar.
+
+        Raises:
+            CountingError: a part's grid does not divide the cells'.
+        """
+        total: Tensor = sum(
+            (self._error(coarser(raw, part), coarser(target, part)) for part in self.on), start=raw.new_zeros(())
+        )
         return total
 
     def _error(self, raw: Tensor, target: Tensor) -> Tensor:
         if self.kind == "mse":
-            return mse_loss(raw, target)
-        return smooth_l1_loss(raw, target, beta=self.beta)
+            error = mse_loss(raw, target, reduction="none")
+        else:
+            error = smooth_l1_loss(raw, target, beta=self.beta, reduction="none")
+        if self.weights is not None:
+            error = error * self.weights.to(error.device)
+        return error.mean()
+
+
+def balancing_weights(counts: ArrayLike) -> Tensor:
+    """Scenes×K true counts → K weights of mean 1, one over the standard deviation of each category's counts.
+
+    The mean squared error is mostly that of the commonest categories, whereas mRMSE is the mean over all of them.
+    A category whose count never varies weighs as much as the one that varies least.
+    """
+    spread = torch.as_tensor(counts, dtype=torch.float32).std(dim=0, correction=0)
+    if not spread.any():
+        return torch.ones_like(spread)
+    weights = 1 / spread.clamp(min=spread[spread > 0].min())
+    return weights / weights.mean()

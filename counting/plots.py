@@ -49,19 +49,23 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, dpi=_DPI)
 
 
-def training_curve(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure:
-    """Loss and validation mRMSE by epoch, the best epoch marked; ``epoch, loss, val_mRMSE`` an epoch."""
+def training_curve(history: Sequence[Mapping[str, float | None]], theme: Theme) -> Figure:
+    """Loss and validation mRMSE by epoch, the best epoch marked; ``epoch, loss, val_mRMSE`` an epoch.
+
+    An epoch that was not validated has no score.
+    """
     figure = _figure(3.2, theme)
     epochs, losses, scores = (
-        np.array([epoch[key] for epoch in history]) for key in ("epoch", "loss", "val_mRMSE")
+        np.array([epoch[key] for epoch in history], dtype=float) for key in ("epoch", "loss", "val_mRMSE")
     )
     left, right = (_axes(figure, position, theme) for position in (121, 122))
     for axes, values, colour, title in (
         (left, losses, theme.orange, "training loss"),
         (right, scores, theme.blue, "mRMSE on validation"),
     ):
-        marker = "o" if len(history) < 3 else None
-        axes.plot(epochs, values, color=colour, linewidth=1.8, marker=marker)
+        known = np.isfinite(values)
+        marker = "o" if known.sum() < 3 else None
+        axes.plot(epochs[known], values[known], color=colour, linewidth=1.8, marker=marker)
         _title(axes, title, theme)
         axes.set_xlabel("epoch")
         axes.grid(color=theme.line, linewidth=0.7)

@@ -31,9 +31,9 @@ class EpochProgress:
         self._bar = Progress(*columns, console=console, disable=not self._live)
         self._task = self._bar.add_task("training", total=epochs, completed=done)
 
-    def advance(self, epoch: int, loss: float, val_mrmse: float) -> None:
+    def advance(self, epoch: int, loss: float, val_mrmse: float | None) -> None:
         """An epoch is over."""
-        text = f"loss {loss:.4f}  val mRMSE {val_mrmse:.3f}"
+        text = f"loss {loss:.4f}" + ("" if val_mrmse is None else f"  val mRMSE {val_mrmse:.3f}")
         self._bar.update(self._task, completed=epoch, description=text)
         if self._lines:
             console.print(f"epoch {epoch}  {text}", highlight=False)

@@ -49,7 +49,7 @@ def write_report(
     evaluation: Evaluation,
     folder: Path,
     scenes: SceneSet | None,
-    history: Sequence[Mapping[str, float]] = (),
+    history: Sequence[Mapping[str, float | None]] = (),
     against: Evaluation | None = None,
 ) -> Path:
     """Write results.json, counts.csv, plots/ and report.html into ``folder``; the path of the last.
@@ -129,7 +129,7 @@ def _comparison(evaluation: Evaluation, against: Evaluation) -> str:
 def _plots(
     evaluation: Evaluation,
     scenes: SceneSet | None,
-    history: Sequence[Mapping[str, float]],
+    history: Sequence[Mapping[str, float | None]],
     against: Evaluation | None,
 ) -> list[_Plot]:
     drawn = [_by_true_count(evaluation, against), _confusion(evaluation), _by_category(evaluation, against)]

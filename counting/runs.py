@@ -56,7 +56,7 @@ class RunFolder:
         write_text(stored, config.to_yaml())
         write_json(self.path / "environment.json", _environment())
 
-    def log(self, epochs: list[dict[str, float]]) -> None:
+    def log(self, epochs: list[dict[str, float | None]]) -> None:
         """Rewrite ``metrics.jsonl``: a line an epoch."""
         write_text(self.metrics, "".join(json.dumps(epoch) + "\n" for epoch in epochs))
 

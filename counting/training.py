@@ -1,7 +1,7 @@
 """The training loop: a head on cached features, or the whole counter on photos."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Progressed:
     epoch: int = 0
     best: float = float("inf")
     best_epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float | None]] = field(default_factory=list)
 
 
 class Trainer:
@@ -50,8 +50,8 @@ class Trainer:
         device: str,
     ) -> None:
         self.criterion, self.options, self.seed = criterion, options, seed
-        on_gpu = device.startswith("cuda")
-        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision="fp16" if on_gpu else "no")
+        precision = "bf16" if options.bfloat16 else "fp16" if device.startswith("cuda") else "no"
+        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
         self.counter = counter.to(self.accelerator.device)
         self.network = network
         self.progressed = Progressed()
@@ -71,8 +71,8 @@ class Trainer:
         with EpochProgress(options.epochs, done.epoch, shown=self.accelerator.is_main_process) as progress:
             while done.epoch < options.epochs and done.epoch - done.best_epoch < options.patience:
                 loss = self._epoch(train, done.epoch)
-                score = self.validate()
                 done.epoch += 1
+                score = self.validate() if self._is_due(done.epoch) else None
                 done.history.append({"epoch": done.epoch, "loss": loss, "val_mRMSE": score})
                 self._keep(score, run, write)
                 progress.advance(done.epoch, loss, score)
@@ -82,9 +82,8 @@ class Trainer:
     def _prepare(self, train: ViewDataset, val: ViewDataset) -> None:
         options = self.options
         self.sampler = EpochSampler(len(train), self.seed)
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-        )
+        groups = list(self._parameter_groups())
+        optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         self.network, self.optimizer, self.loader, self.val_loader = self.accelerator.prepare(
             self.network,
             optimizer,
@@ -92,8 +91,22 @@ class Trainer:
             DataLoader(val, EVALUATION_BATCH),
         )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, options.learning_rate, total_steps=max(2, options.epochs * len(self.loader))
+            optimizer,
+            [group["lr"] for group in groups],
+            total_steps=max(2, options.epochs * len(self.loader)),
         )
+
+    def _parameter_groups(self) -> Iterator[dict[str, Any]]:
+        """The head at the full rate and, where the network has one that learns, the backbone at its share."""
+        rate = self.options.learning_rate
+        of_backbone = set(self.counter.cells.parameters())
+        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        yield {"params": [p for p in learning if p not in of_backbone], "lr": rate}
+        if backbone := [p for p in learning if p in of_backbone]:
+            yield {"params": backbone, "lr": rate * self.options.backbone_rate}
+
+    def _is_due(self, epoch: int) -> bool:
+        return epoch % self.options.validate_every == 0 or epoch == self.options.epochs
 
     def _epoch(self, train: ViewDataset, epoch: int) -> float:
         """Every photo once, in a view drawn for this epoch; returns the mean loss."""
@@ -130,10 +143,9 @@ class Trainer:
         predicted, true = (torch.cat(part).double().cpu().numpy() for part in zip(*batches, strict=True))
         return float(mean_over_categories(rmse(as_scored(predicted), np.round(true))))
 
-    def _keep(self, score: float, run: RunFolder, write: Writer) -> None:
+    def _keep(self, score: float | None, run: RunFolder, write: Writer) -> None:
         done = self.progressed
-        improved = score < done.best
-        if improved:
+        if improved := score is not None and score < done.best:
             done.best, done.best_epoch = score, done.epoch
         if not self.accelerator.is_main_process:
             return

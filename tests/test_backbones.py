@@ -64,6 +64,25 @@ def test_the_embedded_backbone_gives_two_finite_maps() -> None:
     assert coarse.std() > 0.1
 
 
+@pytest.mark.parametrize(("stages", "learning"), [(0, "conv_stem"), (3, "blocks.3.0"), (4, "blocks.5.0"), (5, "")])
+def test_freezing_holds_whole_stages_from_the_photo_on(stages: int, learning: str) -> None:
+    backbone = build_backbone("efficientnet_lite0", None)
+    backbone.freeze(stages)
+    model = backbone.features.model
+    assert isinstance(model, nn.Module)
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    everything = [name for name, _ in model.named_parameters()]
+    assert names == everything[len(everything) - len(names) :]
+    assert names[0].startswith(learning or "conv_head")
+
+
+def test_only_known_stages_can_be_frozen() -> None:
+    with pytest.raises(CountingError, match=r"backbone.frozen_stages: this backbone has 5 known stages"):
+        build_backbone("efficientnet_lite0", None).freeze(6)
+    with pytest.raises(CountingError, match=r"backbone.frozen_stages: this backbone has 0 known stages"):
+        build_backbone("vgg16", None).freeze(1)
+
+
 def one_category_photos(root: Path) -> list[tuple[Scene, str]]:
     scenes = load("voc2007", "test", Place(root / "VOCdevkit" / "VOC2007"))
     named = [(scene, {scene.categories[label] for label in scene.labels}) for scene in scenes]

@@ -112,13 +112,14 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("counter", "options", "says"),
     [
-        ("aso", {}, "unknown counter 'aso': use aso_sub, glance, gt_class, "),
+        ("aso", {}, "unknown counter 'aso': use aso_sub, att_sub, glance, gt_class, "),
         ("aso_sub", {}, "head.hidden: missing required argument"),
         ("aso_sub", {"hiden": [3], "hidden": [3]}, "head.hiden: unexpected keyword argument"),
         ("aso_sub", {"hidden": "many"}, "head.hidden: input should be a valid list"),
         ("aso_sub", {"hidden": [0]}, r"head.hidden.0: input should be greater than 0"),
         ("aso_sub", {"hidden": [3], "dropout": 1.5}, "head.dropout: input should be less than 1"),
         ("seq_sub", {"hidden": 3, "recurrent": -1}, "head.recurrent: input should be greater than 0"),
+        ("att_sub", {"hidden": 10, "heads": 4}, "head.heads: 4 heads cannot share 10 features"),
         ("gt_class", {"hidden": [3], "largest": 0}, "head.largest: input should be greater than 0"),
         ("glance", {"hidden": [3], "categories": ["cat"]}, "head.categories"),
     ],

@@ -30,6 +30,7 @@ def linear(cells: Cells, categories: tuple[str, ...]) -> Counter:
 
 SMALL: dict[str, dict[str, Any]] = {
     "aso_sub": {"hidden": [8]},
+    "att_sub": {"hidden": 8, "heads": 2},
     "glance": {"hidden": [8, 8]},
     "gt_class": {"hidden": [8], "largest": 4},
     "linear": {},
@@ -135,8 +136,9 @@ def test_aso_sub_counts_each_cell_on_its_own() -> None:
     assert torch.equal(influence(small("aso_sub")), torch.eye(9, dtype=torch.bool))
 
 
-def test_seq_sub_counts_each_cell_in_the_context_of_all() -> None:
-    assert influence(small("seq_sub")).all()
+@pytest.mark.parametrize("name", ["seq_sub", "att_sub"])
+def test_context_is_that_of_all_cells(name: str) -> None:
+    assert influence(small(name)).all()
 
 
 def test_glance_takes_in_all_cells_and_answers_once() -> None:

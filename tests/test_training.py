@@ -165,6 +165,42 @@ def test_gradients_are_clipped(root: Path, tmp_path: Path, backbone: dict[str, A
     assert max(norms) == pytest.approx(limit, rel=1e-3)
 
 
+def test_a_backbone_learns_at_its_share_of_the_rate(root: Path, tmp_path: Path) -> None:
+    rates: list[list[float]] = []
+
+    def note(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        rates.append([group["lr"] for group in optimizer.param_groups])
+
+    handle = register_optimizer_step_pre_hook(note)
+    try:
+        train(tiny_config(root, backbone=FINE_TUNED, optimization={"backbone_rate": 0.25}), tmp_path)
+    finally:
+        handle.remove()
+    assert len(rates) == 24
+    assert all(backbone == pytest.approx(head / 4) for head, backbone in rates)
+    assert max(head for head, _ in rates) == pytest.approx(1e-3, rel=0.01)
+
+
+def test_validation_comes_when_it_is_due_and_after_the_last_epoch(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 5, "validate_every": 2})
+    run = train(config, tmp_path)
+    epochs = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs if epoch["val_mRMSE"] is not None] == [2, 4, 5]
+    assert load(run.best).card["epoch"] in (2, 4, 5)
+
+
+def test_bfloat16_trains_nearly_the_same_counter(root: Path, tmp_path: Path) -> None:
+    exact, rough = (
+        [json.loads(line)["loss"] for line in train(config, tmp_path / name).metrics.read_text().splitlines()]
+        for name, config in (
+            ("exact", tiny_config(root, backbone=FINE_TUNED)),
+            ("rough", tiny_config(root, backbone=FINE_TUNED, optimization={"bfloat16": True})),
+        )
+    )
+    assert rough != exact
+    assert rough == pytest.approx(exact, rel=0.05)
+
+
 def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(root: Path, tmp_path: Path) -> None:
     bad = tiny_config(root, optimization={"learning_rate": 1e30})
     with pytest.raises(CountingError, match=r"epoch \d: the loss is (nan|inf), try a smaller .*learning_rate"):

@@ -1,11 +1,12 @@
-"""The published counters, each in a file of its own, and the registry they and yours join."""
+"""The counters, published ones and ours, each in a file of its own, and the registry they and yours join."""
 
-from counting.counters import aso_sub, glance, gt_class, seq_sub
+from counting.counters import aso_sub, att_sub, glance, gt_class, seq_sub
 from counting.counters.base import Counter, build_counter, count_cells, register_counter, registered_counters
 
 __all__ = [
     "Counter",
     "aso_sub",
+    "att_sub",
     "build_counter",
     "count_cells",
     "glance",

@@ -106,8 +106,8 @@ def build_counter(name: str, cells: Cells, categories: Sequence[str], options: d
         raise CountingError(f"head.{key}: {first['msg'].lower()} (counter {name})") from None
 
 
-def mlp(width: int, hidden: Sequence[int], out: int, dropout: float) -> nn.Sequential:
-    """[Linear → LayerNorm → ReLU → dropout] for each hidden size, then Linear: ...×width → ...×out.
+def embedding(width: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+    """Dropout, then [Linear → LayerNorm → ReLU → dropout] for each hidden size: ...×width → ...×hidden[-1].
 
     LayerNorm where the release has BatchNorm: a cell's count must not depend on the other photos of its batch.
     """
@@ -115,4 +115,9 @@ def mlp(width: int, hidden: Sequence[int], out: int, dropout: float) -> nn.Seque
     for size in hidden:
         layers += [nn.Linear(width, size), nn.LayerNorm(size), nn.ReLU(), nn.Dropout(dropout)]
         width = size
-    return nn.Sequential(*layers, nn.Linear(width, out))
+    return nn.Sequential(*layers)
+
+
+def mlp(width: int, hidden: Sequence[int], out: int, dropout: float) -> nn.Sequential:
+    """An embedding and a Linear: ...×width → ...×out."""
+    return nn.Sequential(*embedding(width, hidden, dropout), nn.Linear([width, *hidden][-1], out))

@@ -5,7 +5,7 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from counting.cells import Cells
-from counting.counters.base import Counter, Dropout, register_counter
+from counting.counters.base import Counter, Dropout, embedding, register_counter
 from counting.grid import Grid
 
 
@@ -41,13 +41,7 @@ class SequentialHead(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.embed = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(width, hidden),
-            nn.LayerNorm(hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-        )
+        self.embed = embedding(width, [hidden], dropout)
         self.along_rows, self.along_columns = (
             nn.LSTM(hidden, recurrent, num_layers=2, dropout=dropout, batch_first=True, bidirectional=True)
             for _ in range(2)
