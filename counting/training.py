@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -51,6 +52,7 @@ class Trainer:
     ) -> None:
         self.criterion, self.options, self.seed = criterion, options, seed
         precision = "bf16" if options.bfloat16 else "fp16" if device.startswith("cuda") else "no"
+        AcceleratorState._reset_state()  # else a process keeps the precision of its first training
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
         self.counter = counter.to(self.accelerator.device)
         self.network = network
