@@ -25,10 +25,14 @@ class _Strict(BaseModel):
 
 
 class DataConfig(_Strict):
-    """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format."""
+    """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format.
+
+    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``.
+    """
 
     name: str = "voc2007"
     root: Path | None = None
+    images: Path | None = None
     categories: tuple[str, ...] | None = None
     train: str = "train"
     val: str = "val"

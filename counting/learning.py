@@ -72,7 +72,8 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
 def load_split(config: Config, split: str) -> SceneSet:
     """One of the splits that ``config.data`` names, under its protocol."""
     data = config.data
-    scenes = load(data.name, split, Place(data.root, categories=data.categories))
+    annotations = Path(split) if split.endswith(".json") else None
+    scenes = load(data.name, split, Place(data.root, annotations, data.images, data.categories))
     return scenes.under(Protocol.parse(data.protocol, scenes.family))
 
 

@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from counting_datasets.catalog import Place, load
 from counting_datasets.generated import write_scenes
+from counting_datasets.scene import SceneSet
 
 CONFIG = """\
 counter: aso_sub
@@ -84,6 +86,44 @@ def test_a_config_of_a_dozen_lines_trains_on_own_data(shell: Shell) -> None:
     assert list((run / "plots").glob("*.png"))
     assert json.loads((run / "results.json").read_text())["split"] == "val"
     assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2, 3]
+
+
+def write_instances(file: Path, scenes: SceneSet) -> None:
+    """The same scenes in COCO's format."""
+    corners = [
+        (scene, box, label) for scene in scenes for box, label in zip(scene.boxes, scene.labels, strict=True)
+    ]
+    number = {scene.id: position for position, scene in enumerate(scenes)}
+    content = {
+        "images": [
+            {"id": number[s.id], "file_name": s.path.name, "width": s.size[0], "height": s.size[1]} for s in scenes
+        ],
+        "categories": [{"id": index, "name": name} for index, name in enumerate(scenes.categories)],
+        "annotations": [
+            {
+                "id": row,
+                "image_id": number[scene.id],
+                "category_id": int(label),
+                "bbox": [*box[:2], *(box[2:] - box[:2])],
+                "area": 1,
+                "iscrowd": 0,
+            }
+            for row, (scene, box, label) in enumerate(corners, start=1)
+        ],
+    }
+    file.write_text(json.dumps(content))
+
+
+def test_coco_files_named_one_by_one_train_the_same_counter(shell: Shell) -> None:
+    for split in ("train", "val"):
+        write_instances(shell.folder / f"{split}.json", load("voc", split, Place(shell.folder / "scenes")))
+    data = "{name: coco, train: train.json, val: val.json, images: scenes/JPEGImages}"
+    (shell.folder / "coco.yaml").write_text(
+        CONFIG.format(root="scenes").replace("{name: voc, root: scenes}", data)
+    )
+    shell("train", "coco.yaml")
+    mine, coco = ((shell.folder / "runs" / name / "metrics.jsonl").read_text() for name in ("mine", "coco"))
+    assert coco == mine
 
 
 def test_evaluate_answers_json_and_nothing_else(shell: Shell) -> None:

@@ -45,15 +45,19 @@ def fit_by_category(design: Floats, true: Floats, strengths: Sequence[float]) ->
     """
     held_out = {strength: np.zeros_like(true) for strength in strengths}
     for fitted_on, left in folds(len(true)):
+        equations = _normal_equations(design[fitted_on], true[fitted_on])
         for strength in strengths:
-            weights = _weights(design[fitted_on], true[fitted_on], strength)
-            held_out[strength][left] = np.einsum("nkj,kj->nk", design[left], weights)
+            held_out[strength][left] = np.einsum("nkj,kj->nk", design[left], _weights(*equations, strength))
     errors = {s: float(mean_over_categories(rmse(as_scored(p), true))) for s, p in held_out.items()}
-    return _weights(design, true, min(errors, key=lambda strength: errors[strength]))
+    return _weights(*_normal_equations(design, true), min(errors, key=lambda strength: errors[strength]))
 
 
-def _weights(design: Floats, true: Floats, strength: float) -> Floats:
-    grams = np.einsum("nki,nkj->kij", design, design)
-    moments = np.einsum("nkj,nk->kj", design, true)
+def _normal_equations(design: Floats, true: Floats) -> tuple[Floats, Floats]:
+    """K×J×J and K×J: the arguments of ``nonnegative`` for each category."""
+    by_category = design.transpose(1, 2, 0)
+    return by_category @ by_category.transpose(0, 2, 1), (by_category @ true.T[:, :, None])[:, :, 0]
+
+
+def _weights(grams: Floats, moments: Floats, strength: float) -> Floats:
     shared = nonnegative(grams.sum(axis=0), moments.sum(axis=0))
     return np.stack([shrunk(g, m, shared, strength) for g, m in zip(grams, moments, strict=True)])
