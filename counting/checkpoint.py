@@ -41,7 +41,8 @@ def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | No
     """
     own = config.backbone.weights is None and config.backbone.subitizing is None
     embedded = config.backbone.frozen and own
-    stored = counter.head.state_dict(prefix="head.") if embedded else counter.state_dict()
+    kept = "shrinkage", "head." if embedded else ""
+    stored = {name: tensor for name, tensor in counter.state_dict().items() if name.startswith(kept)}
     metadata = {
         "format": FORMAT,
         "config": config.model_dump_json(),
@@ -92,12 +93,12 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
-    """Load ``tensors``; whether they are all of the counter, or all of its head, and nothing else."""
+    """Load ``tensors``; whether they are all of the counter, or all but its backbone, and nothing else."""
     try:
         result = counter.load_state_dict(tensors, strict=False)
     except RuntimeError:  # other shapes
         return False
-    missing = [name for name in result.missing_keys if whole or name.startswith("head.")]
+    missing = [name for name in result.missing_keys if whole or not name.startswith("cells.")]
     return not missing and not result.unexpected_keys
 
 

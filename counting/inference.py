@@ -92,7 +92,7 @@ def _from_cache(counter: Counter, scenes: SceneSet) -> tuple[dict[str, NDArray[n
     readable = [scene for scene in scenes if scene.id not in lost]
     for batch in _batched(readable, 64):
         features = torch.stack([cache.read(scene, 0)[0] for scene in batch]).to(device)
-        cells |= _by_id(batch, counter.raw_counts(counter.head(features)))
+        cells |= _by_id(batch, counter.from_features(features))
     return cells, lost
 
 

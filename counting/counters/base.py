@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from typing import Annotated, Any
 
+import torch
 from PIL import Image
 from pydantic import Field, PositiveInt, ValidationError, validate_call
 from torch import Tensor, nn
@@ -23,7 +24,10 @@ class Counter(nn.Module):
         head: B×feature cells×width → whatever ``raw_counts`` reads.
         categories: the K names that the last axis counts.
         grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
+        shrinkage: a scalar that all its counts are multiplied by; 1 unless fitted after training.
     """
+
+    shrinkage: Tensor
 
     def __init__(self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None) -> None:
         super().__init__()
@@ -31,6 +35,7 @@ class Counter(nn.Module):
         self.head = head
         self.categories = tuple(categories)
         self.grid = grid or cells.grid
+        self.register_buffer("shrinkage", torch.ones(()))
 
     def preprocess(self, photo: Image.Image) -> Tensor:
         """An RGB photo of any size → 3×side×side, as ``forward`` takes it."""
@@ -40,14 +45,18 @@ class Counter(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×cells×K raw counts, cells row by row, unclipped."""
-        return self.raw_counts(self.head(self.cells(images)))
+        return self.from_features(self.cells(images))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """B×feature cells×width → B×cells×K raw counts."""
+        return self.raw_counts(self.head(features)) * self.shrinkage
 
     def count(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×K counts: clipped at 0 per cell, summed, not rounded."""
         return count_cells(self(images))
 
     def raw_counts(self, output: Tensor) -> Tensor:
-        """The head's output → B×cells×K raw counts."""
+        """The head's output → B×cells×K raw counts, as training sees them: not shrunk."""
         return output
 
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
