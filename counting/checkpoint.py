@@ -41,7 +41,7 @@ def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | No
     """
     own = config.backbone.weights is None and config.backbone.subitizing is None
     embedded = config.backbone.frozen and own
-    kept = "shrinkage", "head." if embedded else ""
+    kept = "scale", "head." if embedded else ""
     stored = {name: tensor for name, tensor in counter.state_dict().items() if name.startswith(kept)}
     metadata = {
         "format": FORMAT,

@@ -90,8 +90,9 @@ class OptimizationConfig(_Strict):
 
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
     random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
-    it has not improved for ``patience`` epochs. With ``shrink`` the counts are multiplied by the number that fits
-    Count-val best: one that overfits overstates. ``bfloat16`` is faster on a CPU that has it, and less exact.
+    it has not improved for ``patience`` epochs. With ``rescale`` the counts are then multiplied by the number that
+    fits Count-val best: dropout and weight decay leave them too small. ``bfloat16`` is faster on a CPU that has it,
+    and less exact.
     """
 
     epochs: PositiveInt = 40
@@ -103,7 +104,7 @@ class OptimizationConfig(_Strict):
     views: PositiveInt = 1
     backbone_rate: PositiveFloat = 0.1
     validate_every: PositiveInt = 1
-    shrink: bool = False
+    rescale: bool = False
     bfloat16: bool = False
 
 

@@ -136,17 +136,17 @@ class Trainer:
 
     @torch.inference_mode()
     def validate(self) -> float:
-        """mRMSE on Count-val, to which the counter's shrinkage is fitted first where that is asked for."""
+        """mRMSE on Count-val, to which the counter's scale is fitted first where that is asked for."""
         self.network.eval()
         batches: list[tuple[Tensor, Tensor]] = []
         for inputs, target in self.val_loader:
             counts = count_cells(self.counter.raw_counts(self.network(inputs)))
             batches.append(self.accelerator.gather_for_metrics((counts, target.sum(dim=1))))
         predicted, true = (torch.cat(part).double().cpu().numpy() for part in zip(*batches, strict=True))
-        if self.options.shrink:
-            self.counter.shrinkage.fill_(least_squares_scale(predicted, true))
-        shrunk = predicted * self.counter.shrinkage.item()
-        return float(mean_over_categories(rmse(as_scored(shrunk), np.round(true))))
+        if self.options.rescale:
+            self.counter.scale.fill_(least_squares_scale(predicted, true))
+        scaled = predicted * self.counter.scale.item()
+        return float(mean_over_categories(rmse(as_scored(scaled), np.round(true))))
 
     def _keep(self, score: float | None, run: RunFolder, write: Writer) -> None:
         done = self.progressed
@@ -164,7 +164,7 @@ class Trainer:
                 "network": self.accelerator.unwrap_model(self.network).state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
-                "shrinkage": self.counter.shrinkage,
+                "scale": self.counter.scale,
                 "progressed": vars(done),
             }
         )
@@ -175,7 +175,7 @@ class Trainer:
         self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.counter.shrinkage.copy_(state["shrinkage"])
+        self.counter.scale.copy_(state["scale"])
         self.progressed = Progressed(**state["progressed"])
 
 

@@ -43,7 +43,7 @@ def test_a_counter_reads_back_as_it_was(tmp_path: Path, frozen: bool) -> None:
 
 
 def test_a_frozen_backbones_own_weights_stay_out_of_the_file(file: Path) -> None:
-    assert all(name.startswith(("head.", "shrinkage")) for name in load_file(file))
+    assert all(name.startswith(("head.", "scale")) for name in load_file(file))
 
 
 def test_nothing_remains_when_writing_fails(tmp_path: Path) -> None:

@@ -189,23 +189,23 @@ def test_validation_comes_when_it_is_due_and_after_the_last_epoch(root: Path, tm
     assert load(run.best).card["epoch"] in (2, 4, 5)
 
 
-def test_shrinking_multiplies_the_counts_by_the_number_that_fits_val_best(root: Path, tmp_path: Path) -> None:
+def test_rescaling_multiplies_the_counts_by_the_number_that_fits_val_best(root: Path, tmp_path: Path) -> None:
     plain = train(tiny_config(root), tmp_path / "plain")
-    shrunk = train(tiny_config(root, optimization={"shrink": True}), tmp_path / "shrunk")
+    scaled = train(tiny_config(root, optimization={"rescale": True}), tmp_path / "scaled")
     for name, tensor in load(plain.last).counter.head.state_dict().items():
-        assert torch.equal(tensor, load(shrunk.last).counter.head.state_dict()[name])
+        assert torch.equal(tensor, load(scaled.last).counter.head.state_dict()[name])
     val = load_split(tiny_config(root), "val")
     true = val.counts(Protocol())
-    raw, fitted = (count_scenes(load(run.last), val)[0].counts for run in (plain, shrunk))
+    raw, fitted = (count_scenes(load(run.last), val)[0].counts for run in (plain, scaled))
     factor = np.linalg.lstsq(raw.reshape(-1, 1), true.ravel(), rcond=None)[0][0]
-    assert load(shrunk.last).counter.shrinkage.item() == pytest.approx(factor, rel=1e-4)
+    assert load(scaled.last).counter.scale.item() == pytest.approx(factor, rel=1e-4)
     assert fitted == pytest.approx(raw * factor, rel=1e-4)
     score = mean_rmse(as_scored(fitted), true)
-    assert json.loads(shrunk.metrics.read_text().splitlines()[-1])["val_mRMSE"] == pytest.approx(score)
+    assert json.loads(scaled.metrics.read_text().splitlines()[-1])["val_mRMSE"] == pytest.approx(score)
 
 
-def test_shrinkage_survives_a_break_between_two_validations(root: Path, tmp_path: Path) -> None:
-    config = tiny_config(root, optimization={"epochs": 5, "shrink": True, "validate_every": 3})
+def test_the_scale_survives_a_break_between_two_validations(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 5, "rescale": True, "validate_every": 3})
     whole = train(config, tmp_path / "whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "step", interrupt_at(14, Trainer.step))

@@ -24,10 +24,10 @@ class Counter(nn.Module):
         head: B×feature cells×width → whatever ``raw_counts`` reads.
         categories: the K names that the last axis counts.
         grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
-        shrinkage: a scalar that all its counts are multiplied by; 1 unless fitted after training.
+        scale: a scalar that all its counts are multiplied by; 1 unless fitted after training.
     """
 
-    shrinkage: Tensor
+    scale: Tensor
 
     def __init__(self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Counter(nn.Module):
         self.head = head
         self.categories = tuple(categories)
         self.grid = grid or cells.grid
-        self.register_buffer("shrinkage", torch.ones(()))
+        self.register_buffer("scale", torch.ones(()))
 
     def preprocess(self, photo: Image.Image) -> Tensor:
         """An RGB photo of any size → 3×side×side, as ``forward`` takes it."""
@@ -49,14 +49,14 @@ class Counter(nn.Module):
 
     def from_features(self, features: Tensor) -> Tensor:
         """B×feature cells×width → B×cells×K raw counts."""
-        return self.raw_counts(self.head(features)) * self.shrinkage
+        return self.raw_counts(self.head(features)) * self.scale
 
     def count(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×K counts: clipped at 0 per cell, summed, not rounded."""
         return count_cells(self(images))
 
     def raw_counts(self, output: Tensor) -> Tensor:
-        """The head's output → B×cells×K raw counts, as training sees them: not shrunk."""
+        """The head's output → B×cells×K raw counts, as training sees them: not scaled."""
         return output
 
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
