@@ -91,8 +91,8 @@ class OptimizationConfig(_Strict):
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
     random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
     it has not improved for ``patience`` epochs. With ``rescale`` the counts are then multiplied by the number that
-    fits Count-val best: dropout and weight decay leave them too small. ``bfloat16`` is faster on a CPU that has it,
-    and less exact.
+    fits Count-val best: dropout and weight decay leave them too small. ``bfloat16`` is faster on a CPU that has
+    it, and less exact.
     """
 
     epochs: PositiveInt = 40
