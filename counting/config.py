@@ -86,7 +86,8 @@ class LossConfig(_Strict):
 
 
 class OptimizationConfig(_Strict):
-    """AdamW with a one-cycle rate, of which a backbone that learns gets the share ``backbone_rate``.
+    """AdamW with a one-cycle rate. A backbone that learns gets the share ``backbone_rate`` of it, and may see photos
+    of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger than in whole photos.
 
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
     random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
@@ -105,13 +106,15 @@ class OptimizationConfig(_Strict):
     backbone_rate: PositiveFloat = 0.1
     validate_every: PositiveInt = 1
     rescale: bool = False
+    side: PositiveInt | None = None
     bfloat16: bool = False
 
 
 class Config(_Strict):
-    """One training run. ``head`` holds the counter's own options."""
+    """One training run. ``head`` holds the counter's own options, ``start`` names a counter to go on from."""
 
     counter: str
+    start: str | None = None
     data: DataConfig = DataConfig()
     backbone: BackboneConfig = BackboneConfig()
     cells: CellsConfig = CellsConfig()
@@ -119,6 +122,12 @@ class Config(_Strict):
     loss: LossConfig = LossConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _a_frozen_backbone_does_not_learn(self) -> Self:
+        if self.backbone.frozen and (self.backbone.frozen_stages or self.optimization.side):
+            raise ValueError("backbone.frozen_stages and optimization.side are for a backbone with frozen: false")
+        return self
 
     def to_yaml(self) -> str:
         """The whole configuration, defaults included."""

@@ -22,6 +22,7 @@ from counting.subitizing import learn_to_subitize
 from counting.table import check_missing
 from counting.training import Progressed, Trainer
 from counting.views import view_of
+from counting.zoo import find_counter
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -52,6 +53,8 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
         run.begin(config, resume=resume)
     torch.manual_seed(config.seed)
     counter = build(config, train.categories)
+    if config.start:
+        go_on_from(config.start, counter)
     if config.backbone.subitizing:
         kept = run.path / "weights" / "subitizing.safetensors"
         with processes.main_process_first():
@@ -67,6 +70,22 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
 
     progressed = trainer.fit(*datasets, run, write, resume=resume)
     return Learned(counter, progressed, processes.is_main_process)
+
+
+def go_on_from(start: str, counter: Counter) -> None:
+    """Give ``counter`` the weights of the one called ``start``: a zoo name, run folder or .safetensors file.
+
+    Raises:
+        CountingError: there is none, or it is of another shape or other categories.
+    """
+    other = find_counter(start, "cpu").counter
+    if other.categories != counter.categories:
+        raise CountingError(f"start: {start} counts other categories: {', '.join(other.categories)}")
+    try:
+        counter.load_state_dict(other.state_dict())
+    except RuntimeError:
+        raise CountingError(f"start: the weights of {start} do not fit this configuration's counter") from None
+    counter.scale.fill_(1)
 
 
 def load_split(config: Config, split: str) -> SceneSet:
@@ -89,28 +108,30 @@ def _datasets(config: Config, trainer: Trainer, train: SceneSet, val: SceneSet) 
     if config.backbone.frozen:
         cache = FeatureCache(counter.cells)
         read: Reader = cache.read
+        read_val: Reader = cache.read
         with trainer.accelerator.main_process_first():
             lost, lost_of_val = cache.fill(train, options.views), cache.fill(val)
     else:
-        read = PhotoReader(counter)
+        read = PhotoReader(counter, options.side or counter.cells.side)
+        read_val = PhotoReader(counter, counter.cells.side)
         lost, lost_of_val = missing_photos(train), missing_photos(val)
     return (
         ViewDataset(without(train, lost), read, counter.grid, protocol, options.views, config.seed),
-        ViewDataset(without(val, lost_of_val), read, counter.grid, protocol),
+        ViewDataset(without(val, lost_of_val), read_val, counter.grid, protocol),
     )
 
 
 @dataclass(frozen=True)
 class PhotoReader:
-    """Reads views as normalized photos, for a backbone that learns too."""
+    """Reads views as normalized photos of side × side pixels, for a backbone that learns too."""
 
     counter: Counter
+    side: int
 
     def __call__(self, scene: Scene, view: int) -> Any:
-        cells = self.counter.cells
-        normalization = cells.backbone.normalization
-        photo, objects = view_of(scene, view, cells.side)
-        return normalization(to_square(photo, cells.side, normalization.interpolation)), objects
+        normalization = self.counter.cells.backbone.normalization
+        photo, objects = view_of(scene, view, self.side)
+        return normalization(to_square(photo, self.side, normalization.interpolation)), objects
 
 
 def missing_photos(scenes: SceneSet) -> dict[str, str]:

@@ -68,6 +68,8 @@ def test_on_is_a_key_and_no_a_category(file: Path) -> None:
         ("cells={mode: crop, grid: 5}", "cells: .*576 does not divide into 5"),
         ("loss.on=[]", "loss.on"),
         ("loss.on=[everything]", "loss.on"),
+        ("backbone.frozen_stages=3", "are for a backbone with frozen: false"),
+        ("optimization.side=320", "are for a backbone with frozen: false"),
         ("data=voc2007", "data: "),
         ("optimization", "'optimization': a change to the configuration is written key=value"),
         ("=3", "written key=value"),

@@ -19,6 +19,7 @@ from tiny import tiny_config, write_voc
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from counting.cells import Cells
 from counting.checkpoint import load
 from counting.config import Config
 from counting.inference import count_scenes
@@ -214,6 +215,45 @@ def test_the_scale_survives_a_break_between_two_validations(root: Path, tmp_path
     resumed = train(config, tmp_path / "broken", resume=True)
     assert_same_weights(resumed.last, whole.last)
     assert_same_weights(resumed.best, whole.best)
+
+
+def test_a_run_goes_on_from_another_with_its_backbone_learning_too(root: Path, tmp_path: Path) -> None:
+    head = train(tiny_config(root, optimization={"rescale": True}), tmp_path / "head")
+    still = {"epochs": 1, "learning_rate": 1e-12}
+    tuned = train(
+        tiny_config(root, backbone=FINE_TUNED, start=str(head.path), optimization=still), tmp_path / "tuned"
+    )
+    before, after = load(head.best).counter.state_dict(), load(tuned.last).counter.state_dict()
+    assert after.pop("scale") == 1 != before.pop("scale")
+    for name in before:
+        assert torch.allclose(before[name], after[name], atol=1e-6), name
+
+
+def test_a_start_that_does_not_fit_is_an_error(root: Path, tmp_path: Path) -> None:
+    start = str(train(tiny_config(root), tmp_path / "small").path)
+    wider = tiny_config(root, start=start, head={"hidden": [32]})
+    with pytest.raises(CountingError, match=r"start: the weights of .*small do not fit"):
+        train(wider, tmp_path / "wider")
+    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub counts other categories: aeroplane, "):
+        train(tiny_config(root, start="voc2007-aso-sub"), tmp_path / "zoo")
+
+
+def test_a_backbone_may_learn_on_smaller_photos_than_it_counts_in(root: Path, tmp_path: Path) -> None:
+    sides: list[tuple[bool, int]] = []
+
+    def note(module: Cells, images: tuple[Tensor]) -> None:
+        sides.append((module.training, images[0].shape[-1]))
+
+    with pytest.MonkeyPatch.context() as patch:
+        initialize = Cells.__init__
+
+        def watched(cells: Cells, *arguments: Any) -> None:
+            initialize(cells, *arguments)
+            cells.register_forward_pre_hook(note)
+
+        patch.setattr(Cells, "__init__", watched)
+        train(tiny_config(root, backbone=FINE_TUNED, optimization={"epochs": 1, "side": 32}), tmp_path)
+    assert set(sides) == {(True, 32), (False, 48)}
 
 
 def test_bfloat16_trains_nearly_the_same_counter(root: Path, tmp_path: Path) -> None:
