@@ -86,9 +86,9 @@ class LossConfig(_Strict):
 
 
 class OptimizationConfig(_Strict):
-    """AdamW with a one-cycle rate. A backbone that learns gets the share ``backbone_rate`` of it, and may see photos
-    of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger than in whole photos.
+    """AdamW with a one-cycle rate. A backbone that learns gets the share ``backbone_rate`` of it.
 
+    It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
     random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
     it has not improved for ``patience`` epochs. With ``rescale`` the counts are then multiplied by the number that
