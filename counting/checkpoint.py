@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from counting.backbones import Weights, build_backbone, fingerprint
 from counting.cells import Cells
 from counting.config import Config, parse_config
 from counting.counters import Counter, build_counter
-from counting.files import atomic_write
+from counting.files import write_bytes
 from counting.grid import Grid
 from counting_datasets.errors import CountingError
 
@@ -51,8 +51,7 @@ def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | No
         "card": json.dumps(card or {}),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.items()}
-    with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    write_bytes(path, serialize(tensors, metadata))
 
 
 def load(path: Path) -> Checkpoint:

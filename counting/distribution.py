@@ -163,7 +163,9 @@ def _fit(raw: Tensor, true: Tensor, pull: float) -> Tensor:
     """K×6 weights of greatest likelihood, less half of ``pull`` times their squared distance from shared ones."""
     shared = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0]).requires_grad_()
     own = raw.new_zeros(raw.shape[1], PARAMETERS).requires_grad_()
-    optimizer = torch.optim.LBFGS([shared, own], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [shared, own], max_iter=ITERATIONS, tolerance_change=1e-4, line_search_fn="strong_wolfe"
+    )
 
     def loss() -> Tensor:
         optimizer.zero_grad()

@@ -8,19 +8,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 from torch import Tensor
 
 from counting.backbones import fingerprint
 from counting.cells import Cells
-from counting.files import atomic_write
+from counting.files import write_bytes
 from counting.preprocessing import to_square
 from counting.progress import track
 from counting.views import View, view_of
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
-
-BATCH = 8
 
 
 def cache_folder() -> Path:
@@ -48,10 +47,11 @@ class FeatureCache:
         Returns the scenes that cannot be used: id → why.
         """
         unusable: dict[str, str] = {}
-        missing = list(self._missing(scenes, views, unusable))
-        batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
-        for batch in track(batches, "features", unit=BATCH):
-            self._compute(batch, unusable)
+        for scene, view in track(list(self._missing(scenes, views, unusable)), "features"):
+            try:
+                self._compute(scene, view)
+            except PhotoError as error:
+                unusable[scene.id] = str(error)
         return unusable
 
     def read(self, scene: Scene, view: int) -> tuple[Tensor, View]:
@@ -74,33 +74,21 @@ class FeatureCache:
                 continue
             yield from ((scene, view) for view, path in enumerate(paths) if not path.exists())
 
-    def _compute(self, batch: Sequence[tuple[Scene, int]], unusable: dict[str, str]) -> None:
+    def _compute(self, scene: Scene, number: int) -> None:
+        """One photo at a time: in batches, the last bits of its features would depend on its company."""
         backbone = self.cells.backbone
-        opened: list[tuple[Path, View]] = []
-        images: list[Tensor] = []
-        for scene, number in batch:
-            try:
-                photo, view = view_of(scene, number, self.cells.side)
-            except PhotoError as error:
-                unusable[scene.id] = str(error)
-                continue
-            square = to_square(photo, self.cells.side, backbone.normalization.interpolation)
-            images.append(backbone.normalization(square))
-            opened.append((self._path(scene, number), view))
-        if not images:
-            return
-        device = next(backbone.parameters()).device
+        photo, view = view_of(scene, number, self.cells.side)
+        square = to_square(photo, self.cells.side, backbone.normalization.interpolation)
+        image = backbone.normalization(square)[None].to(next(backbone.parameters()).device)
         self.cells.eval()
         with torch.inference_mode():
-            features = self.cells(torch.stack(images).to(device)).cpu()
-        for (path, view), found in zip(opened, features, strict=True):
-            tensors = {
-                "features": found.contiguous(),
-                "boxes": torch.from_numpy(np.ascontiguousarray(view.boxes)),
-                "kept": torch.from_numpy(view.kept),
-            }
-            with atomic_write(path) as temporary:
-                save_file(tensors, temporary)
+            features = self.cells(image)[0].cpu()
+        tensors = {
+            "features": features.contiguous(),
+            "boxes": torch.from_numpy(np.ascontiguousarray(view.boxes)),
+            "kept": torch.from_numpy(view.kept),
+        }
+        write_bytes(self._path(scene, number), serialize(tensors))
 
     def _path(self, scene: Scene, view: int) -> Path:
         known = self._names.get((scene, view))

@@ -33,6 +33,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """``atomic_write`` of what a library serialized in memory: their own writers hide that a disk is full."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """``atomic_write`` of UTF-8 text; bytes of a file's name that are no text are escaped."""
     with atomic_write(path) as temporary:

@@ -1,5 +1,6 @@
 """A run's folder: everything about one training, each file whole or not there."""
 
+import io
 import json
 import platform
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from counting.config import Config, read_config
-from counting.files import atomic_write, write_json, write_text
+from counting.files import write_bytes, write_json, write_text
 from counting_datasets.errors import CountingError
 
 _PACKAGES = ("everyday-counting", "torch", "torchvision", "timm", "numpy", "albumentations", "accelerate")
@@ -61,8 +62,9 @@ class RunFolder:
         write_text(self.metrics, "".join(json.dumps(epoch) + "\n" for epoch in epochs))
 
     def save_state(self, state: dict[str, Any]) -> None:
-        with atomic_write(self.state) as temporary:
-            torch.save(state, temporary)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_bytes(self.state, content.getvalue())
 
     def load_state(self) -> dict[str, Any]:
         """What ``save_state`` wrote.

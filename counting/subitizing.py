@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from counting.backbones import Backbone
 from counting.batches import EpochSampler
 from counting.config import SubitizingConfig
-from counting.files import atomic_write
+from counting.files import write_bytes
 from counting.preprocessing import to_square
 from counting.progress import console, report_skipped
 from counting.training import hold_batch_norm
@@ -77,8 +78,7 @@ def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, k
         )
         console.print(f"subitizing epoch {epoch + 1}  loss {loss:.4f}  right {right:.3f}", highlight=False)
     tensors = {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()}
-    with atomic_write(kept) as temporary:
-        save_file(tensors, temporary)
+    write_bytes(kept, serialize(tensors))
 
 
 def _train_epoch(

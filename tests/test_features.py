@@ -1,5 +1,7 @@
 """The feature cache: computed once, keyed by all that features depend on, whole whatever happens."""
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,8 +14,10 @@ import torch
 from PIL import Image
 from tiny import tiny_cells, write_voc
 
+from counting.backbones import build_backbone
 from counting.cells import Cells
 from counting.features import FeatureCache
+from counting.grid import Grid
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
 from counting_datasets.voc import load_voc
@@ -25,7 +29,7 @@ def scenes(tmp_path: Path) -> Sequence[Scene]:
 
 
 def passes(cells: Cells) -> list[int]:
-    """The sizes of the batches that go through the backbone from now on."""
+    """How many photos go through the backbone in each pass from now on."""
     sizes: list[int] = []
     cells.backbone.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
     return sizes
@@ -115,6 +119,38 @@ def test_half_written_files_of_a_run_broken_off_do_no_harm(tmp_path: Path, scene
     (cache.folder / ".0123-abc.safetensors").write_bytes(b"half")
     assert cache.fill(scenes) == {}
     assert all(cache.read(scene, 0)[0].isfinite().all() for scene in scenes)
+
+
+def test_features_do_not_depend_on_what_was_there_before(tmp_path: Path, scenes: Sequence[Scene]) -> None:
+    cells = Cells(build_backbone("efficientnet_lite0", None), Grid(2), 96, "pool")
+    broken_off, whole = (FeatureCache(cells, tmp_path / name) for name in ("broken off", "whole"))
+    broken_off.fill(scenes[:1])
+    for cache in (broken_off, whole):
+        cache.fill(scenes, views=3)
+    for scene in scenes:
+        assert torch.equal(broken_off.read(scene, 1)[0], whole.read(scene, 1)[0])
+
+
+def test_a_full_disk_is_an_error_in_one_line_and_leaves_whole_files(
+    tmp_path: Path, scenes: Sequence[Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = 3
+    write = Path.write_bytes
+
+    def write_while_there_is_room(path: Path, content: bytes) -> int:
+        nonlocal room
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        room -= 1
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_while_there_is_room)
+    cache = FeatureCache(tiny_cells(), tmp_path / "cache")
+    with pytest.raises(CountingError, match=r"cannot write .*: No space left on device"):
+        cache.fill(scenes)
+    assert len(list(cache.folder.iterdir())) == 3
+    monkeypatch.undo()
+    assert cache.fill(scenes) == {}
 
 
 def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, scenes: Sequence[Scene]) -> None:
