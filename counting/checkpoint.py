@@ -13,20 +13,23 @@ from counting.backbones import Weights, build_backbone, fingerprint
 from counting.cells import Cells
 from counting.config import Config, parse_config
 from counting.counters import Counter, build_counter
+from counting.distribution import PARAMETERS, Calibration
 from counting.files import write_bytes
 from counting.grid import Grid
 from counting_datasets.errors import CountingError
 
 FORMAT = "everyday-counting/1"
+_CALIBRATION = "calibration.weights"
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A counter and where it comes from."""
+    """A counter, where it comes from, and how sure its counts are if that was fitted."""
 
     counter: Counter
     config: Config
     card: dict[str, Any]
+    calibration: Calibration | None = None
 
 
 def build(config: Config, categories: tuple[str, ...]) -> Counter:
@@ -34,7 +37,13 @@ def build(config: Config, categories: tuple[str, ...]) -> Counter:
     return _build(config, categories, config.backbone.weights or "own")
 
 
-def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | None = None) -> None:
+def save(
+    counter: Counter,
+    config: Config,
+    path: Path,
+    card: dict[str, Any] | None = None,
+    calibration: Calibration | None = None,
+) -> None:
     """Write ``counter`` to ``path``; of a frozen backbone with its own weights, only the fingerprint.
 
     ``card`` says what it was trained on and how it scored.
@@ -50,6 +59,9 @@ def save(counter: Counter, config: Config, path: Path, card: dict[str, Any] | No
         "backbone": fingerprint(counter.cells.backbone),
         "card": json.dumps(card or {}),
     }
+    if calibration:
+        stored[_CALIBRATION] = calibration.weights
+        metadata["largest"] = str(calibration.largest)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.items()}
     write_bytes(path, serialize(tensors, metadata))
 
@@ -67,13 +79,22 @@ def load(path: Path) -> Checkpoint:
     except (KeyError, json.JSONDecodeError):
         raise CountingError(f"{path}: its header is damaged") from None
     config = parse_config(values, str(path))
+    calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata.get("largest"), len(categories))
     whole = any(name.startswith("cells.") for name in tensors)
     counter = _build(config, tuple(categories), None if whole else "own")
     if not _fill(counter, tensors, whole=whole):
         raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
     if fingerprint(counter.cells.backbone) != trained_on:
         raise CountingError(f"{path}: trained on other weights of {config.backbone.name} than are installed here")
-    return Checkpoint(counter.eval(), config, card)
+    return Checkpoint(counter.eval(), config, card, calibration)
+
+
+def _calibration(path: Path, weights: Tensor | None, largest: str | None, categories: int) -> Calibration | None:
+    if weights is None:
+        return None
+    if weights.shape != (categories, PARAMETERS) or not (largest or "").isdecimal():
+        raise CountingError(f"{path}: its calibration does not fit its {categories} categories")
+    return Calibration(weights, int(largest or 0))
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -8,12 +8,17 @@ serve all categories, as rare ones have few counts to learn from. (Hurdle: Mulla
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from counting.counters.nonnegative import FOLDS, folds
 from counting_datasets.errors import DataError
+
+LEVEL = 0.8
+"""Of the intervals that people are shown."""
 
 LEAST = 0.05
 """Added to a raw count before its logarithm."""
@@ -89,6 +94,17 @@ class CountDistribution:
         return values.gather(-1, index[..., None])[..., 0]
 
 
+def intervals(distribution: NDArray[np.float32], level: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last counts of the central intervals of distributions ...×(L + 1), as in a CountTable."""
+    low, high = CountDistribution(torch.from_numpy(distribution).double().log()).interval(level)
+    return low.numpy(), high.numpy()
+
+
+def is_vague(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where nobody should name a number: intervals wider than two, and than the count in their middle."""
+    return high - low > np.maximum(2, (low + high) / 2)
+
+
 class Calibration(nn.Module):
     """Raw counts to distributions, by category.
 
@@ -101,6 +117,12 @@ class Calibration(nn.Module):
         super().__init__()
         self.weights = nn.Parameter(weights)
         self.largest = largest
+
+    def distribution(self, counts: NDArray[np.float64]) -> NDArray[np.float32]:
+        """...×K raw counts → ...×K×(largest + 1) probabilities, for a CountTable."""
+        with torch.inference_mode():
+            found: CountDistribution = self(torch.from_numpy(counts).float())
+            return np.asarray(found.probability.numpy(), dtype=np.float32)
 
     def forward(self, raw: Tensor) -> CountDistribution:
         """...×K raw counts → distributions ...×K×(largest + 1); gradients reach the counts and the weights."""
@@ -156,7 +178,7 @@ def fit_calibration(raw: Tensor, true: Tensor) -> Calibration:
         for pull in PULLS
     }
     weights = _fit(raw, true, min(PULLS, key=lambda pull: held_out[pull]))
-    return Calibration(weights.float(), max(LEAST_LARGEST, 2 * int(true.max())))
+    return Calibration(weights.float(), max(LEAST_LARGEST, int(true.max())))
 
 
 def _fit(raw: Tensor, true: Tensor, pull: float) -> Tensor:

@@ -1,13 +1,16 @@
 """Score counts against the truth: one result, as an object, a table and results.json."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from counting.metrics import FIGURES, CountMetrics, count_metrics
 from counting.significance import Interval, PairedDifference, bootstrap, paired_bootstrap
 from counting.table import CountTable, check_missing, join
+
+if TYPE_CHECKING:
+    from counting.distribution_scores import DistributionScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,7 @@ class Evaluation:
     predicted: CountTable
     metrics: CountMetrics
     intervals: dict[str, Interval] = field(default_factory=dict)
+    distribution: "DistributionScores | None" = None
 
     def to_json(self) -> dict[str, Any]:
         """results.json."""
@@ -38,7 +42,10 @@ class Evaluation:
             "rounded": self.rounded,
         }
         intervals = {name: interval.to_json() for name, interval in self.intervals.items()}
-        return {**head, **self.metrics.to_json(), **({"intervals": intervals} if intervals else {})}
+        extra: dict[str, Any] = {"intervals": intervals} if intervals else {}
+        if self.distribution:
+            extra["distribution"] = self.distribution.to_json()
+        return {**head, **self.metrics.to_json(), **extra}
 
     def to_table(self) -> Table:
         """The summary, for a terminal."""
@@ -51,7 +58,19 @@ class Evaluation:
         if self.intervals:
             spans = (self.intervals[name] for name in FIGURES)
             table.add_row(*(f"{span.low:.3f}–{span.high:.3f}" for span in spans), style="dim")
+        if self.distribution:
+            table.caption = _coverage_line(self.distribution)
+            table.caption_justify = "left"
         return table
+
+
+def _coverage_line(scores: "DistributionScores") -> str:
+    coverage = ", ".join(
+        f"{one.level:.0%}: {one.randomized:.1%} ({one.plain:.1%} of all, {one.occurring:.1%} of those above 0)"
+        for one in scores.coverage
+    )
+    ranked = scores.ranked_probability_score
+    return f"intervals hold {coverage}; log score {scores.log_score:.3f}, ranked probability score {ranked:.3f}"
 
 
 def evaluate(
@@ -74,7 +93,16 @@ def evaluate(
     check_missing(missing, len(truth.images), counter)
     metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded)
     intervals = bootstrap(theirs.counts, shared.counts, resamples, rounded=rounded) if resamples else {}
-    return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals)
+    sure = _distribution_scores(shared, theirs)
+    return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals, sure)
+
+
+def _distribution_scores(truth: CountTable, predicted: CountTable) -> "DistributionScores | None":
+    if predicted.distribution is None:
+        return None
+    from counting.distribution_scores import distribution_scores
+
+    return distribution_scores(predicted.distribution, truth.counts)
 
 
 def compare(a: Evaluation, b: Evaluation, resamples: int) -> dict[str, PairedDifference]:

@@ -62,7 +62,8 @@ def _open(paths: Sequence[Path], skipped: dict[Path, str]) -> Iterator[tuple[Pat
 def count_scenes(checkpoint: Checkpoint, scenes: SceneSet) -> tuple[CountTable, dict[str, str]]:
     """The counts of all scenes whose photos can be read, and why the others cannot (id → reason).
 
-    The features of a frozen backbone come from the cache, and stay in it.
+    The features of a frozen backbone come from the cache, and stay in it. A calibrated counter's table has the
+    distributions too.
     """
     counter = checkpoint.counter.eval()
     if checkpoint.config.backbone.frozen:
@@ -71,13 +72,16 @@ def count_scenes(checkpoint: Checkpoint, scenes: SceneSet) -> tuple[CountTable, 
         cells, lost = _from_photos(counter, scenes)
     kept = [scene for scene in scenes if scene.id in cells]
     table = np.stack([cells[scene.id] for scene in kept]) if kept else np.zeros((0, 1, len(counter.categories)))
+    counts = table.sum(axis=1, dtype=np.float64)
+    calibration = checkpoint.calibration
     return (
         CountTable(
             images=tuple(scene.id for scene in kept),
             categories=counter.categories,
-            counts=table.sum(axis=1, dtype=np.float64),
+            counts=counts,
             cells=table.astype(np.float32),
             numbers=tuple(scene.number for scene in kept),
+            distribution=calibration.distribution(counts) if calibration else None,
         ),
         lost,
     )

@@ -25,6 +25,7 @@ class CountTable:
         categories: K names, no two alike.
         counts: N×K float64, finite; raw: clipped at 0 (per cell, before the sum), not rounded.
         cells: N×cells×K float32, the counts of each image's cells row by row, if the counter has them.
+        distribution: N×K×(L + 1) float32, the probabilities of the counts 0, 1, … and L or more, if known.
         numbers: the data set's own ids for the N images, as text ("42" for COCO_val2014_000000000042), if
             known.
 
@@ -37,6 +38,7 @@ class CountTable:
     counts: NDArray[np.float64]
     cells: NDArray[np.float32] | None = None
     numbers: tuple[str, ...] | None = None
+    distribution: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         _check_names("image", self.images)
@@ -53,6 +55,8 @@ class CountTable:
             if self.cells.ndim != 3 or self.cells.shape[::2] != (n, k) or self.cells.shape[1] == 0:
                 raise DataError(f"cells are {self.cells.shape}, but there are {n} images and {k} categories")
             self._check_finite(self.cells.sum(axis=1))
+        if self.distribution is not None:
+            self._check_distribution(self.distribution)
         if self.numbers is not None and len(self.numbers) != n:
             raise DataError(f"{len(self.numbers)} numbers for {n} images")
 
@@ -61,6 +65,16 @@ class CountTable:
         if len(bad):
             image, category = self.images[bad[0][0]], self.categories[bad[0][1]]
             raise DataError(f"image {image!r} has no finite count of {category!r}")
+
+    def _check_distribution(self, distribution: NDArray[np.float32]) -> None:
+        n, k = self.counts.shape
+        if distribution.ndim != 3 or distribution.shape[:2] != (n, k) or distribution.shape[2] == 0:
+            raise DataError(f"distributions are {distribution.shape}, but there are {n} images and {k} categories")
+        wrong = ~((distribution >= 0).all(axis=2) & (np.abs(distribution.sum(axis=2) - 1) < 1e-3))
+        if wrong.any():
+            image, category = np.argwhere(wrong)[0]
+            where = f"{self.categories[category]!r} in image {self.images[image]!r}"
+            raise DataError(f"the distribution of {where} is not of probabilities that sum to 1")
 
     @classmethod
     def from_scenes(cls, scenes: SceneSet, protocol: Protocol) -> "CountTable":
@@ -107,6 +121,7 @@ class CountTable:
             categories=tuple(categories),
             counts=self.counts[:, order],
             cells=None if self.cells is None else self.cells[:, :, order],
+            distribution=None if self.distribution is None else self.distribution[:, order],
         )
 
     def _rows(self, rows: Sequence[int]) -> "CountTable":
@@ -116,6 +131,7 @@ class CountTable:
             images=tuple(self.images[row] for row in rows),
             counts=self.counts[index],
             cells=None if self.cells is None else self.cells[index],
+            distribution=None if self.distribution is None else self.distribution[index],
             numbers=None if self.numbers is None else tuple(self.numbers[row] for row in rows),
         )
 
@@ -168,6 +184,7 @@ def build_table(
     counts: ArrayLike,
     cells: NDArray[np.float32] | None = None,
     numbers: tuple[str, ...] | None = None,
+    distribution: NDArray[np.float32] | None = None,
 ) -> CountTable:
     """A table as read from a file, which must hold an image.
 
@@ -176,7 +193,8 @@ def build_table(
     """
     if not images:
         raise DataError("no images in it")
-    return CountTable(tuple(images), tuple(categories), np.asarray(counts, dtype=np.float64), cells, numbers)
+    raw = np.asarray(counts, dtype=np.float64)
+    return CountTable(tuple(images), tuple(categories), raw, cells, numbers, distribution)
 
 
 class _Finder:

@@ -6,9 +6,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from counting.files import atomic_write
 from counting.table import CountTable, build_table
@@ -17,7 +18,7 @@ from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import DataError
 
 _NPZ_CATEGORIES = {len(names): names for names in (VOC_CATEGORIES, COCO_CATEGORIES)}
-_PARQUET_CELLS = b"counting.cells"
+_CELLS, _DISTRIBUTION = _LISTS = ("cell_counts", "distribution")
 
 
 def read_table(source: Path | str) -> CountTable:
@@ -116,7 +117,8 @@ def _write_csv(table: CountTable, file: TextIO) -> None:
     writer.writerows((image, *row) for image, row in zip(table.images, table.counts.tolist(), strict=True))
 
 
-# Parquet: the same columns and, behind them, `cell_counts`: one list (cells × categories) an image.
+# Parquet: the same columns and, behind them, `cell_counts` (cells × categories) and `distribution` (categories ×
+# counts): one list of a fixed size an image each.
 
 
 def _read_parquet(path: Path) -> CountTable:
@@ -127,24 +129,34 @@ def _read_parquet(path: Path) -> CountTable:
         stored = pq.ParquetFile(path).read()
     except pa.ArrowException as error:
         raise DataError(f"not a Parquet file ({str(error).splitlines()[0]})") from None
-    names = list(stored.column_names)
-    if not names or names[0] != "image":
+    if not stored.column_names or stored.column_names[0] != "image":
         raise DataError("the first column must be `image`")
-    cells_per_image = (stored.schema.metadata or {}).get(_PARQUET_CELLS)
-    categories = names[1:] if cells_per_image is None else names[1:-1]
+    sizes = {name: size for name in _LISTS if (size := (stored.schema.metadata or {}).get(_size_key(name)))}
+    categories = stored.column_names[1 : len(stored.column_names) - len(sizes)]
     columns = stored.columns[1 : 1 + len(categories)]
     for name, column in zip(categories, columns, strict=True):
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or column.null_count:
             raise DataError(f"column {name!r} has entries that are not numbers")
     counts = np.array([column.to_numpy() for column in columns], dtype=np.float64)
     images = [str(image) for image in stored.columns[0].to_pylist()]
-    if cells_per_image is None:
-        return build_table(images, categories, counts.T)
-    wanted = pa.list_(pa.float32(), int(cells_per_image) * len(categories))
-    if stored.columns[-1].type != wanted or stored.columns[-1].null_count:
-        raise DataError(f"its last column does not hold {int(cells_per_image)} cells an image")
-    flat = np.concatenate([chunk.flatten().to_numpy() for chunk in stored.columns[-1].chunks])
-    return build_table(images, categories, counts.T, flat.reshape(len(images), -1, len(categories)))
+    lists = {
+        name: _read_lists(column, name, int(size), len(categories))
+        for column, (name, size) in zip(stored.columns[1 + len(categories) :], sizes.items(), strict=True)
+    }
+    cells, distribution = lists.get(_CELLS), lists.get(_DISTRIBUTION)
+    by_cell = None if cells is None else cells.reshape(len(images), -1, len(categories))
+    by_count = None if distribution is None else distribution.reshape(len(images), len(categories), -1)
+    return build_table(images, categories, counts.T, by_cell, distribution=by_count)
+
+
+def _read_lists(column: Any, name: str, size: int, categories: int) -> NDArray[np.float32]:
+    """The numbers of a column of lists, ``size`` for each category."""
+    import pyarrow as pa
+
+    if column.type != pa.list_(pa.float32(), size * categories) or column.null_count:
+        raise DataError(f"the column of {name} does not hold {size} numbers a category")
+    flat: NDArray[np.float32] = np.concatenate([chunk.flatten().to_numpy() for chunk in column.chunks])
+    return flat
 
 
 def _write_parquet(table: CountTable, path: Path) -> None:
@@ -155,12 +167,19 @@ def _write_parquet(table: CountTable, path: Path) -> None:
     images = [image.encode("utf-8", "backslashreplace").decode() for image in table.images]
     columns = [pa.array(images, pa.string()), *(pa.array(column) for column in table.counts.T)]
     metadata = {}
-    if table.cells is not None:
-        _, cells, k = table.cells.shape
-        names.append("cell_counts")
-        columns.append(pa.FixedSizeListArray.from_arrays(pa.array(table.cells.ravel()), cells * k))
-        metadata[_PARQUET_CELLS] = str(cells).encode()
+    for name, numbers in zip(_LISTS, (table.cells, table.distribution), strict=True):
+        if numbers is None:
+            continue
+        flat = np.ascontiguousarray(numbers, dtype=np.float32).reshape(len(images), -1)
+        names.append(name)
+        columns.append(pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]))
+        metadata[_size_key(name)] = str(flat.shape[1] // len(table.categories)).encode()
     pq.write_table(pa.Table.from_arrays(columns, names=names, metadata=metadata), path)
+
+
+def _size_key(name: str) -> bytes:
+    """Under which the file's metadata has the number of entries a category."""
+    return f"counting.{name}".encode()
 
 
 # .npz: `{split}_counts` and `{split}_ids`, in VOC's alphabetical or COCO's order of categories.

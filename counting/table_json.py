@@ -14,6 +14,9 @@ from counting.metrics import round_half_up
 from counting.table import CountTable, build_table, is_digits
 from counting_datasets.errors import DataError
 
+_TAIL = 1e-4
+"""Probability of larger counts that a row leaves out."""
+
 
 @dataclass
 class _JsonRow:
@@ -25,6 +28,7 @@ class _JsonRow:
     category_id: int | None
     count: float
     cells: NDArray[np.float32] | None
+    distribution: NDArray[np.float32] | None
 
 
 def read_json(path: Path) -> CountTable:
@@ -67,6 +71,7 @@ def _json_row(row: Any) -> _JsonRow:
         category_id=place,
         count=_json_count(row),
         cells=None if row.get("cells") is None else _json_cells(row["cells"]),
+        distribution=None if row.get("distribution") is None else _json_distribution(row["distribution"]),
     )
 
 
@@ -93,6 +98,17 @@ def _json_cells(listed: Any) -> NDArray[np.float32]:
     return cells.ravel()
 
 
+def _json_distribution(listed: Any) -> NDArray[np.float32]:
+    """The probabilities of 0, 1, 2, …."""
+    try:
+        probabilities = np.array(listed, dtype=np.float32)
+    except (ValueError, TypeError):
+        probabilities = np.empty(0, dtype=np.float32)
+    if probabilities.ndim != 1 or probabilities.size == 0:
+        raise DataError("`distribution` is not a list of numbers")
+    return probabilities
+
+
 def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
     images = {image: place for place, image in enumerate(dict.fromkeys(row.image for row in rows))}
     categories = {name: place for place, name in enumerate(_json_categories(rows))}
@@ -100,6 +116,10 @@ def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
     if len(sizes) > 1:
         raise DataError("every row must have `cells` of one grid, or none of them")
     cells_per_image = sizes.pop()
+    longest = max(0 if row.distribution is None else len(row.distribution) for row in rows)
+    if longest and any(row.distribution is None for row in rows):
+        raise DataError("every row must have a `distribution`, or none of them")
+    distribution = np.zeros((len(images), len(categories), longest), dtype=np.float32)
     counts = np.full((len(images), len(categories)), np.nan)
     cells = np.empty((len(images), cells_per_image or 0, len(categories)), dtype=np.float32)
     for number, row in enumerate(rows, 1):
@@ -109,6 +129,8 @@ def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
         counts[i, k] = row.count
         if row.cells is not None:
             cells[i, :, k] = row.cells
+        if row.distribution is not None:
+            distribution[i, k, : len(row.distribution)] = row.distribution
     numbers = {row.image: row.number for row in rows if row.number is not None}
     return build_table(
         list(images),
@@ -116,6 +138,7 @@ def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
         counts,
         cells if cells_per_image else None,
         tuple(numbers[image] for image in images) if len(numbers) == len(images) else None,
+        distribution if longest else None,
     )
 
 
@@ -143,7 +166,7 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
     """One object an image and category, in the table's order; ``file_names`` as in ``write_table``."""
     for i, image in enumerate(table.images):
         whole = round_half_up(table.counts[i])
-        grids = _square(table, i)
+        grids, sure = _square(table, i), _how_sure(table, i)
         for k, category in enumerate(table.categories):
             row = {
                 "image_id": int(image) if is_digits(image) else image,
@@ -153,7 +176,32 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
                 "count": int(whole[k]),
                 "count_raw": float(table.counts[i, k]),
             }
-            yield row if grids is None else {**row, "cells": grids[k].tolist()}
+            cells = {} if grids is None else {"cells": grids[k].tolist()}
+            yield row | (sure[k] if sure else {}) | cells
+
+
+def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
+    """Interval and distribution of each category's count in one image; none where they are not known."""
+    if table.distribution is None:
+        return []
+    from counting.distribution import LEVEL, intervals
+
+    low, high = intervals(table.distribution[image], LEVEL)
+    return [
+        {
+            "interval": {"level": LEVEL, "low": int(first), "high": int(last)},
+            "distribution": _without_tail(probabilities),
+        }
+        for first, last, probabilities in zip(low, high, table.distribution[image], strict=True)
+    ]
+
+
+def _without_tail(probabilities: NDArray[np.float32]) -> list[float]:
+    """Up to the count that all larger ones together are hardly likelier than; it stands for them too."""
+    cumulative = probabilities.astype(np.float64).cumsum()
+    last = int(np.argmax(cumulative >= cumulative[-1] - _TAIL))
+    kept = [round(float(p), 6) for p in probabilities[:last]]
+    return [*kept, round(1 - sum(kept), 6)]
 
 
 def _square(table: CountTable, image: int) -> NDArray[np.float64] | None:

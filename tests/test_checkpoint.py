@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tiny import tiny_config
 
 from counting.checkpoint import build, load, save
+from counting.distribution import Calibration
 from counting_datasets.errors import CountingError
 
 CATEGORIES = ("blue", "red")
@@ -53,6 +54,22 @@ def test_nothing_remains_when_writing_fails(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_calibration_reads_back_as_it_was(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    calibration = Calibration(torch.randn(2, 6), largest=31)
+    save(build(config, CATEGORIES), config, tmp_path / "counter.safetensors", calibration=calibration)
+    found = load(tmp_path / "counter.safetensors").calibration
+    assert found is not None
+    assert torch.equal(found.weights, calibration.weights)
+    assert found.largest == 31
+
+
+def with_calibration_of_three(file: Path) -> None:
+    with safe_open(file, framework="pt") as stored:
+        header = {**stored.metadata(), "largest": "20"}
+    save_file({**load_file(file), "calibration.weights": torch.zeros(3, 6)}, file, header)
+
+
 def rewrite(file: Path, **changed: str | None) -> None:
     """Change entries of the header; None takes one out."""
     with safe_open(file, framework="pt") as stored:
@@ -78,6 +95,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no card": (lambda file: rewrite(file, card=None), "header is damaged"),
     "no JSON": (lambda file: rewrite(file, categories="blue, red"), "header is damaged"),
     "more categories": (lambda file: rewrite(file, categories='["a", "b", "c"]'), "do not fit a aso_sub"),
+    "another's calibration": (with_calibration_of_three, "its calibration does not fit its 2 categories"),
     "another head": (lambda file: with_config(file, head={"hidden": [16, 16]}), "do not fit"),
     "another counter": (lambda file: with_config(file, counter="glance"), "do not fit a glance"),
     "an unknown counter": (lambda file: with_config(file, counter="gaze"), "unknown counter 'gaze'"),

@@ -141,6 +141,20 @@ def test_evaluate_answers_json_and_nothing_else(shell: Shell) -> None:
     assert result["mRMSE"] == pytest.approx(mean)
 
 
+def test_a_trained_counter_says_how_sure_it_is(shell: Shell) -> None:
+    scored = json.loads(shell("evaluate", "runs/mine", "--data", "voc", "--root", "scenes", "--json")[0])
+    assert [one["level"] for one in scored["distribution"]["coverage"]] == [0.8, 0.95]
+    out, _ = shell("predict", "scenes/JPEGImages", "--counter", "runs/mine", "--out", "sure.parquet", "--json")
+    for row in json.loads(out):
+        assert sum(row["distribution"]) == pytest.approx(1)
+        assert 0 <= row["interval"]["low"] <= row["interval"]["high"] < len(row["distribution"])
+    own = ("--data", "voc", "--root", "scenes", "--json")
+    from_file = json.loads(shell("evaluate", "sure.parquet", *own)[0])
+    assert from_file["distribution"]["log_score"] == pytest.approx(scored["distribution"]["log_score"], rel=1e-4)
+    shown, _ = shell("predict", "scenes/JPEGImages/000000.jpg", "--counter", "runs/mine")
+    assert "80% interval" in shown
+
+
 def test_evaluate_scores_files_ensembles_and_baselines_alike(shell: Shell) -> None:
     own = ("--data", "voc", "--root", "scenes", "--json")
     shell("predict", "scenes/JPEGImages", "--counter", "runs/mine", "--out", "counts.csv")

@@ -6,7 +6,8 @@ import torch
 from scipy.stats import nbinom
 from torch import Tensor
 
-from counting.distribution import LEAST, Calibration, CountDistribution, fit_calibration, hurdle
+from counting.distribution import LEAST, Calibration, CountDistribution, fit_calibration, hurdle, is_vague
+from counting.distribution_scores import distribution_scores
 from counting_datasets.errors import DataError
 
 WEIGHTS = torch.tensor([[0.5, 2.0, 0.3, -0.4, 0.9, -0.5], [-2.0, 1.0, 0.0, 0.2, 1.1, 1.0]], dtype=torch.float64)
@@ -89,6 +90,12 @@ def test_a_count_beyond_the_largest_is_the_largest() -> None:
     assert float(spread.log_score(torch.tensor(70))) == pytest.approx(-np.log(0.2))
 
 
+def test_intervals_too_wide_for_a_number_are_vague() -> None:
+    ends = [(0, 2), (0, 3), (1, 3), (2, 8), (5, 10), (10, 14)]
+    low, high = (np.array(one) for one in zip(*ends, strict=True))
+    assert is_vague(low, high).tolist() == [False, True, False, True, False, False]
+
+
 def made_to_measure(photos: int, seed: int, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Raw counts, many near 0, and true ones drawn from the model with ``weights``."""
     generator = torch.Generator().manual_seed(seed)
@@ -112,6 +119,32 @@ def test_fitted_distributions_are_nearly_as_good_as_the_ones_that_made_the_count
     for level in (0.8, 0.95):
         low, high = fitted.interval(level)
         assert ((low <= true) & (true <= high)).double().mean() > level - 0.01
+
+
+def test_coverage_is_what_the_intervals_promise() -> None:
+    raw, true = made_to_measure(3000, 3, WEIGHTS)
+    right = hurdle(raw, WEIGHTS, 60).exp().float().numpy()
+    scores = distribution_scores(right, true.numpy())
+    assert [one.randomized for one in scores.coverage] == pytest.approx([0.8, 0.95], abs=0.015)
+    assert all(one.plain >= one.level for one in scores.coverage)
+    assert np.histogram(scores.transforms, 10, (0, 1))[0] / true.numel() == pytest.approx(
+        np.full(10, 0.1), abs=0.01
+    )
+    too_sure = np.roll(right, 1, axis=-1)
+    worse = distribution_scores(too_sure, true.numpy())
+    assert worse.log_score > scores.log_score
+    assert worse.ranked_probability_score > scores.ranked_probability_score
+    assert abs(worse.coverage[0].randomized - 0.8) > 0.05
+
+
+def test_scores_are_means_over_pairs() -> None:
+    distribution = np.array([[[0.5, 0.3, 0.2], [1, 0, 0]]], dtype=np.float32)
+    scores = distribution_scores(distribution, np.array([[2.0, 0.0]]))
+    assert scores.log_score == pytest.approx(-np.log(0.2) / 2, abs=1e-6)
+    assert scores.ranked_probability_score == pytest.approx((0.25 + 0.64) / 2, abs=1e-6)
+    assert scores.coverage[0].plain == 1
+    assert scores.coverage[0].occurring == 1
+    assert scores.coverage[0].width == 3
 
 
 def test_a_category_never_seen_is_like_the_others() -> None:

@@ -154,3 +154,23 @@ def test_a_tenth_of_the_images_may_be_missing() -> None:
         check_missing(["a", "b"], 19, "counts.csv")
     with pytest.raises(DataError, match="no images to score"):
         check_missing([], 0, "counts.csv")
+
+
+def test_distributions_follow_their_images_and_categories() -> None:
+    distribution = np.random.default_rng(0).dirichlet(np.ones(4), size=(3, 2)).astype(np.float32)
+    table = CountTable(("a", "b", "c"), ("cat", "dog"), np.zeros((3, 2)), distribution=distribution)
+    chosen = table.select(["c", "a"]).in_categories(["dog"])
+    assert np.array_equal(chosen.distribution, distribution[[2, 0]][:, [1]])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "message"),
+    [
+        ([0.5, 0.4], "the distribution of 'cat' in image 'a' is not of probabilities that sum to 1"),
+        ([1.5, -0.5], "is not of probabilities"),
+        ([np.nan, 1], "is not of probabilities"),
+    ],
+)
+def test_a_distribution_that_is_none_is_refused(probabilities: list[float], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        CountTable(("a",), ("cat",), np.ones((1, 1)), distribution=np.array([[probabilities]], dtype=np.float32))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,37 @@ def test_cells_come_back_bit_for_bit(tmp_path: Path, ending: str, cells: int) ->
     assert read.cells is not None
     assert written.cells is not None
     assert read.cells.tobytes() == written.cells.tobytes()
+
+
+def with_distribution() -> CountTable:
+    table = with_cells()
+    distribution = np.random.default_rng(0).dirichlet(np.full(9, 0.5), size=(2, 3)).astype(np.float32)
+    return replace(table, distribution=distribution)
+
+
+def test_distributions_come_back_bit_for_bit_from_parquet(tmp_path: Path) -> None:
+    written = with_distribution()
+    write_table(written, tmp_path / "counts.parquet")
+    read = read_table(tmp_path / "counts.parquet")
+    assert read.categories == written.categories
+    assert read.cells is not None
+    assert read.distribution is not None
+    assert np.array_equal(read.cells, written.cells)
+    assert np.array_equal(read.distribution, written.distribution)
+
+
+def test_json_has_interval_and_distribution_without_its_tail(tmp_path: Path) -> None:
+    written = with_distribution()
+    sure = np.zeros((2, 3, 9), dtype=np.float32)
+    sure[..., 2] = 1
+    write_table(replace(written, distribution=sure), tmp_path / "sure.json")
+    for row in json.loads((tmp_path / "sure.json").read_text()):
+        assert row["interval"] == {"level": 0.8, "low": 2, "high": 2}
+        assert row["distribution"] == [0, 0, 1]
+    write_table(written, tmp_path / "counts.json")
+    read = read_table(tmp_path / "counts.json")
+    assert read.distribution is not None
+    assert read.distribution == pytest.approx(written.distribution, abs=1.1e-4)
 
 
 def test_csv_is_a_header_and_raw_counts(tmp_path: Path) -> None:
@@ -209,8 +241,8 @@ def test_parquet_without_counts_is_refused(tmp_path: Path, columns: dict[str, An
 
 def test_parquet_whose_cells_do_not_fit_is_refused(tmp_path: Path) -> None:
     theirs = pa.table({"image": ["a"], "cat": [1.0], "cell_counts": [[1.0, 2.0]]})
-    pq.write_table(theirs.replace_schema_metadata({"counting.cells": "4"}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="does not hold 4 cells"):
+    pq.write_table(theirs.replace_schema_metadata({"counting.cell_counts": "4"}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="the column of cell_counts does not hold 4 numbers a category"):
         read_table(tmp_path / "a.parquet")
 
 

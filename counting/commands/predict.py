@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from counting.checkpoint import Checkpoint
+from counting.distribution import LEVEL, intervals, is_vague
 from counting.inference import PhotoCounts, count_photos
 from counting.metrics import round_half_up
 from counting.progress import report_skipped
@@ -28,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     _refuse_twins(paths, arguments.out)
     checkpoint = find_counter(arguments.counter or BEST, arguments.device)
     skipped: dict[Path, str] = {}
-    answers = _Answers(checkpoint.counter.categories, arguments.draw)
+    answers = _Answers(checkpoint, arguments.draw)
     for counted in count_photos(checkpoint.counter, paths, skipped):
         answers.add(counted)
     report_skipped(list(skipped.values()))
@@ -86,8 +88,9 @@ def _refuse_twins(paths: Sequence[Path], out: Path | None) -> None:
 class _Answers:
     """The counts so far, drawn as they come: no photo stays in memory."""
 
-    def __init__(self, categories: tuple[str, ...], draw_to: Path | None) -> None:
-        self.categories = categories
+    def __init__(self, checkpoint: Checkpoint, draw_to: Path | None) -> None:
+        self.categories = checkpoint.counter.categories
+        self.calibration = checkpoint.calibration
         self.draw_to = draw_to
         self.paths: list[Path] = []
         self.cells: list[NDArray[np.float32]] = []
@@ -105,18 +108,19 @@ class _Answers:
 
     def table(self) -> CountTable:
         cells = np.stack(self.cells)
+        counts = cells.sum(axis=1, dtype=np.float64)
+        distribution = self.calibration.distribution(counts) if self.calibration else None
         images = tuple(path.stem for path in self.paths)
-        return CountTable(images, self.categories, cells.sum(axis=1, dtype=np.float64), cells)
+        return CountTable(images, self.categories, counts, cells, distribution=distribution)
 
 
 def _print(table: CountTable, paths: Sequence[Path], arguments: argparse.Namespace) -> None:
     from rich.table import Table
 
-    shown = Table("photo", "objects", box=None, header_style="bold")
-    for path, counts in zip(paths[:SHOWN_ROWS], round_half_up(table.counts), strict=False):
-        order = np.argsort(-counts, kind="stable")
-        things = (f"{counts[k]:.0f} {table.categories[k]}" for k in order if counts[k] > 0)
-        shown.add_row(path.name, ", ".join(things) or "nothing it knows")
+    title = "objects" if table.distribution is None else f"objects ({LEVEL:.0%} interval)"
+    shown = Table("photo", title, box=None, header_style="bold")
+    for row, path in enumerate(paths[:SHOWN_ROWS]):
+        shown.add_row(path.name, ", ".join(_things(table, row)) or "nothing it knows")
     console = Console()
     console.print(shown)
     if len(paths) > SHOWN_ROWS:
@@ -124,3 +128,17 @@ def _print(table: CountTable, paths: Sequence[Path], arguments: argparse.Namespa
         console.print(f"and {len(paths) - SHOWN_ROWS} more photos{rest}")
     for written in filter(None, (arguments.out, arguments.draw)):
         console.print(f"wrote {written}", highlight=False, soft_wrap=True)
+
+
+def _things(table: CountTable, row: int) -> Iterator[str]:
+    """What is in a photo, the most numerous first; without a number where the interval is too wide for one."""
+    counts = round_half_up(table.counts[row])
+    found = [k for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
+    if table.distribution is None:
+        yield from (f"{counts[k]:.0f} {table.categories[k]}" for k in found)
+        return
+    low, high = intervals(table.distribution[row], LEVEL)
+    vague = is_vague(low, high)
+    for k in found:
+        number = "?" if vague[k] else f"{counts[k]:.0f}"
+        yield f"{number} {table.categories[k]} ({low[k]}–{high[k]})"

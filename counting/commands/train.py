@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from counting.checkpoint import load
+from counting.calibrating import calibrate
 from counting.config import read_config
 from counting.evaluation import evaluate
 from counting.inference import count_scenes
@@ -26,7 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     val = load_split(config, config.data.val)
     protocol = Protocol.parse(config.data.protocol, val.family)
-    predicted, _ = count_scenes(load(folder.best), val)
+    best = calibrate(folder.best, val, protocol)
+    predicted, _ = count_scenes(best, val)
     evaluation = evaluate(
         predicted,
         CountTable.from_scenes(val, protocol),

@@ -30,7 +30,7 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     best = load(run / "weights" / "best.safetensors")
     path = Path(__file__).parent / f"{name}.safetensors"
     best.counter.head.half()
-    save(best.counter, best.config, path, best.card)
+    save(best.counter, best.config, path, best.card, best.calibration)
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
