@@ -122,6 +122,8 @@ class DiverseBeamSearch:
         """
         if start.ndim != 2 or start.is_floating_point():
             raise CountingError(f"start: must be N×s tokens, is {tuple(start.shape)} of {start.dtype}")
+        if not len(start):
+            return []
         pool = self._pool(len(start))
         beams, read = Beams.empty(len(start), self.groups, start.device), start
         for length in range(1, self.max_length + 1):

@@ -42,8 +42,9 @@ class Pool:
         if self._end is not None:
             ends |= index % columns == self._end
         for item, rank in (ends & (best > -torch.inf))[:, :width].nonzero().tolist():
-            if not self._done[item][group]:
-                parent, token = divmod(int(index[item, rank]), columns)
+            parent, token = divmod(int(index[item, rank]), columns)
+            needless = token == columns - 1 and any(beam.finished for beam in self._kept[item][group])
+            if not self._done[item][group] and not needless:
                 score = float(best[item, rank])
                 self._add(item, _ended(beams, log_probs, (item, group, parent), token, score))
         order = ends.byte().sort(dim=1, stable=True).indices[:, :width]
