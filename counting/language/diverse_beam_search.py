@@ -171,35 +171,36 @@ class DiverseBeamSearch:
         width = min(self.beams // groups, old_width * vocabulary)
         tokens = beams.tokens.new_empty(items, groups, width, beams.tokens.shape[-1] + 1)
         totals = self._totals(beams, log_probs)
-        before, totals_of = beams.tokens.unbind(1), totals.unbind(1)
+        # Views of every group, made at once: with small models the time goes into many small operations.
+        before, after = beams.tokens.unbind(1), tokens.unbind(1)
+        candidates, with_tokens = totals.flatten(2).unbind(1), totals[..., 1:].unbind(1)
         scores, index = [], []
         for group, strength in enumerate(self.strengths):
             if group and strength:
                 delta = self.diversity(before[group], tokens[:, :group], vocabulary)
-                totals_of[group][..., :-1].add_(delta, alpha=strength)
-            candidates = totals_of[group].flatten(1)
+                with_tokens[group].add_(delta, alpha=strength)
             if pool:
-                best, where = pool.take(beams, log_probs, group, candidates, width)
+                best, where = pool.take(beams, log_probs, group, candidates[group], width)
             else:
-                best, where = candidates.topk(width)
-            tokens[:, group] = _continued(before[group], best, where, vocabulary)
+                best, where = candidates[group].topk(width)
+            _continue(before[group], best, where, after[group], vocabulary)
             scores.append(best)
             index.append(where)
         parents = torch.stack(index, dim=1) // (vocabulary + 1)
         return _chosen(beams, log_probs, tokens, torch.stack(scores, dim=1), parents, self.end), parents
 
     def _totals(self, beams: Beams, log_probs: Tensor) -> Tensor:
-        """N×G×W×(V+1) scores of each beam with each token and, in the last column, of each that stays as it is."""
+        """N×G×W×(1+V) scores of each beam as it is, where it may stay so, and with each token."""
         can_stay = beams.exist() & ~beams.unfinished
         can_go_on = beams.unfinished & (log_probs.amax(dim=-1) > -torch.inf)
         stuck = ~(can_stay | can_go_on).any(dim=2, keepdim=True)
         goes_on = beams.unfinished & ~stuck
         totals = log_probs.new_empty((*log_probs.shape[:-1], log_probs.shape[-1] + 1))
-        torch.add(log_probs, beams.scores.masked_fill(~goes_on, -torch.inf).unsqueeze(-1), out=totals[..., :-1])
+        torch.add(log_probs, beams.scores.masked_fill(~goes_on, -torch.inf).unsqueeze(-1), out=totals[..., 1:])
         # Those that go on are all of one length: it is enough to bring the others to it.
         lengths = (beams.tokens >= 0).sum(dim=-1).clamp(min=1)
         at_length = ((beams.tokens.shape[-1] + 1) / lengths) ** self.length_penalty
-        totals[..., -1] = (beams.scores * at_length).masked_fill(goes_on, -torch.inf)
+        totals[..., 0] = (beams.scores * at_length).masked_fill(goes_on, -torch.inf)
         return totals
 
 
@@ -216,9 +217,9 @@ def _chosen(
     return Beams(tokens, beams.log_probs.gather(2, parents) + picked, scores, unfinished)
 
 
-def _continued(tokens: Tensor, best: Tensor, index: Tensor, vocabulary: int) -> Tensor:
-    """N×W×t tokens of a group and the candidates chosen, N×W' totals and places in W×(V+1) → N×W'×(t+1) tokens."""
-    parents, last = index // (vocabulary + 1), index % (vocabulary + 1)
-    before = tokens.gather(1, parents.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
-    last = last.masked_fill(last == vocabulary, -1)
-    return torch.cat([before, last.unsqueeze(-1)], dim=-1).masked_fill_((best == -torch.inf).unsqueeze(-1), -1)
+def _continue(before: Tensor, best: Tensor, index: Tensor, after: Tensor, vocabulary: int) -> None:
+    """Write into N×W'×(t+1) the N×W×t tokens of a group, as the N×W' candidates at ``index`` in W×(1+V) go on."""
+    parents = (index // (vocabulary + 1)).unsqueeze(-1).expand(-1, -1, before.shape[-1])
+    last = (index % (vocabulary + 1) - 1).unsqueeze(-1)
+    torch.cat([before.gather(1, parents), last], dim=-1, out=after)
+    after.masked_fill_((best == -torch.inf).unsqueeze(-1), -1)

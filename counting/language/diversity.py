@@ -28,7 +28,8 @@ class Hamming:
 
     def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor:
         tokens = earlier[..., -1].flatten(1)
-        return _scatter(tokens, torch.full_like(tokens, -1, dtype=torch.float32), vocabulary).unsqueeze(1)
+        counts = torch.zeros(len(tokens), vocabulary + 1, device=tokens.device)
+        return counts.scatter_(1, tokens + 1, -1, reduce="add")[:, None, 1:]
 
 
 @dataclass(frozen=True)

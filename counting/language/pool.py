@@ -32,26 +32,26 @@ class Pool:
     ) -> tuple[Tensor, Tensor]:
         """Keep those of the 2W best candidates that end, and give those that go on.
 
-        ``totals``, N×(W'·(V+1)), are of a group's ``beams``, each with every token and, last, as it is. Comes back
+        ``totals``, N×(W'·(1+V)), are of a group's ``beams``, each as it is and with every token. Comes back
         as ``topk`` would: N×W totals and places. A group that was done says the end token; where too few can go on
         there are totals of −∞.
         """
         columns = log_probs.shape[-1] + 1
         best, index = totals.topk(min(2 * width, totals.shape[1]))
-        ends = index % columns == columns - 1
+        ends = index % columns == 0
         if self._end is not None:
-            ends |= index % columns == self._end
+            ends |= index % columns == self._end + 1
         for item, rank in (ends & (best > -torch.inf))[:, :width].nonzero().tolist():
-            parent, token = divmod(int(index[item, rank]), columns)
-            needless = token == columns - 1 and any(beam.finished for beam in self._kept[item][group])
+            parent, column = divmod(int(index[item, rank]), columns)
+            needless = column == 0 and any(beam.finished for beam in self._kept[item][group])
             if not self._done[item][group] and not needless:
                 score = float(best[item, rank])
-                self._add(item, _ended(beams, log_probs, (item, group, parent), token, score))
+                self._add(item, _ended(beams, log_probs, (item, group, parent), column - 1, score))
         order = ends.byte().sort(dim=1, stable=True).indices[:, :width]
         goes_on, where = best.masked_fill(ends, -torch.inf).gather(1, order), index.gather(1, order)
         for item, done in enumerate(groups[group] for groups in self._done):
             if done:
-                goes_on[item], where[item] = 0, columns - 1 if self._end is None else self._end
+                goes_on[item], where[item] = 0, 0 if self._end is None else self._end + 1
             else:
                 attainable = normalized(float(best[item, 0]), beams.tokens.shape[-1] + 1, self._length_penalty)
                 full = len(self._kept[item][group]) == self._size
@@ -77,9 +77,9 @@ class Pool:
 
 
 def _ended(beams: Beams, log_probs: Tensor, place: tuple[int, int, int], token: int, score: float) -> Beam:
-    """The beam at ``place`` (item, group, beam) with the end token, or as it is where ``token`` is none."""
+    """The beam at ``place`` (item, group, beam) with the end token, or as it is where ``token`` is −1."""
     log_prob = float(beams.log_probs[place])
     tokens = tuple(beams.tokens[place].tolist())
-    if token == log_probs.shape[-1]:
+    if token < 0:
         return Beam(tokens, False, place[1], log_prob, float(beams.scores[place]))
     return Beam(tokens, True, place[1], log_prob + float(log_probs[place][token]), score)
