@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from gpt2 import ours, random_gpt2, theirs
+from gpt2 import generate, ours, random_gpt2
 
 from counting.language.diverse_beam_search import DiverseBeamSearch
 
@@ -40,7 +40,7 @@ def main() -> None:
                 "beam search": lambda model=model: ours(model, plain, start),
                 "diverse beam search": lambda model=model: ours(model, diverse, start),
                 "the same, rank_by score": lambda model=model: ours(model, as_theirs, start),
-                "transformers, diverse": lambda model=model: theirs(model, as_theirs, start),
+                "transformers, diverse": lambda model=model: generate(model, as_theirs, start),
             },
         )
         print(f"{name}, {BEAMS} beams, {LENGTH} steps, {torch.get_num_threads()} threads, best of {runs}")

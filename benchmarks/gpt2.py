@@ -53,27 +53,31 @@ def ours(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor) -> li
 
 
 def theirs(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor) -> list[list[Found]]:
-    """The same from transformers, with the settings of ``search``; the end token is also what pads."""
-    with torch.no_grad():
-        answer: Any = model.generate(
-            start,
-            attention_mask=torch.ones_like(start),
-            num_beams=search.beams,
-            num_beam_groups=search.groups,
-            num_return_sequences=search.beams,
-            diversity_penalty=search.strength,
-            length_penalty=search.length_penalty,
-            max_new_tokens=search.max_length,
-            eos_token_id=search.end,
-            pad_token_id=search.end,
-            do_sample=False,
-            trust_remote_code=False,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
+    """The same from transformers, with the settings of ``search``."""
+    answer = generate(model, search, start, return_dict_in_generate=True, output_scores=True)
     sequences = [_until(row, search.end) for row in answer.sequences[:, start.shape[1] :].tolist()]
     pairs = list(zip(sequences, answer.sequences_scores.tolist(), strict=True))
     return [pairs[first : first + search.beams] for first in range(0, len(pairs), search.beams)]
+
+
+@torch.no_grad()
+def generate(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor, **options: bool) -> Any:
+    """What transformers returns; the end token is also what pads."""
+    return model.generate(
+        start,
+        attention_mask=torch.ones_like(start),
+        num_beams=search.beams,
+        num_beam_groups=search.groups,
+        num_return_sequences=search.beams,
+        diversity_penalty=search.strength,
+        length_penalty=search.length_penalty,
+        max_new_tokens=search.max_length,
+        eos_token_id=search.end,
+        pad_token_id=search.end,
+        do_sample=False,
+        trust_remote_code=False,
+        **options,
+    )
 
 
 def _until(tokens: list[int], end: int | None) -> list[int]:
