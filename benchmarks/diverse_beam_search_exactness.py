@@ -1,0 +1,114 @@
+"""Claim: with ``rank_by="score"`` the sequences and scores are those of transformers 4.56.2's group beam search.
+
+    python benchmarks/with_transformers.py benchmarks/diverse_beam_search_exactness.py [--write FILE]
+
+Small random GPT-2s of several seeds, Hamming diversity, two prompts at a time; the end token is one that the model
+says often, so that beams end at all lengths. Scores may differ by 1e-4 in all. ``--write`` keeps two of the models
+with what transformers found, for the tests (tests/fixtures/transformers_group_beam_search.json). Exits with 1 if
+anything differs.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from gpt2 import Found, ours, random_gpt2, theirs
+from transformers import GPT2LMHeadModel
+
+from counting.language.diverse_beam_search import DiverseBeamSearch
+
+SEEDS = range(5)
+SPREADS = (0.3, 0.6)
+SHAPES = ((2, 2), (4, 2), (6, 2), (6, 3), (6, 6), (8, 4), (12, 3), (20, 20))
+STRENGTHS = (0.2, 0.8)
+LENGTH_PENALTIES = (0.0, 1.0, 2.0)
+START = [[1, 2], [5, 7]]
+KEPT = ((2, 2), (6, 3), (6, 6), (8, 4))
+Case = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, help="where to keep models and results for the tests")
+    write = parser.parse_args().write
+    models = {(seed, spread): _model(seed, spread) for seed in SEEDS for spread in SPREADS}
+    cases, different, beams, ended = [], 0, 0, 0
+    for key, model in models.items():
+        for search in _searches(model):
+            found, expected = (find(model, search, torch.tensor(START)) for find in (ours, theirs))
+            different += not _agree(found, expected)
+            beams += sum(map(len, expected))
+            ended += sum(tokens[-1] == search.end for item in expected for tokens, _ in item)
+            cases.append(_case(key, search, expected))
+    print(f"{len(cases)} searches of {len(START)} prompts, {beams} beams, {ended} of them finished")
+    print(f"{different} searches differ")
+    if write:
+        _write(write, models, cases)
+    sys.exit(different > 0)
+
+
+def _model(seed: int, spread: float) -> GPT2LMHeadModel:
+    """Weights of three decimals, to be written down exactly."""
+    model = random_gpt2(seed, spread, vocab_size=12, n_positions=16, n_embd=8, n_layer=1, n_head=2)
+    with torch.no_grad():
+        for weights in model.parameters():
+            weights.copy_(weights.round(decimals=3))
+    return model
+
+
+def _searches(model: GPT2LMHeadModel) -> list[DiverseBeamSearch]:
+    return [
+        DiverseBeamSearch(beams, groups, strength, max_length=10, end=end, length_penalty=penalty, rank_by="score")
+        for (beams, groups), strength, penalty in itertools.product(SHAPES, STRENGTHS, LENGTH_PENALTIES)
+        for end in _common_tokens(model, DiverseBeamSearch(beams, groups, strength, max_length=10))
+    ]
+
+
+def _common_tokens(model: GPT2LMHeadModel, search: DiverseBeamSearch) -> list[int]:
+    """The two that its beams say most often when nothing ends them."""
+    found = ours(model, search, torch.tensor(START))
+    return [
+        token for token, _ in Counter(t for item in found for tokens, _ in item for t in tokens).most_common(2)
+    ]
+
+
+def _agree(found: list[list[Found]], expected: list[list[Found]]) -> bool:
+    pairs = [pair for mine, others in zip(found, expected, strict=True) for pair in zip(mine, others, strict=True)]
+    return all(a == b and abs(x - y) < 1e-4 for (a, x), (b, y) in pairs)
+
+
+def _case(model: tuple[int, float], search: DiverseBeamSearch, found: list[list[Found]]) -> Case:
+    names = ("beams", "groups", "strength", "max_length", "end", "length_penalty")
+    settings = {name: getattr(search, name) for name in names}
+    return {"model": f"{model[0]}/{model[1]}", "search": settings, "start": START, "found": found}
+
+
+def _write(file: Path, models: dict[tuple[int, float], GPT2LMHeadModel], cases: list[Case]) -> None:
+    """Two models and some searches of each."""
+    weights = {}
+    for (seed, spread), model in itertools.islice(models.items(), 2):
+        named = model.transformer.named_parameters()
+        values = {name: _decimals(parameter.tolist()) for name, parameter in named}
+        weights[f"{seed}/{spread}"] = values
+    kept = [
+        case
+        for case in cases
+        if case["model"] in weights and (case["search"]["beams"], case["search"]["groups"]) in KEPT
+    ]
+    for case in kept:
+        case["found"] = [[[tokens, round(score, 6)] for tokens, score in item] for item in case["found"]]
+    lines = ",\n".join(json.dumps(case) for case in kept)
+    file.write_text(f'{{"heads": 2,\n"models": {json.dumps(weights)},\n"cases": [\n{lines}\n]}}\n')
+
+
+def _decimals(values: Any) -> Any:
+    return [_decimals(value) for value in values] if isinstance(values, list) else round(values, 3)
+
+
+if __name__ == "__main__":
+    main()
