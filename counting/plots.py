@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from counting.breakdown import ErrorGroup
 from counting.files import atomic_write
@@ -141,6 +142,35 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
     axes.set_yticks(range(most + 1), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
+    return figure
+
+
+def reliability(presence: Floats, occurs: NDArray[np.bool_], transforms: Floats, theme: Theme) -> Figure:
+    """How often a category was there against how probable that was, and the spread of the integral transforms.
+
+    ``presence`` are probabilities of a count above 0, of N×K pairs like the other two.
+    """
+    figure = _figure(3.4, theme)
+    left, right = (_axes(figure, position, theme) for position in (121, 122))
+    deciles = np.minimum((presence * 10).astype(int), 9).ravel()
+    pairs = np.bincount(deciles, minlength=10)
+    seen = pairs > 0
+    forecast, observed = (
+        np.bincount(deciles, values.ravel(), minlength=10)[seen] / pairs[seen] for values in (presence, occurs)
+    )
+    left.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.9)
+    left.plot(forecast, observed, "o-", color=theme.blue, linewidth=1.8, markersize=5)
+    _title(left, "share of pairs that have the category", theme)
+    left.set_xlabel("predicted probability of a count above 0")
+    density = np.histogram(transforms, 20, (0, 1))[0] / transforms.size * 20
+    right.bar(np.arange(20) / 20 + 0.025, density, width=0.045, color=theme.orange)
+    right.axhline(1, color=theme.muted, linewidth=0.9)
+    _title(right, "where true counts fall in their distributions", theme)
+    right.set_xlabel("randomized probability integral transform")
+    right.set_ylim(0, max(1.6, float(density.max()) * 1.1))
+    for axes in (left, right):
+        axes.grid(color=theme.line, linewidth=0.7)
+        axes.set_axisbelow(True)
     return figure
 
 

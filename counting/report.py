@@ -9,6 +9,7 @@ from string import Template
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from counting import plots
 from counting.breakdown import (
@@ -22,6 +23,7 @@ from counting.breakdown import (
     errors_by_true_count,
     mean_object_areas,
 )
+from counting.distribution_scores import DistributionScores
 from counting.evaluation import Evaluation, compare
 from counting.files import write_json, write_text
 from counting.metrics import FIGURES, Floats, as_scored
@@ -135,6 +137,8 @@ def _plots(
     drawn = [_by_true_count(evaluation, against), _confusion(evaluation), _by_category(evaluation, against)]
     if scenes is not None:
         drawn.append(_by_size(evaluation, scenes, against))
+    if evaluation.distribution and evaluation.predicted.distribution is not None:
+        drawn.append(_reliability(evaluation, evaluation.distribution, evaluation.predicted.distribution))
     if history:
         text = "Training loss, and what chose the weights: mRMSE on the validation split."
         drawn.append(_Plot("training", "Training", text, lambda theme: plots.training_curve(history, theme)))
@@ -203,6 +207,22 @@ def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | Non
         "Error by object size",
         text,
         lambda theme: plots.error_bars(groups, theme, labels=_with_pairs(groups), other=other),
+    )
+
+
+def _reliability(evaluation: Evaluation, scores: DistributionScores, distribution: NDArray[np.float32]) -> _Plot:
+    presence = 1 - distribution[..., 0].astype(np.float64)
+    held = "; ".join(
+        f"{one.level:.0%} intervals hold {one.randomized:.1%} (plainly {one.plain:.1%}, and of counts above 0 "
+        f"{one.occurring:.1%}, {one.width:.1f} counts wide)"
+        for one in scores.coverage
+    )
+    text = f"If the distributions are right, points lie on the diagonal and bars at 1. {held}."
+    return _Plot(
+        "reliability",
+        "How sure, and rightly so",
+        text,
+        lambda theme: plots.reliability(presence, evaluation.truth.counts > 0, scores.transforms, theme),
     )
 
 

@@ -161,6 +161,16 @@ def test_a_second_counter_is_compared_figure_by_figure(scenes: SceneSet, tmp_pat
     assert rows["difference"][0].rstrip("*") == f"{mine.metrics.mRMSE - other.metrics.mRMSE:+.3f}"
 
 
+def test_a_counter_that_says_how_sure_it_is_is_checked_on_that(scenes: SceneSet, tmp_path: Path) -> None:
+    found = evaluation_of(scenes, 0.5)
+    distribution = np.full((*found.truth.counts.shape, 8), 1 / 8, dtype=np.float32)
+    predicted = replace(found.predicted, distribution=distribution)
+    sure = evaluate(predicted, found.truth, counter="sure", data="farm", split="val", protocol="all")
+    page = write_report(sure, tmp_path, scenes).read_text()
+    assert "How sure, and rightly so" in page
+    assert (tmp_path / "plots" / "reliability.png").is_file()
+
+
 def test_a_perfect_counter_has_no_worst_photo(scenes: SceneSet, tmp_path: Path) -> None:
     page = parsed(write_report(evaluation_of(scenes, 1.0), tmp_path, scenes))
     assert not list(page.iter("figure"))
