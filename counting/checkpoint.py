@@ -12,7 +12,7 @@ from torch import Tensor
 from counting.backbones import Weights, build_backbone, fingerprint
 from counting.cells import Cells
 from counting.config import Config, parse_config
-from counting.counters import Counter, build_counter
+from counting.counters import Committee, Counter, build_counter
 from counting.distribution import PARAMETERS, Calibration
 from counting.files import write_bytes
 from counting.grid import Grid
@@ -125,4 +125,5 @@ def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
 def _build(config: Config, categories: tuple[str, ...], weights: Weights) -> Counter:
     backbone = build_backbone(config.backbone.name, weights)
     cells = Cells(backbone, Grid(config.cells.grid), config.cells.side, config.cells.mode)
-    return build_counter(config.counter, cells, categories, config.head)
+    members = [build_counter(config.counter, cells, categories, config.head) for _ in range(config.members)]
+    return members[0] if len(members) == 1 else Committee(members)

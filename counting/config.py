@@ -111,9 +111,14 @@ class OptimizationConfig(_Strict):
 
 
 class Config(_Strict):
-    """One training run. ``head`` holds the counter's own options, ``start`` names a counter to go on from."""
+    """One training run.
+
+    ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
+    answer with their mean. ``start`` names a counter to go on from.
+    """
 
     counter: str
+    members: PositiveInt = 1
     start: str | None = None
     data: DataConfig = DataConfig()
     backbone: BackboneConfig = BackboneConfig()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from counting.cells import Cells
 from counting.checkpoint import build, load, save
-from counting.counters import Counter, build_counter, register_counter, registered_counters
+from counting.counters import Committee, Counter, build_counter, register_counter, registered_counters
 from counting.counters.gt_class import ClassCounter
 from counting.counters.seq_sub import serpentine_by_columns, serpentine_by_rows
 from counting.grid import Grid
@@ -181,6 +181,30 @@ class TestTraversals:
             context.append(by_cell)
         expected = head.counts(torch.cat([embedded, *context], dim=2))
         torch.testing.assert_close(counter.head(features), expected)
+
+
+class TestCommittee:
+    def test_the_mean_of_its_members_counts_is_its_answer(self, name: str, photos: Tensor) -> None:
+        members = [build_counter(name, tiny_cells(3), CATEGORIES, SMALL[name]).eval() for _ in range(3)]
+        for member in members[1:]:
+            member.cells = members[0].cells
+        committee = Committee(members).eval()
+        assert committee.grid == members[0].grid
+        raw = torch.stack([member(photos) for member in members])
+        assert torch.allclose(committee(photos), raw.mean(dim=0))
+        target = torch.rand(raw.shape[1:])
+        features = committee.cells(photos)
+        losses = [member.loss(member.head(features), target, CountLoss()) for member in members]
+        found = committee.loss(committee.head(features), target, CountLoss())
+        assert found.item() == pytest.approx(sum(losses).item() / 3, rel=1e-5)
+
+    def test_reads_back_as_it_was(self, tmp_path: Path, photos: Tensor) -> None:
+        config = tiny_config(tmp_path, members=2)
+        committee = build(config, CATEGORIES).eval()
+        one, other = committee.head.state_dict()["0.1.weight"], committee.head.state_dict()["1.1.weight"]
+        assert not torch.equal(one, other)
+        save(committee, config, tmp_path / "committee.safetensors")
+        assert torch.equal(load(tmp_path / "committee.safetensors").counter(photos), committee(photos))
 
 
 class TestGtClass:

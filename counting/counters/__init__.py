@@ -2,8 +2,10 @@
 
 from counting.counters import aso_sub, att_sub, glance, gt_class, seq_sub
 from counting.counters.base import Counter, build_counter, count_cells, register_counter, registered_counters
+from counting.counters.committee import Committee
 
 __all__ = [
+    "Committee",
     "Counter",
     "aso_sub",
     "att_sub",

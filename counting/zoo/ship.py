@@ -6,10 +6,12 @@ python -m counting.zoo.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
 import sys
 from pathlib import Path
 
+from counting.calibrating import calibrate
 from counting.checkpoint import load, save
 from counting.evaluation import Evaluation, evaluate
 from counting.files import write_json
 from counting.inference import count_scenes
+from counting.learning import load_split
 from counting.table import CountTable
 from counting.zoo import find_counter
 from counting_datasets.catalog import Place
@@ -27,19 +29,22 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     Raises:
         CountingError: the run is not whole, its weights are too large, or the photos to score it on are missing.
     """
-    best = load(run / "weights" / "best.safetensors")
+    weights = run / "weights" / "best.safetensors"
+    config = load(weights).config
+    val = load_split(config, config.data.val)
+    best = calibrate(weights, val, Protocol.parse(config.data.protocol, val.family))
     path = Path(__file__).parent / f"{name}.safetensors"
     best.counter.head.half()
-    save(best.counter, best.config, path, best.card, best.calibration)
+    save(best.counter, config, path, best.card, best.calibration)
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
-    data = best.config.data
+    data = config.data
     card = {
-        "counter": best.config.counter,
+        "counter": config.counter,
         "data": best.card["data"],
         "chosen_on": f"{data.name}/{data.val}",
-        "backbone": f"{best.config.backbone.name}, ImageNet, frozen",
+        "backbone": f"{config.backbone.name}, ImageNet, frozen",
         "command": f"counting train {config_name}",
         "epoch": best.card["epoch"],
         "scored_on": f"{data.name}/test",
