@@ -123,6 +123,8 @@ def _print(table: CountTable, paths: Sequence[Path], arguments: argparse.Namespa
         shown.add_row(path.name, ", ".join(_things(table, row)) or "nothing it knows")
     console = Console()
     console.print(shown)
+    if any("?" in str(cell) for cell in shown.columns[1].cells):
+        console.print("?: the interval is too wide for a number", style="dim")
     if len(paths) > SHOWN_ROWS:
         rest = "" if arguments.out else ", write them with --out counts.csv"
         console.print(f"and {len(paths) - SHOWN_ROWS} more photos{rest}")
