@@ -1,9 +1,11 @@
 """counting train"""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from counting.calibrating import calibrate
+from counting.checkpoint import load
 from counting.config import read_config
 from counting.evaluation import evaluate
 from counting.inference import count_scenes
@@ -26,11 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     val = load_split(config, config.data.val)
     protocol = Protocol.parse(config.data.protocol, val.family)
-    best = calibrate(folder.best, val, protocol)
-    predicted, _ = count_scenes(best, val)
+    truth = CountTable.from_scenes(val, protocol)
+    predicted, _ = count_scenes(load(folder.best), val)
+    if calibration := calibrate(folder.best, predicted, truth).calibration:
+        predicted = replace(predicted, distribution=calibration.distribution(predicted.counts))
     evaluation = evaluate(
         predicted,
-        CountTable.from_scenes(val, protocol),
+        truth,
         counter=folder.path.name,
         data=val.data,
         split=val.split,

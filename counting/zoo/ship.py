@@ -30,9 +30,11 @@ def ship(run: Path, name: str, config_name: str) -> Path:
         CountingError: the run is not whole, its weights are too large, or the photos to score it on are missing.
     """
     weights = run / "weights" / "best.safetensors"
-    config = load(weights).config
+    trained = load(weights)
+    config = trained.config
     val = load_split(config, config.data.val)
-    best = calibrate(weights, val, Protocol.parse(config.data.protocol, val.family))
+    truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
+    best = calibrate(weights, count_scenes(trained, val)[0], truth)
     path = Path(__file__).parent / f"{name}.safetensors"
     best.counter.head.half()
     save(best.counter, config, path, best.card, best.calibration)
