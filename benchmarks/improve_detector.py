@@ -1,10 +1,10 @@
 """Detectors improved by counts, on PASCAL VOC 2007 test: base, predicted and oracle.
 
-Base keeps the boxes that reach a threshold of their category, fitted on val for F1. Counts are those of a counter of
-the zoo, and of its ensemble with the detector's own soft count; the oracle's are the true ones, without difficult
-objects. Everything is fitted on val. F1, precision and recall at IoU .5, COCO's AP of the boxes kept, and of all
-boxes with the scores that the rule gives them; mRMSE of the number of boxes kept; the 95 % paired interval of the
-difference in F1 from base.
+Base keeps the boxes that reach a threshold of their category, fitted on val for F1. Counts are those of a counter
+of the zoo, and of its ensemble with the detector's own soft count; the oracle's are the true ones, without
+difficult objects. Everything is fitted on val. Columns: F1, precision and recall at IoU .5; COCO's AP of the boxes
+kept, and of all boxes with the scores that the rule gives them; mRMSE of the number of boxes kept; the 95 % paired
+interval of the difference in F1 from base.
 
     python benchmarks/improve_detector.py [--counter voc2007-seq-sub] [--detections DIR]
 """
@@ -92,7 +92,7 @@ class Comparison:
 
     def print(self) -> None:
         print(f"\n{self.name}, {len(self.test.scenes):,} photos of VOC 2007 test")
-        print(f"{'':42}    F1  prec.  recall    AP   AP50  AP, all  AP50, all  mRMSE  F1 - base")
+        print(f"{'':46}    F1  prec.  recall    AP   AP50  AP, all  AP50, all  mRMSE  F1 - base")
         base = self.base()
         print_row = self.print_row
         soft = fit_soft_count(self.val_boxes, self.val.truth)
@@ -157,7 +157,7 @@ class Comparison:
             paired = compare_detections(mine, base)["F1"]
             span = f"[{paired.interval.low:+.4f}, {paired.interval.high:+.4f}]"
             figures += f"  {paired.difference:+.4f} {span}"
-        print(f"{name:42} {figures}", flush=True)
+        print(f"{name:46} {figures}", flush=True)
 
 
 def one_hot(counts: NDArray[np.float64]) -> Distribution:

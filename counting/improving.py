@@ -64,8 +64,8 @@ def improve(boxes: Path, counts: str, categories: Sequence[str], val: Val, rule:
         CountingError: a file is malformed, the counts lack a category of the boxes or more than a tenth of their
             photos, or the rule needs a file that is not given.
     """
-    rows = read_rows(boxes)
     try:
+        rows = read_rows(boxes)
         every, vocabulary = own_detections(rows, categories)
     except DataError as error:
         raise DataError(f"{boxes}: {error}") from None
