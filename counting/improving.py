@@ -1,5 +1,6 @@
 """A detector's results file, improved by a file of counts: the boxes to keep, with their new scores."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,9 @@ from counting_datasets.scene import SceneSet
 RULES = ("prior", "top-n")
 DECIMALS = 6
 """Of a new score."""
+
+COCO_NAME = re.compile(r"COCO_\w+_(\d{12})")
+"""Of COCO 2014's photos: the end is the number that its results files know them by."""
 
 Rows = list[dict[str, Any]]
 
@@ -100,6 +104,9 @@ def _in_shared_categories(table: CountTable, every: Detections, counts: str) -> 
 
 def _places(every: Detections, table: CountTable, boxes: Path, counts: str) -> NDArray[np.int64]:
     """The row of ``table`` for each photo with boxes; -1 for the few that may lack one."""
+    numbers = [COCO_NAME.fullmatch(image) for image in table.images]
+    if all(numbers):
+        table = replace(table, numbers=tuple(number[1].lstrip("0") for number in numbers if number))
     try:
         place = rows_of(every.images, table)
     except DataError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_commands import Shell
 from tiny import write_voc
 
 from counting.cli import main
@@ -140,6 +141,14 @@ def test_it_says_what_it_did(command: Command) -> None:
     assert "wrote better.json" in out
 
 
+def test_from_a_shell_it_does_the_same(command: Command) -> None:
+    shell = Shell(command.folder)
+    arguments = ("boxes_train.json", "--counts", "counts_train.parquet", "--out", "deep/better.json", *OWN)
+    assert "rule prior: scores taken as they are" in shell("improve", *arguments)[0]
+    rows = json.loads((command.folder / "deep" / "better.json").read_text())
+    assert rows == improved(command, "counts_train.parquet")[1]
+
+
 # What does not fit
 
 
@@ -212,6 +221,13 @@ def test_counts_that_lack_a_category_of_the_boxes_are_refused(command: Command) 
 )
 def test_wrong_requests_get_one_line_and_exit_2(command: Command, options: list[str], says: str) -> None:
     assert says in command.refuses(*write_small(command, [box()]), *options)
+
+
+def test_photos_of_coco_2014_go_by_their_number_or_their_name(command: Command) -> None:
+    counts = "image,blue,red\nCOCO_val2014_000000000042,1,1\nCOCO_val2014_000000000100,0,0\n"
+    rows = [box(image_id=42), box(image_id="COCO_val2014_000000000100"), box(image_id=42, category_id=2)]
+    command(*write_small(command, rows, counts))
+    assert json.loads((command.folder / "small_out.json").read_text()) == [rows[0], rows[2]]
 
 
 def test_a_coco_detectors_own_ids_are_understood_on_voc(tmp_path: Path) -> None:
