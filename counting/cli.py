@@ -17,6 +17,9 @@ category-mean, presence-oracle), a file of counts (.csv, .parquet, .json, .npz:s
 detector (torchvision:NAME or torchvision:NAME@WEIGHTS), or several joined with + for their ensemble."""
 
 
+_DATA = "voc2007, voc2012, coco2014, coco2017, voc, coco"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 a request that cannot be met, 130 on Ctrl-C."""
     parsed = _parse(arguments)
@@ -55,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"counting {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_predict, _add_train, _add_evaluate, _add_models, _add_download):
+    for add in (_add_predict, _add_train, _add_evaluate, _add_improve, _add_models, _add_download):
         add(commands)
     return parser
 
@@ -75,6 +78,13 @@ def _command(commands: Commands, name: str, summary: str, example: str) -> argpa
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--root", type=Path, help="the folder that holds JPEGImages or annotations")
+    parser.add_argument("--annotations", type=Path, help="a COCO instances file, in place of --root")
+    parser.add_argument("--images", type=Path, help="the folder of its photos")
+    parser.add_argument("--categories", help="a,b,c: those of your own VOC data, or some of another data set's")
 
 
 def _add_predict(commands: Commands) -> None:
@@ -113,13 +123,8 @@ def _add_evaluate(commands: Commands) -> None:
     parser.description = f"Score a counter against the truth.\n\n{_WHAT}"
     parser.add_argument("what", metavar="WHAT")
     parser.add_argument("--against", metavar="WHAT2", help="compare with another counter, photo by photo")
-    parser.add_argument(
-        "--data", default="voc2007", help="voc2007 (default), voc2012, coco2014, coco2017, voc, coco"
-    )
-    parser.add_argument("--root", type=Path, help="the folder that holds JPEGImages or annotations")
-    parser.add_argument("--annotations", type=Path, help="a COCO instances file, in place of --root")
-    parser.add_argument("--images", type=Path, help="the folder of its photos")
-    parser.add_argument("--categories", help="a,b,c: those of your own VOC data, or some of another data set's")
+    parser.add_argument("--data", default="voc2007", help=f"{_DATA} (default: voc2007)")
+    _add_place(parser)
     parser.add_argument("--split", default="test", help="default: test")
     parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
     parser.add_argument("--truth", metavar="FILE", help="true counts from a file, in place of --data")
@@ -144,6 +149,35 @@ def _add_evaluate(commands: Commands) -> None:
         "--report", type=Path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
     )
     _add_device(parser)
+
+
+def _add_improve(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "improve",
+        "keep those of a detector's boxes that the counts speak for, and rescore them",
+        "counting improve boxes.json --counts counts.parquet --out better.json\n"
+        "  counting improve boxes.json --counts counts.parquet --out better.json \\\n"
+        "      --fit boxes_val.json --fit-counts counts_val.parquet --data voc2007",
+    )
+    parser.add_argument("detections", type=Path, metavar="DETECTIONS.json", help="a COCO results file")
+    parser.add_argument(
+        "--counts", required=True, metavar="FILE", help="counts of the same photos: .csv, .parquet or .json"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.json", help="the results file to write")
+    parser.add_argument(
+        "--rule",
+        choices=["prior", "top-n"],
+        help="prior: by how likely each box is, given how likely each count is; top-n: the surest boxes, as many "
+        "as were counted (default: prior where the counts say how sure they are)",
+    )
+    parser.add_argument("--fit", type=Path, metavar="FILE", help="the detector's boxes on val, to learn from")
+    parser.add_argument("--fit-counts", metavar="FILE", help="the counts of val, to learn from")
+    parser.add_argument(
+        "--data", help=f"whose val and categories: {_DATA} (default: by the categories of the counts)"
+    )
+    _add_place(parser)
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 
 def _add_models(commands: Commands) -> None:

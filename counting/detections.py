@@ -107,12 +107,41 @@ def read_detections(path: Path, truth: CountTable, vocabulary: Vocabulary | None
             [0, 1]: says which row.
     """
     try:
-        return _parse(_read_rows(path), truth, vocabulary)
+        return _parse(read_rows(path), truth, vocabulary)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 
 
-def _read_rows(path: Path) -> list[Any]:
+def own_detections(rows: list[Any], categories: Sequence[str]) -> tuple[Detections, Vocabulary]:
+    """Every box of a file's ``rows``, in their order, in the file's own photos and vocabulary; and that.
+
+    Its ids are those of ``categories``, or COCO's own, as ``read_detections`` tells them apart.
+
+    Raises:
+        DataError: as ``read_detections`` does for rows.
+    """
+    photos, ids, boxes, scores = _columns(rows)
+    _check_boxes(boxes, scores)
+    vocabulary = _guess_vocabulary(ids, tuple(categories))
+    names = tuple(name for _, name in vocabulary)
+    images = {photo: row for row, photo in enumerate(dict.fromkeys(photos))}
+    found = Detections(
+        images=tuple(images),
+        categories=names,
+        image=np.array([images[photo] for photo in photos], dtype=np.int64),
+        category=_categories(ids, names, vocabulary),
+        boxes=np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1),
+        scores=scores,
+    )
+    return found, vocabulary
+
+
+def read_rows(path: Path) -> list[Any]:
+    """The list in a COCO results file, unchecked but for being one.
+
+    Raises:
+        DataError: it cannot be read or is something else.
+    """
     try:
         rows = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
@@ -131,7 +160,7 @@ def _read_rows(path: Path) -> list[Any]:
 def _parse(rows: list[Any], truth: CountTable, vocabulary: Vocabulary | None) -> Detections:
     photos, ids, boxes, scores = _columns(rows)
     _check_boxes(boxes, scores)
-    image = _images(photos, truth)
+    image = rows_of(photos, truth)
     category = _categories(ids, truth.categories, vocabulary)
     kept = (image >= 0) & (category >= 0)
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
@@ -209,8 +238,12 @@ def _check_boxes(boxes: Floats, scores: Floats) -> None:
             raise DataError(f"row {row + 1}: {message.format(values[row].tolist())}")
 
 
-def _images(photos: list[str], truth: CountTable) -> Ints:
-    """The row of ``truth`` for each id, -1 for none."""
+def rows_of(photos: Sequence[str], truth: CountTable) -> Ints:
+    """The row of ``truth`` for each id, as ``counting.table.join`` finds it; -1 for none.
+
+    Raises:
+        DataError: no id has a row, or two have the same.
+    """
     known = tuple(dict.fromkeys(photos))
     if not known:
         return np.empty(0, dtype=np.int64)

@@ -29,6 +29,9 @@ LEAST_LARGEST = 20
 PULLS = (0.1, 1.0, 10.0, 100.0)
 """How strongly a category's weights may be drawn towards the shared ones."""
 
+LARGEST_LOG_SIZE = 5.0
+"""From there on a negative binomial is as good as Poisson, and its formula drowns in rounding errors."""
+
 PARAMETERS = 6
 ITERATIONS = 200
 
@@ -145,7 +148,7 @@ def _terms(raw: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     log_x = (x + LEAST).log()
     presence = weights[:, 0] + weights[:, 1] * log_x + weights[:, 2] * x
     log_mean = weights[:, 3] + weights[:, 4] * log_x
-    return presence, log_mean, weights[:, 5].expand_as(x)
+    return presence, log_mean, weights[:, 5].clamp(max=LARGEST_LOG_SIZE).expand_as(x)
 
 
 def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:

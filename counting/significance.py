@@ -68,7 +68,7 @@ def bootstrap(
     """
     _check(resamples, level)
     terms = _error_terms(predicted, true, rounded)
-    drawn = np.concatenate([_figures(times, terms) for times in _resampled(len(terms), resamples, seed)])
+    drawn = np.concatenate([_figures(times, terms) for times in resampled(len(terms), resamples, seed)])
     return _intervals(drawn, level)
 
 
@@ -90,10 +90,7 @@ def paired_bootstrap(
     once = np.ones((1, len(both[0])))
     whole_a, whole_b = (_figures(once, terms)[0] for terms in both)
     drawn = np.concatenate(
-        [
-            _figures(times, both[0]) - _figures(times, both[1])
-            for times in _resampled(len(both[0]), resamples, seed)
-        ]
+        [_figures(times, both[0]) - _figures(times, both[1]) for times in resampled(len(both[0]), resamples, seed)]
     )
     intervals = _intervals(drawn, level)
     differences = dict(zip(FIGURES, (whole_a - whole_b).tolist(), strict=True))
@@ -117,7 +114,7 @@ def _error_terms(predicted: ArrayLike, true: ArrayLike, rounded: bool) -> Floats
     return np.hstack([square, square * occurs, relative, relative * occurs, np.abs(p - c), p == c, occurs])
 
 
-def _resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
+def resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each resample drew each image: blocks of up to ``_CHUNK`` × images."""
     rng = np.random.default_rng(seed)
     for start in range(0, resamples, _CHUNK):

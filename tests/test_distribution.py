@@ -155,6 +155,15 @@ def test_a_category_never_seen_is_like_the_others() -> None:
     assert means[3] == pytest.approx(float(means[:3].mean()), rel=0.3)
 
 
+def test_counts_that_hardly_spread_are_no_trouble_in_single_precision() -> None:
+    true = torch.arange(300).remainder(5)[:, None].double()
+    noise = torch.rand(true.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.5
+    calibration = fit_calibration((true + noise * 0.6).clamp(min=0), true)
+    with torch.no_grad():
+        means = calibration(torch.tensor([[0.0], [1.0], [2.0], [3.0], [4.0]])).mean[:, 0]
+    assert means.tolist() == pytest.approx([0, 1, 2, 3, 4], abs=0.3)
+
+
 def test_what_cannot_be_calibrated_on_is_an_error() -> None:
     with pytest.raises(DataError, match="4 photos are too few to calibrate counts on: at least 5"):
         fit_calibration(torch.zeros(4, 2), torch.zeros(4, 2))

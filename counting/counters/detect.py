@@ -68,7 +68,7 @@ def _best_threshold(boxes: Detections, true: Floats) -> float:
     """Lower the threshold box by box: a photo's n-th box changes its squared error by 2 (n - 1 - true) + 1."""
     order = np.argsort(-boxes.scores, kind="stable")
     scores, image = boxes.scores[order], boxes.image[order]
-    before = _earlier_in_photo(image)
+    before = earlier_in_group(image)
     error = np.concatenate([[0.0], np.cumsum(2 * (before - true[image]) + 1)])
     edges = np.concatenate([[1.0], scores, [0.0]])
     allowed = np.concatenate([[True], scores[:-1] > scores[1:], [True]])[: len(error)]
@@ -76,13 +76,13 @@ def _best_threshold(boxes: Detections, true: Floats) -> float:
     return float(np.nextafter(1.0, 2.0)) if best == 0 else float((edges[best] + edges[best + 1]) / 2)
 
 
-def _earlier_in_photo(image: Ints) -> Ints:
-    """How many boxes of the same photo come before each."""
-    order = np.argsort(image, kind="stable")
-    ordered = image[order]
+def earlier_in_group(group: Ints) -> Ints:
+    """How many boxes of the same photo, or other ``group``, come before each."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
     starts = np.searchsorted(ordered, ordered)
-    before = np.empty(len(image), dtype=np.int64)
-    before[order] = np.arange(len(image)) - starts
+    before = np.empty(len(group), dtype=np.int64)
+    before[order] = np.arange(len(group)) - starts
     return before
 
 

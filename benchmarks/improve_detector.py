@@ -1,0 +1,169 @@
+"""Detectors improved by counts, on PASCAL VOC 2007 test: base, predicted and oracle.
+
+Base keeps the boxes that reach a threshold of their category, fitted on val for F1. Counts are those of a counter
+of the zoo, and of its ensemble with the detector's own soft count; the oracle's are the true ones, without
+difficult objects. Everything is fitted on val. Columns: F1, precision and recall at IoU .5; COCO's AP of the boxes
+kept, and of all boxes with the scores that the rule gives them; mRMSE of the number of boxes kept; the 95 % paired
+interval of the difference in F1 from base.
+
+    python benchmarks/improve_detector.py [--counter voc2007-seq-sub] [--detections DIR]
+"""
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from counting.average_precision import average_precision
+from counting.checkpoint import Checkpoint
+from counting.counters.detect import fit_soft_count
+from counting.counters.ensemble import fit_weights
+from counting.detection_scores import (
+    DetectionScores,
+    Objects,
+    compare_detections,
+    detection_scores,
+    f1_thresholds,
+    match,
+)
+from counting.detections import Detections, read_detections
+from counting.distribution import fit_calibration
+from counting.inference import count_scenes
+from counting.metrics import count_metrics
+from counting.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.table import CountTable, join
+from counting.zoo import find_counter
+from counting_datasets.catalog import load
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
+
+DETECTORS = ("yolo_fastest_xl", "yolov3_tiny")
+Distribution = NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """Val or test: photos that the counter could read, their true counts, and the counter's."""
+
+    scenes: list[Scene]
+    truth: CountTable
+    counts: CountTable
+    objects: Objects
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(os.environ.get("COUNTING_DATA", ".")) / "detections"
+    parser.add_argument("--counter", default="voc2007-seq-sub")
+    parser.add_argument("--detections", type=Path, default=default, help="folder of voc2007_{val,test}_NAME.json")
+    arguments = parser.parse_args()
+    checkpoint = find_counter(arguments.counter)
+    val, test = (read_half(checkpoint, split) for split in ("val", "test"))
+    for name in DETECTORS:
+        boxes = [
+            read_detections(arguments.detections / f"voc2007_{split}_{name}.json", half.truth)
+            for split, half in (("val", val), ("test", test))
+        ]
+        Comparison(name, arguments.counter, val, test, *boxes).print()
+
+
+def read_half(checkpoint: Checkpoint, split: str) -> Half:
+    scenes = load("voc2007", split)
+    counts, _ = count_scenes(checkpoint, scenes)
+    truth, counts, _ = join(CountTable.from_scenes(scenes, Protocol()), counts)
+    counted = set(truth.images)
+    kept = [scene for scene in scenes if scene.id in counted]
+    return Half(kept, truth, counts, Objects.of(kept, len(truth.categories)))
+
+
+class Comparison:
+    """The rows of one detector."""
+
+    def __init__(
+        self, name: str, counter: str, val: Half, test: Half, val_boxes: Detections, test_boxes: Detections
+    ) -> None:
+        self.name, self.counter = name, counter
+        self.val, self.test = val, test
+        self.val_boxes, self.test_boxes = val_boxes, test_boxes
+
+    def print(self) -> None:
+        print(f"\n{self.name}, {len(self.test.scenes):,} photos of VOC 2007 test")
+        print(f"{'':46}    F1  prec.  recall    AP   AP50  AP, all  AP50, all  mRMSE  F1 - base")
+        base = self.base()
+        print_row = self.print_row
+        soft = fit_soft_count(self.val_boxes, self.val.truth)
+        members = [
+            (half.counts, soft.counts(boxes))
+            for half, boxes in ((self.val, self.val_boxes), (self.test, self.test_boxes))
+        ]
+        weights = fit_weights(members[0], self.val.truth)
+        ensemble = [weights.combine(pair) for pair in members]
+        for counts, (on_val, on_test) in {
+            self.counter: (self.val.counts, self.test.counts),
+            f"{self.counter} + soft count": ensemble,
+        }.items():
+            spread = self.distributions(on_val, on_test)
+            print_row(f"top-n, {counts}", base, top_n(self.test_boxes, on_test.counts))
+            if counts == self.counter:
+                prior = unfitted_prior(self.val_boxes.categories)
+                self.print_prior(f"prior, not fitted, {counts}", base, prior, spread[1])
+            prior = fit_prior(self.val_boxes, self.val.objects, spread[0])
+            self.print_prior(f"prior, {counts}, t = {prior.trust}", base, prior, spread[1])
+        print_row("oracle, top-n", base, top_n(self.test_boxes, self.test.objects.totals()))
+        sure = [one_hot(half.objects.totals()) for half in (self.val, self.test)]
+        prior = fit_prior(self.val_boxes, self.val.objects, sure[0])
+        self.print_prior(f"oracle, prior, t = {prior.trust}", base, prior, sure[1])
+
+    def base(self) -> DetectionScores:
+        labels = match(self.val_boxes, self.val.objects)
+        fitted = f1_thresholds(self.val_boxes, self.val_boxes.scores, labels, self.val.objects)
+        kept = self.test_boxes.scores >= fitted[self.test_boxes.category]
+        self.print_row("base", None, kept)
+        return detection_scores(self.test_boxes.where(kept), self.test.objects)
+
+    def distributions(self, on_val: CountTable, on_test: CountTable) -> tuple[Distribution, Distribution]:
+        """The counter's own, or by a calibration on val."""
+        if on_val.distribution is not None and on_test.distribution is not None:
+            return on_val.distribution, on_test.distribution
+        calibration = fit_calibration(torch.from_numpy(on_val.counts), torch.from_numpy(self.val.truth.counts))
+        return calibration.distribution(on_val.counts), calibration.distribution(on_test.counts)
+
+    def print_prior(self, name: str, base: DetectionScores, prior: CountPrior, distribution: Distribution) -> None:
+        scores = prior.rescore(self.test_boxes, distribution)
+        self.print_row(name, base, prior.keep(self.test_boxes, scores, distribution), scores)
+
+    def print_row(
+        self,
+        name: str,
+        base: DetectionScores | None,
+        kept: NDArray[np.bool_],
+        rescored: NDArray[np.float64] | None = None,
+    ) -> None:
+        boxes = self.test_boxes
+        scores = boxes.scores if rescored is None else rescored
+        found = boxes.where(kept)
+        mine = detection_scores(found, self.test.objects)
+        ap = average_precision(found, scores[kept], self.test.scenes)
+        ap_all = average_precision(boxes, scores, self.test.scenes)
+        counted = found.totals(np.ones(len(found))).counts
+        mrmse = count_metrics(counted, self.test.truth.counts, boxes.categories).mRMSE
+        means = " ".join(f"{value:6.4f}" for value in mine.means.values())
+        figures = f"{means}  {ap[0]:.3f}  {ap[1]:.3f}   {ap_all[0]:.3f}    {ap_all[1]:.3f}     {mrmse:.3f}"
+        if base:
+            paired = compare_detections(mine, base)["F1"]
+            span = f"[{paired.interval.low:+.4f}, {paired.interval.high:+.4f}]"
+            figures += f"  {paired.difference:+.4f} {span}"
+        print(f"{name:46} {figures}", flush=True)
+
+
+def one_hot(counts: NDArray[np.float64]) -> Distribution:
+    """N×K whole counts → N×K×(L + 1): sure distributions."""
+    return np.asarray(counts[..., None] == np.arange(counts.max() + 1), dtype=np.float64)
+
+
+if __name__ == "__main__":
+    main()
