@@ -1,0 +1,67 @@
+"""Plural and singular forms of English nouns, misspelled plurals included where people often write them."""
+
+from collections.abc import Iterable
+
+_IRREGULAR = {
+    "person": ("people", "persons"), "people": ("people", "peoples"), "woman": ("women", "womans"),
+    "human": ("humans",), "child": ("children", "childs"), "german": ("germans",), "wife": ("wives", "wifes"),
+    "mouse": ("mice", "mouses"), "goose": ("geese",), "foot": ("feet",), "tooth": ("teeth",), "ox": ("oxen",),
+    "sheep": ("sheep", "sheeps"), "aircraft": ("aircraft", "aircrafts"), "cattle": ("cattle",),
+    "bison": ("bison", "bisons"), "fish": ("fish", "fishes"), "deer": ("deer", "deers"),
+    "calf": ("calves", "calfs"),
+    "knife": ("knives", "knifes"), "wolf": ("wolves",), "shelf": ("shelves", "shelfs"), "leaf": ("leaves",),
+    "loaf": ("loaves",), "scarf": ("scarves", "scarfs"), "half": ("halves",), "bus": ("buses", "busses"),
+    "furniture": ("furniture", "furnitures"), "luggage": ("luggage", "luggages"),
+    "broccoli": ("broccoli", "broccolis"),
+    "skis": ("skis",), "scissors": ("scissors",), "silverware": ("silverware",), "food": ("food", "foods"),
+    "fruit": ("fruits", "fruit"),
+}  # fmt: skip
+_SINGULAR = {plural: noun for noun, plurals in reversed(_IRREGULAR.items()) for plural in plurals}
+_NO_PLURAL = ("ss", "us", "is")
+
+
+def plurals(noun: str) -> tuple[str, ...]:
+    """The plural forms of a noun, of whose words the last is inflected: "fire truck" → ("fire trucks",)."""
+    before, space, word = noun.rpartition(" ")
+    return tuple(before + space + form for form in _plurals(word))
+
+
+def _plurals(word: str) -> tuple[str, ...]:
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith("man"):
+        return (word[:-2] + "en", word + "s")
+    if word.endswith("y") and word[-2:-1] not in ("a", "e", "i", "o", "u"):
+        return (word[:-1] + "ies", word + "s")
+    if word.endswith(("s", "x", "z", "ch", "sh")):
+        return (word + "es",)
+    if word.endswith("o"):
+        return (word + "s", word + "es")
+    return (word + "s",)
+
+
+def all_forms(nouns: Iterable[str]) -> frozenset[str]:
+    """The nouns and their plurals."""
+    return frozenset(form for noun in nouns for form in (noun, *plurals(noun)))
+
+
+def is_plural(word: str) -> bool:
+    """Whether an unknown word looks like a plural noun: "bells", "children", not "glass" or "dog's"."""
+    if word in _SINGULAR or word.endswith("men"):
+        return True
+    return len(word) > 3 and word.endswith("s") and not word.endswith(_NO_PLURAL) and "'" not in word
+
+
+def singular(word: str) -> str:
+    """The singular of an unknown plural, as far as its spelling tells: "windows" → "window"."""
+    if word in _SINGULAR:
+        return _SINGULAR[word]
+    if word.endswith("men"):
+        return word[:-2] + "an"
+    if not is_plural(word):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "zzes", "ches", "shes")):
+        return word[:-2]
+    return word[:-1]

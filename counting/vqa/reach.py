@@ -1,0 +1,38 @@
+"""Questions that name a thing but ask for more than its count can tell."""
+
+import re
+from collections.abc import Sequence
+
+from counting.vqa.inflection import all_forms
+from counting.vqa.reading import Refusal
+from counting.vqa.vocabulary import words
+
+_WORDS = words()["out-of-reach"]
+_COLOURS = frozenset(_WORDS["colours"])
+_PROPERTIES = frozenset(_WORDS["properties"])
+_CAPACITIES = frozenset(_WORDS["capacities"])
+_KINDS = all_forms(_WORDS["kinds"])
+_GROUPS = all_forms(_WORDS["groups"])
+_BE = frozenset({"is", "are", "was", "were"})
+_MODALS = frozenset({"can", "could", "will", "would", "should", "may", "might", "do", "does"})
+_VERB_WITHIN = 4
+"""How many words after "can" its verb is looked for: "can the small boat hold"."""
+
+
+def of_kinds_or_groups(noun: str, before_of: bool) -> Refusal | None:
+    """Whether the noun counts kinds ("breeds") or groups ("herds of …") rather than things."""
+    if noun in _KINDS:
+        return "kinds"
+    return "groups" if before_of and noun in _GROUPS else None
+
+
+def out_of_reach(modifiers: Sequence[str], after: Sequence[str]) -> Refusal | None:
+    """What the words before and after the noun ask for that a count by category does not tell."""
+    predicate = after[1:] if after and after[0] in _BE else after
+    if predicate and predicate[0] in _PROPERTIES:
+        return "property"
+    if after and after[0] in _MODALS and not _CAPACITIES.isdisjoint(after[1 : 1 + _VERB_WITHIN]):
+        return "capacity"
+    said_to_be = predicate[:2] if len(predicate) < len(after) else ()
+    parts = (part for word in (*modifiers, *said_to_be) for part in re.split("[-']", word))
+    return "colour" if any(part in _COLOURS for part in parts) else None

@@ -1,0 +1,83 @@
+"""Answers to "how many …?": the number that is meant, and the VQA accuracy."""
+
+import re
+from collections.abc import Sequence
+
+from counting_datasets.errors import CountingError
+
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SMALL = {word: value for value, word in enumerate(_ONES)} | {
+    word: 10 * (place + 2) for place, word in enumerate(_TENS)
+}
+_SCALES = {"hundred": 100, "thousand": 1000}
+_SAID = {
+    "none": 0, "no": 0, "nothing": 0, "nobody": 0, "no one": 0, "couple": 2, "pair": 2, "half dozen": 6,
+    "half a dozen": 6, "dozen": 12, "hundred": 100, "thousand": 1000,
+}  # fmt: skip
+_DIGITS = re.compile(r"(\d{1,9}|\d{1,3}(,\d{3}){1,2})(\.0*)?", flags=re.ASCII)
+_HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
+_ARTICLE = re.compile(r"^(a|an) ")
+
+# The official evaluation's reading of an answer (VQA, Antol et al., ICCV 2015), as far as numbers need it.
+_VQA_NUMBERS = {"none": "0"} | {word: str(value) for value, word in enumerate(_ONES[:11])}
+_VQA_ARTICLES = frozenset({"a", "an", "the"})
+
+
+def numeric_answer(answer: str) -> int | None:
+    """The whole number that an answer gives: "three", "3", "3.0", "twenty-one", "a couple", "none" (0).
+
+    None for any other answer: "many", "1 or 2", "2.5", "7 elephants".
+    """
+    text = " ".join(_HYPHEN.sub(" ", answer.lower()).split()).rstrip(".")
+    if _DIGITS.fullmatch(text):
+        return int(text.replace(",", "").partition(".")[0])
+    text = _ARTICLE.sub("", text)
+    return _SAID[text] if text in _SAID else _spelled(text.split())
+
+
+def _spelled(words: Sequence[str]) -> int | None:
+    """The value of number words from zero to 999,999, or None."""
+    total = current = 0
+    previous = 10**6
+    for word in words:
+        if word == "and" and previous in _SCALES.values():
+            continue
+        if word in _SCALES and 0 < current < _SCALES[word]:
+            scale = _SCALES[word]
+            total, current = (total + current * scale, 0) if scale == 1000 else (total, current * scale)
+            previous = scale
+            continue
+        # "twenty one" goes on, "one twenty" and "twenty eleven" do not
+        value = _SMALL.get(word)
+        if value is None or not (previous >= 100 or (previous >= 20 and 0 < value < 10)):
+            return None
+        current, previous = current + value, value
+    return total + current if words else None
+
+
+def vqa_accuracy(answer: str | int, annotators: Sequence[str]) -> float:
+    """min(annotators who agree / 3, 1), averaged over the sets that leave one annotator out (0–1).
+
+    Answers are compared as VQA's own evaluation does, for numbers and plain words: without case, articles and
+    punctuation, and with "none" and the words for 0 to 10 as digits. (Antol et al., "VQA", ICCV 2015, section 3;
+    averaged as in the official evaluation.)
+
+    Raises:
+        CountingError: fewer than two annotators.
+    """
+    n = len(annotators)
+    if n < 2:
+        raise CountingError(f"VQA accuracy leaves out one annotator of several, but there are {n}")
+    ours = _as_vqa(str(answer))
+    agree = sum(_as_vqa(theirs) == ours for theirs in annotators)
+    without_one_that_agrees = min((agree - 1) / 3, 1.0) if agree else 0.0
+    return (agree * without_one_that_agrees + (n - agree) * min(agree / 3, 1.0)) / n
+
+
+def _as_vqa(answer: str) -> str:
+    words = re.sub(r"[^\w\s.,:'-]|(?<!\d)\.|\.(?!\d)|(?<=\d),(?=\d)", "", answer.lower()).replace(",", " ").split()
+    return " ".join(_VQA_NUMBERS.get(word, word) for word in words if word not in _VQA_ARTICLES)

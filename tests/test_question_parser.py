@@ -1,0 +1,293 @@
+"""What "how many …?" asks for: the thing, its categories and how they were found, or why counts cannot tell."""
+
+import csv
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from counting.vqa.inflection import plurals, singular
+from counting.vqa.parser import QuestionParser
+from counting.vqa.scores import NounMode, score_answers
+from counting.vqa.similarity import WordSimilarity, fit_threshold
+from counting.vqa.vocabulary import Vocabulary, words
+from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
+from counting_datasets.errors import CountingError
+from counting_datasets.questions import Question, load_cocoqa, load_vqa
+
+FIXTURES = Path(__file__).parent / "fixtures"
+ANIMALS = ("bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
+parse = QuestionParser(COCO_CATEGORIES)
+parse_voc = QuestionParser(VOC_CATEGORIES)
+
+
+@pytest.mark.parametrize(
+    ("question", "categories", "how"),
+    [
+        ("How many skis are there?", ("skis",), "exact"),
+        ("How many sheep are there?", ("sheep",), "exact"),
+        ("how many cat is laying in the floor", ("cat",), "exact"),
+        ("HOW MANY DOGS ARE THERE?", ("dog",), "plural"),
+        ("How many buses?", ("bus",), "plural"),
+        ("How many knives and forks are there?", ("knife", "fork"), "plural"),
+        ("How many people?", ("person",), "plural"),
+        ("How many mice are there?", ("mouse",), "plural"),
+        ("How many zebra's are there?", ("zebra",), "plural"),
+        ("How many guys are on the bench?", ("person",), "synonym"),
+        ("How many kids are there?", ("person",), "synonym"),
+        ("How many women are there?", ("person",), "synonym"),
+        ("How many planes are there?", ("airplane",), "synonym"),
+        ("How many bikes are there?", ("bicycle",), "synonym"),
+        ("How many stuffed animals?", ("teddy bear",), "synonym"),
+        ("How many glasses of wine are on the table?", ("wine glass", "cup"), "super-category"),
+        ("How many animals are there?", ANIMALS, "super-category"),
+        ("How many fruits are in the bowl?", ("banana", "apple", "orange"), "super-category"),
+        (
+            "How many pieces of furniture are there?",
+            ("chair", "couch", "bed", "dining table", "bench"),
+            "super-category",
+        ),
+        ("How many zeebras?", ("zebra",), "synonym"),
+        ("How many birdies are there?", ("bird",), "similar"),
+    ],
+)
+def test_the_thing_counted(question: str, categories: tuple[str, ...], how: str) -> None:
+    reading = parse(question)
+    assert reading.refusal is None
+    assert set(reading.categories) == set(categories)
+    assert reading.how == how
+
+
+@pytest.mark.parametrize(
+    ("question", "noun", "modifiers", "condition"),
+    [
+        ("How many young boys are playing frisbee?", "boys", ("young",), "are playing frisbee"),
+        ("how many computer monitors does the desk have", "monitors", ("computer",), "does the desk have"),
+        ("how many skiers standing on the snow", "skiers", (), "standing on the snow"),
+        ("how many people fly the kite in a field", "people", (), "fly the kite in a field"),
+        ("how many people ride horses on the beach", "people", (), "ride horses on the beach"),
+        ("how many boat tows another boat", "boat", (), "tows another boat"),
+        ("How many of the dogs are asleep?", "dogs", (), "are asleep"),
+        ("What number of cows are on the road?", "cows", (), "are on the road"),
+        ("How many pieces of luggage?", "luggage", ("pieces", "of"), ""),
+        ("How many baby elephants?", "elephants", ("baby",), ""),
+    ],
+)
+def test_the_words_around_it(question: str, noun: str, modifiers: tuple[str, ...], condition: str) -> None:
+    reading = parse(question)
+    assert reading.refusal is None
+    assert (reading.noun, reading.modifiers, reading.condition) == (noun, modifiers, condition)
+
+
+@pytest.mark.parametrize(
+    ("question", "refusal", "says"),
+    [
+        ("How many red cars are there?", "colour", "red cars: colour is out of reach"),
+        ("How many cars are red?", "colour", "cars: colour is out of reach"),
+        ("How many black and white cows?", "colour", "black and white cows: colour is out of reach"),
+        ("How many windows are there?", "no category", "windows: no such category"),
+        ("How many giraffe legs are there?", "no category", "giraffe legs: no such category"),
+        ("How many of the zebra's legs are white?", "no category", "zebra's legs: no such category"),
+        ("How many train cars are there?", "no category", "train cars: no such category"),
+        ("How many dogs and windows are there?", "no category", "dogs and windows: no such category"),
+        ("How many kinds of animals are there?", "kinds", "kinds of animals are none"),
+        ("How many herds of sheep are there?", "groups", "herds of sheep are none"),
+        ("How many plates of pizza are there?", "groups", "plates of pizza are none"),
+        ("How many people are wearing hats?", "property", "people are wearing hats: what a thing is like"),
+        ("How many people are not sitting?", "property", "people are not sitting: what a thing is like"),
+        ("How many people can fit in the boat?", "capacity", "people can fit in the boat: what could be"),
+        ("How many more dogs than cats are there?", "difference", "by how much"),
+        ("How many dogs are there and how many cats?", "several counts", "one at a time"),
+        ("How many are there?", "no noun", "does not say what to count"),
+        ("How many can you see?", "no noun", "does not say what to count"),
+        ("What color is the dog?", "no count question", "how many"),
+        ("What is the number of the bus?", "no count question", "how many"),
+        ("Dogs?", "no count question", "how many"),
+        ("?!", "no count question", "how many"),
+        ("", "empty", "empty"),
+        (" \n", "empty", "empty"),
+        ("How many " + "dogs " * 2000, "too long", "too long"),
+        ("Combien de chiens y a-t-il ?", "another language", "not in English"),
+        ("¿Cuántos perros hay en la foto?", "another language", "not in English"),
+        ("Wie viele Hunde sind da?", "another language", "not in English"),
+        ("有多少只狗？", "another language", "not in English"),
+        ("Сколько собак на фото?", "another language", "not in English"),
+    ],
+)
+def test_why_counts_do_not_answer(question: str, refusal: str, says: str) -> None:
+    reading = parse(question)
+    assert reading.refusal == refusal
+    assert says in reading.explanation
+    assert "\n" not in reading.explanation
+
+
+def test_a_refusal_still_says_which_category_was_meant() -> None:
+    assert parse("How many red cars are there?").categories == ("car",)
+    assert parse("How many red windows are there?").categories == ()
+
+
+def test_explanations_say_what_is_counted_and_how() -> None:
+    assert parse("How many kids?").explanation == "kids: counts person (synonym)"
+    assert parse("How many fruits?").explanation == "fruits: counts banana + apple + orange (super-category)"
+    assert parse("How many birdies?").explanation == "birdies: counts bird (similar to bird, 0.93)"
+
+
+class TestCounting:
+    counts = dict.fromkeys(COCO_CATEGORIES, 0.0)
+
+    def test_sums_the_categories(self) -> None:
+        assert parse("How many animals?").count({**self.counts, "dog": 2, "cat": 1.5, "car": 7}) == 3.5
+
+    def test_every_category_once(self) -> None:
+        assert parse("How many men and women are there?").count({**self.counts, "person": 3}) == 3
+
+    def test_a_second_meaning_serves_a_photo_without_the_first(self) -> None:
+        bikes = parse("How many bikes are there?")
+        assert bikes.count({**self.counts, "bicycle": 2, "motorcycle": 5}) == 2
+        assert bikes.count({**self.counts, "motorcycle": 5}) == 5
+        assert bikes.counted({**self.counts, "motorcycle": 5}) == ("motorcycle",)
+
+
+class TestCategories:
+    def test_vocs_have_their_names_and_cocos(self) -> None:
+        for noun in ("tvmonitors", "tvs", "TV monitors", "televisions"):
+            assert parse_voc(f"How many {noun}?").categories == ("tvmonitor",), noun
+        assert parse_voc("How many couches?").categories == ("sofa",)
+        assert parse_voc("How many animals?").categories == ("bird", "cat", "dog", "horse", "sheep", "cow")
+
+    @pytest.mark.parametrize("noun", ["trucks", "kites", "fruits", "zebras", "wine glasses"])
+    def test_what_only_coco_has_is_nothing_similar_in_voc(self, noun: str) -> None:
+        assert parse_voc(f"How many {noun} are there?").refusal == "no category"
+
+    def test_the_users_own(self) -> None:
+        own = QuestionParser(["Traffic_Cone", "pear", "man", "woman"])
+        assert own("How many traffic cones?").categories == ("Traffic_Cone",)
+        assert own("How many men?").categories == ("man",)
+        assert own("How many people?").categories == ("man", "woman")
+        assert own("How many fruits?").categories == ("pear",)
+        assert own("How many windows?").refusal == "no category"
+        assert QuestionParser(["window"])("How many windows?").categories == ("window",)
+
+    @pytest.mark.parametrize("categories", [[], ["cat", " "], ["cat", "Cat"], ["sofa", "couch"]])
+    def test_categories_that_name_nothing_or_the_same_are_an_error(self, categories: list[str]) -> None:
+        with pytest.raises(CountingError, match="categories"):
+            QuestionParser(categories)
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("noun", "plural"),
+        [("dog", "dogs"), ("bus", "buses"), ("baby", "babies"), ("toy", "toys"), ("fire truck", "fire trucks"),
+         ("policeman", "policemen"), ("knife", "knives"), ("box", "boxes"), ("sheep", "sheep")],
+    )  # fmt: skip
+    def test_plurals(self, noun: str, plural: str) -> None:
+        assert plural in plurals(noun)
+        if " " not in noun:
+            assert singular(plural) == noun
+
+    def test_every_category_and_synonym_is_understood_alone(self) -> None:
+        vocabulary = Vocabulary(COCO_CATEGORIES)
+        for noun in vocabulary.nouns:
+            meaning = vocabulary.meaning(noun)
+            assert meaning is not None
+            plural = plurals(noun)[0]
+            assert parse(f"How many {plural}?").categories == meaning.categories, plural
+
+    def test_no_word_of_the_tables_stands_in_two_places(self) -> None:
+        table = words()
+        listed = [word for synonyms in table["synonyms"].values() for word in synonyms]
+        listed += [name for entry in table["super-categories"].values() for name in entry["names"]]
+        listed += [*COCO_CATEGORIES, *table["other-things"]["names"]]
+        assert [word for word, times in Counter(listed).items() if times > 1] == []
+
+
+class TestThreshold:
+    vocabulary = Vocabulary(["dog", "cat", "person"])
+
+    def test_is_the_cosine_where_right_words_are_most_ahead_of_wrong_ones(self) -> None:
+        nouns = ["doggy", "puppy", "kitty", "snowboader", "hat", "window", "cab", "sub"]
+        fitted = fit_threshold(self.vocabulary, nouns)
+        similarity = WordSimilarity(self.vocabulary.nouns)
+
+        def ahead(threshold: float) -> int:
+            total = 0
+            for noun in nouns:
+                nearest, cosine = similarity.nearest(noun)
+                own, theirs = self.vocabulary.meaning(noun), self.vocabulary.meaning(nearest)
+                assert own is not None
+                assert theirs is not None
+                if theirs.categories and cosine >= threshold:
+                    total += 1 if own.categories == theirs.categories else -1
+            return total
+
+        assert ahead(fitted) > 0
+        assert all(ahead(fitted) >= ahead(threshold / 100) for threshold in range(-100, 101))
+
+    def test_needs_known_words(self) -> None:
+        with pytest.raises(CountingError, match="no known nouns"):
+            fit_threshold(self.vocabulary, ["xyzzy"])
+
+
+class TestScores:
+    questions = [Question(n, "1", "?", answer, ("2",) * 10) for n, answer in enumerate((2, 2, 4, 0))]  # noqa: RUF012
+
+    def test_by_hand(self) -> None:
+        scores = score_answers([2, 1.4, 7, 0.5], self.questions)
+        assert (scores.exact, scores.within_one) == (0.25, 0.75)
+        assert scores.rmse == pytest.approx(((0 + 1 + 9 + 1) / 4) ** 0.5)
+        assert scores.vqa_accuracy == 0.25
+
+    def test_need_an_answer_each_and_numbers_to_compare_with(self) -> None:
+        with pytest.raises(CountingError, match="3 answers to 4 questions"):
+            score_answers([1, 2, 3], self.questions)
+        with pytest.raises(CountingError, match="question 9 has no number"):
+            score_answers([1], [Question(9, "1", "?", None)])
+
+    def test_the_mode_of_a_noun_else_of_all(self) -> None:
+        mode = NounMode([("dogs", 1), ("dogs", 1), ("people", 2), ("people", 3), ("people", 3), ("cats", 3)])
+        assert [mode(noun) for noun in ("dogs", "people", "windows")] == [1, 3, 3]
+        with pytest.raises(CountingError, match="no training questions"):
+            NounMode([])
+
+
+def test_reading_is_fast_and_word_vectors_wait_until_needed() -> None:
+    script = (
+        "import sys; from counting.vqa.parser import QuestionParser\n"
+        "QuestionParser(['dog', 'cat'])('How many dogs?'); print('wordllama' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.fixture(scope="module")
+def checked(data_root: Path) -> list[tuple[str, str]]:
+    """Training questions, drawn at random, and their readings by a person: categories, or why there are none."""
+    vqa = data_root / "vqa" / "vqa2_subset"
+    text = {
+        "coco-qa": {q.id: q.text for q in load_cocoqa(data_root / "vqa" / "cocoqa" / "train")},
+        "vqa2": {q.id: q.text for q in load_vqa(vqa / "questions_train.json")},
+    }
+    with (FIXTURES / "question_readings.csv").open(newline="") as file:
+        return [(text[row["set"]][int(row["id"])], row["reading"]) for row in csv.DictReader(file)]
+
+
+class TestReal:
+    def test_at_least_19_in_20_are_read_right(self, checked: list[tuple[str, str]]) -> None:
+        readings = [(parse(question), right) for question, right in checked]
+        wrong = [
+            reading.question
+            for reading, right in readings
+            if (reading.refusal or "+".join(reading.categories)) != right
+        ]
+        assert len(readings) == 200
+        assert len(wrong) <= 10, wrong
+
+    def test_at_least_5000_a_second(self, checked: list[tuple[str, str]]) -> None:
+        questions = [question for question, _ in checked] * 10
+        start = time.process_time()
+        for question in questions:
+            parse(question)
+        assert len(questions) / (time.process_time() - start) > 5000
