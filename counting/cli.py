@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"counting {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_predict, _add_train, _add_evaluate, _add_improve, _add_models, _add_download):
+    for add in (_add_predict, _add_ask, _add_train, _add_evaluate, _add_improve, _add_models, _add_download):
         add(commands)
     return parser
 
@@ -96,6 +96,17 @@ def _add_predict(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write counts as .csv, .json or .parquet")
     parser.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
+    _add_device(parser)
+
+
+def _add_ask(commands: Commands) -> None:
+    parser = _command(
+        commands, "ask", "answer a question about a photo", 'counting ask photo.jpg "how many dogs are there?"'
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("question", metavar="QUESTION", help="how many …? in English")
+    parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     _add_device(parser)
 
 

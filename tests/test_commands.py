@@ -155,6 +155,36 @@ def test_a_trained_counter_says_how_sure_it_is(shell: Shell) -> None:
     assert "80% interval" in shown
 
 
+def test_a_question_is_answered_from_the_counts_of_what_it_names(shell: Shell) -> None:
+    photo = sorted((shell.folder / "scenes" / "JPEGImages").iterdir())[0]
+    counter = ("--counter", "runs/mine")
+    rows = json.loads(shell("predict", photo, *counter, "--json")[0])
+    raw = {row["category"]: row["count_raw"] for row in rows}
+    found = json.loads(shell("ask", photo, "How many people and chairs are there?", *counter, "--json")[0])
+    assert found["categories"] == ["person", "chair"]
+    assert found["count_raw"] == pytest.approx(raw["person"] + raw["chair"], rel=1e-5)
+    assert np.sum(found["cells"]) == pytest.approx(found["count_raw"], rel=1e-5)
+    assert found["interval"]["low"] <= found["interval"]["high"]
+    shown, _ = shell("ask", photo, "how many cars?", *counter)
+    assert "cars: counts car" in shown
+    assert "80% interval" in shown
+
+
+@pytest.mark.parametrize(
+    ("question", "says"),
+    [
+        ("how many red cars are there?", "colour is out of reach"),
+        ("how many zebras are there?", "zebras: no such category; this counter knows bottle, car, chair, "),
+        ("is it raining?", "not a count question"),
+        ("", "the question is empty"),
+        ("how many " * 2000, "the question is too long"),
+    ],
+)
+def test_a_question_out_of_reach_is_refused_with_the_reason(shell: Shell, question: str, says: str) -> None:
+    photo = sorted((shell.folder / "scenes" / "JPEGImages").iterdir())[0]
+    assert says in shell.refuses("ask", photo, question, "--counter", "runs/mine")
+
+
 def test_evaluate_scores_files_ensembles_and_baselines_alike(shell: Shell) -> None:
     own = ("--data", "voc", "--root", "scenes", "--json")
     shell("predict", "scenes/JPEGImages", "--counter", "runs/mine", "--out", "counts.csv")

@@ -5,10 +5,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from counting.vqa.answering import sum_of
 from counting.vqa.inflection import plurals, singular
 from counting.vqa.parser import QuestionParser
 from counting.vqa.scores import NounMode, score_answers
@@ -291,3 +294,12 @@ class TestReal:
         for question in questions:
             parse(question)
         assert len(questions) / (time.process_time() - start) > 5000
+
+
+def test_the_distribution_of_a_sum_is_that_of_all_pairs() -> None:
+    two = np.array([[0.5, 0.3, 0.2], [0.1, 0.0, 0.9]], dtype=np.float32)
+    by_hand = np.zeros(5)
+    for (i, p), (j, q) in product(enumerate(two[0]), enumerate(two[1])):
+        by_hand[i + j] += p * q
+    assert sum_of(two) == pytest.approx(by_hand, abs=1e-6)
+    assert sum_of(two[:1]) == pytest.approx(two[0])

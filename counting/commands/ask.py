@@ -1,0 +1,72 @@
+"""counting ask"""
+
+import argparse
+import json
+from math import isqrt
+
+import numpy as np
+from rich.console import Console
+
+from counting.distribution import LEVEL
+from counting.vqa.answering import Answer, answer
+from counting.zoo import BEST, find_counter
+
+LEAST_SHARE = 0.15
+"""Of a count, for a cell to be named."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the number, how sure it is, what was counted and where."""
+    name = arguments.counter or BEST
+    found = answer(find_counter(name, arguments.device), arguments.photo, arguments.question)
+    if arguments.json:
+        print(json.dumps(_to_json(found)))
+        return 0
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(_number(found), style="bold")
+    console.print(found.reading.explanation, markup=False)
+    if places := _places(found):
+        console.print(f"where: {', '.join(places)}")
+    return 0
+
+
+def _number(found: Answer) -> str:
+    if found.interval is None:
+        return str(found.count)
+    low, high = found.interval
+    if found.vague:
+        return f"I can't tell: from {low} to {high} ({LEVEL:.0%} interval)"
+    return f"{found.count} ({low}–{high}, {LEVEL:.0%} interval)"
+
+
+def _places(found: Answer) -> list[str]:
+    """The cells that hold most of the count, the fullest first."""
+    side = isqrt(len(found.cells))
+    if side == 1 or found.raw < 0.5:
+        return []
+    order = [cell for cell in np.argsort(-found.cells) if found.cells[cell] >= LEAST_SHARE * found.raw]
+    return [f"{found.cells[cell]:.1f} {_place(*divmod(int(cell), side), side)}" for cell in order]
+
+
+def _place(row: int, column: int, side: int) -> str:
+    if side != 3:
+        return f"in row {row + 1}, column {column + 1} of {side}"
+    vertical, horizontal = ("top", "", "bottom")[row], ("left", "", "right")[column]
+    return (
+        f"at the {' '.join(filter(None, (vertical, horizontal)))}" if vertical or horizontal else "in the middle"
+    )
+
+
+def _to_json(found: Answer) -> dict[str, object]:
+    side = isqrt(len(found.cells))
+    interval = found.interval and {"level": LEVEL, "low": found.interval[0], "high": found.interval[1]}
+    return {
+        "question": found.reading.question,
+        "count": found.count,
+        "count_raw": found.raw,
+        "interval": interval,
+        "vague": found.vague,
+        "categories": found.categories,
+        "understood": found.reading.explanation,
+        "cells": found.cells.reshape(side, side).tolist(),
+    }
