@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,11 @@ class Shell:
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "counting.cli", *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **pipes)
+        # A test run begun in a shell's background ignores Ctrl-C, and so would its children.
+        heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.environment, text=True, preexec_fn=heed, **pipes
+        )
 
     def __call__(self, *arguments: object, code: int = 0) -> tuple[str, str]:
         """(standard output, standard error); a traceback is never an answer."""
