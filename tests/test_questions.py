@@ -80,6 +80,11 @@ class TestLayouts:
         assert dogs == Question(1, "391895", "how many dogs are there", 3)
         assert (bed.id, bed.answer) == (2, None)
 
+    def test_a_line_of_cocoqa_ends_only_at_its_end(self, tmp_path: Path) -> None:
+        dogs, _ = cocoqa(tmp_path, questions="how many\x85dogs\nwhat is on the bed\n")
+        assert dogs.text == "how many\x85dogs"
+        assert [question.answer for question in cocoqa(tmp_path, answers="three\r\ncat\r\n")] == [3, None]
+
     def test_tallyqa_keeps_the_photos_of_visual_genome_apart_from_coco(self, tmp_path: Path) -> None:
         bowls, cars = tallyqa(tmp_path, TALLYQA)
         assert bowls == Question(20000001, "9", "How many bowls?", 4, simple=True)
@@ -100,6 +105,7 @@ class TestMalformed:
             (None, ANNOTATED[:1], r"annotations.json: no annotation of question 7001, which questions.json asks"),
             (None, [{**ANNOTATED[0], "answers": "sleeping"}], r"question 7000 has no list of answers"),
             (None, [{**ANNOTATED[0], "answers": [{}]}], r"has answer None, should be text"),
+            (None, [*ANNOTATED, ANNOTATED[0]], r"annotations.json: question 7000 is there twice"),
             (None, [{"answers": []}], r"a row .* has question_id None"),
         ],
     )

@@ -64,9 +64,11 @@ def load_vqa(questions: Path, annotations: Path | None = None) -> list[Question]
 
 def _vqa_answers(path: Path) -> dict[int, tuple[int | None, tuple[str, ...]]]:
     """Question id → the number most annotators gave, and the answers of all."""
-    answers = {}
+    answers: dict[int, tuple[int | None, tuple[str, ...]]] = {}
     for row in _rows(path, "annotations"):
         number = _integer(path, row, "question_id")
+        if number in answers:
+            raise DataError(f"{path}: question {number} is there twice")
         given = row.get("answers")
         if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
             raise DataError(f"{path}: question {number} has no list of answers")
@@ -155,13 +157,15 @@ def _rows(path: Path, key: str | None = None) -> list[_Row]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise DataError(f"{path}: not text in UTF-8") from None
+    # not splitlines, which also ends lines at characters that a question may hold
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _integer(path: Path, row: _Row, key: str) -> int:
