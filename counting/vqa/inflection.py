@@ -21,9 +21,10 @@ _NO_PLURAL = ("ss", "us", "is")
 
 
 def plurals(noun: str) -> tuple[str, ...]:
-    """The plural forms of a noun, of whose words the last is inflected: "fire truck" → ("fire trucks",)."""
-    before, space, word = noun.rpartition(" ")
-    return tuple(before + space + form for form in _plurals(word))
+    """The plural forms of a noun: "fire truck" → ("fire trucks",), "glass of wine" → ("glasses of wine",)."""
+    thing, of, rest = noun.partition(" of ")
+    before, space, word = thing.rpartition(" ")
+    return tuple(before + space + form + of + rest for form in _plurals(word))
 
 
 def _plurals(word: str) -> tuple[str, ...]:

@@ -17,8 +17,11 @@ THRESHOLD = 0.8
 """The least cosine at which a similar word counts, fitted on training questions by ``fit_threshold``."""
 
 _ASKED = re.compile(r"\b(?:how\s+many|(?:number(?!\s+of\s+the\b)|amount|count)\s+of)\b([^?]*)", re.IGNORECASE)
-_TOKEN = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*")
-_HOW_MANY = re.compile(r"\bhow\s+many\b")
+# "elephants' trunks" keeps its apostrophe, so that the elephants are not what is counted
+_TOKEN = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*(?:(?<=s)'(?=\s+(?!(?:are|is|were|in|on|can|do)\b)\w))?")
+_COMMA_AND = re.compile(r"\s*,\s*(and|or)\b")
+_COMMA_LAST = re.compile(r"\s*,\s*((?:[\w'-]+\s+){1,3}(?:and|or)\b)")
+_HOW_MANY = re.compile(r"\bhow\s+many\b", re.IGNORECASE)
 _THAN = re.compile(r"^\s*more\b.*\bthan\b")
 # "how many zebra's are there" is a plural; "zebra's legs" is not
 _PLURAL_APOSTROPHE = re.compile(r"'s(?=\s*$|\s+(?:are|is|were|in|on|can|do)\b)")
@@ -45,12 +48,12 @@ class QuestionParser:
         asked = _ASKED.search(question)
         if asked is None:
             return Reading(question, refusal="no count question" if is_english(question) else "another language")
-        rest = asked[1].lower().replace("’", "'")
-        if _HOW_MANY.search(rest):
+        if _HOW_MANY.search(question, asked.start(1)):
             return Reading(question, refusal="several counts")
+        rest = asked[1].lower().replace("’", "'")
         if _THAN.search(rest):
             return Reading(question, refusal="difference")
-        return self._read(question, _TOKEN.findall(_PLURAL_APOSTROPHE.sub("s", rest)))
+        return self._read(question, _TOKEN.findall(_PLURAL_APOSTROPHE.sub("s", _without_commas(rest))))
 
     def _read(self, question: str, tokens: list[str]) -> Reading:
         """What a question asks for that goes on with ``tokens`` after its "how many"."""
@@ -58,9 +61,12 @@ class QuestionParser:
         start, first, noun = phrase.start, phrase.noun, _text(tokens, phrase)
         if not noun:
             return Reading(question, refusal="no noun")
-        refusal = of_kinds_or_groups(noun, before_of=tokens[phrase.end : phrase.end + 1] == ["of"])
-        if refusal or is_measure(noun):
-            phrase = measured(tokens, phrase, self._vocabulary) or phrase
+        refusal = None
+        # a counter of boxes counts "boxes of apples"
+        if phrase.meaning is None or phrase.meaning.how not in ("exact", "plural"):
+            refusal = of_kinds_or_groups(noun, before_of=tokens[phrase.end : phrase.end + 1] == ["of"])
+            measure = refusal is not None or is_measure(noun)
+            phrase = (measured(tokens, phrase, self._vocabulary) if measure else None) or phrase
         meaning, similar = self._meaning(_text(tokens, phrase), phrase.meaning)
         if refusal is None:
             first = phrase.noun
@@ -90,6 +96,14 @@ class QuestionParser:
         if meaning is None or similar[1] < self._threshold:
             return NO_CATEGORY, similar
         return Meaning(meaning.categories, "similar"), similar
+
+
+def _without_commas(text: str) -> str:
+    """The commas of a list as "and": "dogs, cats and birds" → "dogs and cats and birds"."""
+    text = _COMMA_AND.sub(r" \1", text)
+    while "," in text and (shorter := _COMMA_LAST.sub(r" and \1", text)) != text:
+        text = shorter
+    return text
 
 
 def _text(tokens: Sequence[str], phrase: NounPhrase) -> str:

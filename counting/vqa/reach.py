@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from counting.vqa.inflection import all_forms
 from counting.vqa.reading import Refusal
@@ -10,6 +11,9 @@ from counting.vqa.vocabulary import words
 _WORDS = words()["out-of-reach"]
 _COLOURS = frozenset(_WORDS["colours"])
 _PROPERTIES = frozenset(_WORDS["properties"])
+_PROPERTIES_BEFORE = frozenset(_WORDS["properties-before"])
+_NEGATIONS = frozenset(_WORDS["negations"])
+_RELATIVE = frozenset({"that", "which", "who"})
 _CAPACITIES = frozenset(_WORDS["capacities"])
 _KINDS = all_forms(_WORDS["kinds"])
 _GROUPS = all_forms(_WORDS["groups"])
@@ -28,11 +32,15 @@ def of_kinds_or_groups(noun: str, before_of: bool) -> Refusal | None:
 
 def out_of_reach(modifiers: Sequence[str], after: Sequence[str]) -> Refusal | None:
     """What the words before and after the noun ask for that a count by category does not tell."""
+    if after and after[0] in _RELATIVE:
+        after = after[1:]
     predicate = after[1:] if after and after[0] in _BE else after
-    if predicate and predicate[0] in _PROPERTIES:
+    limited = not (_PROPERTIES_BEFORE.isdisjoint(modifiers) and _NEGATIONS.isdisjoint(after))
+    if limited or (predicate and predicate[0] in _PROPERTIES):
         return "property"
     if after and after[0] in _MODALS and not _CAPACITIES.isdisjoint(after[1 : 1 + _VERB_WITHIN]):
         return "capacity"
     said_to_be = predicate[:2] if len(predicate) < len(after) else ()
-    parts = (part for word in (*modifiers, *said_to_be) for part in re.split("[-']", word))
+    worn = [word for before, word in pairwise(after) if before == "in"]
+    parts = (part for word in (*modifiers, *said_to_be, *worn) for part in re.split("[-']", word))
     return "colour" if any(part in _COLOURS for part in parts) else None

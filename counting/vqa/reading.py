@@ -23,8 +23,8 @@ _WHY: Mapping[Refusal, str] = {
     "kinds": "counts are of things, and {noun} are none",
     "groups": "counts are of single things, and {noun} are none",
     "colour": "{noun}: colour is out of reach, only categories are counted",
-    "property": "{noun} {condition}: what a thing is like is out of reach, only categories are counted",
-    "capacity": "{noun} {condition}: what could be is out of reach, only what is there is counted",
+    "property": "{asked}: what a thing is like is out of reach, only categories are counted",
+    "capacity": "{asked}: what could be is out of reach, only what is there is counted",
 }
 
 
@@ -69,6 +69,6 @@ class Reading:
         """One line on how the noun was understood, or on why there is no answer."""
         if self.refusal is not None:
             noun = " ".join((*self.modifiers, self.noun))
-            return _WHY[self.refusal].format(noun=noun, condition=self.condition)
+            return _WHY[self.refusal].format(noun=noun, asked=f"{noun} {self.condition}".rstrip())
         how = f"similar to {self.similar[0]}, {self.similar[1]:.2f}" if self.similar else self.how
         return f"{self.noun}: counts {' + '.join(self.categories)} ({how})"

@@ -70,8 +70,12 @@ class Vocabulary:
         self.longest = max(form.count(" ") + 1 for form in self._meanings)
 
     def meaning(self, form: str) -> Meaning | None:
-        """What a word or several (lower case, one space between) mean; None where the tables do not say."""
-        return self._meanings.get(form)
+        """What a word or several (lower case, one space between) mean; None where the tables do not say.
+
+        What has a hyphen may be known without: "double-decker".
+        """
+        found = self._meanings.get(form)
+        return self._meanings.get(form.replace("-", " ")) if found is None and "-" in form else found
 
     def _add_own_names(self) -> None:
         """The categories' names, written VOC's way, COCO's, or as the user has them; then their plurals."""
