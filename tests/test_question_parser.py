@@ -210,7 +210,8 @@ class TestWords:
         ("noun", "plural"),
         [("dog", "dogs"), ("bus", "buses"), ("baby", "babies"), ("toy", "toys"), ("fire truck", "fire trucks"),
          ("glass of wine", "glasses of wine"),
-         ("policeman", "policemen"), ("knife", "knives"), ("box", "boxes"), ("sheep", "sheep")],
+         ("policeman", "policemen"), ("knife", "knives"), ("grandchild", "grandchildren"),
+         ("box", "boxes"), ("sheep", "sheep")],
     )  # fmt: skip
     def test_plurals(self, noun: str, plural: str) -> None:
         assert plural in plurals(noun)

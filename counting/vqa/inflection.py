@@ -16,7 +16,11 @@ _IRREGULAR = {
     "skis": ("skis",), "scissors": ("scissors",), "silverware": ("silverware",), "food": ("food", "foods"),
     "fruit": ("fruits", "fruit"),
 }  # fmt: skip
+_IRREGULAR_AT_THE_END = ("child", "wife", "person", "shelf", "loaf", "fish", "tooth", "foot")
+"""Inflected as above in compounds too: "grandchildren", "salespeople"."""
 _SINGULAR = {plural: noun for noun, plurals in reversed(_IRREGULAR.items()) for plural in plurals}
+_SINGULAR_ENDS = {plural: noun for noun in _IRREGULAR_AT_THE_END for plural in _IRREGULAR[noun] if plural != noun}
+_PLURAL_ENDS = ("men", *_SINGULAR_ENDS)
 _NO_PLURAL = ("ss", "us", "is")
 
 
@@ -30,6 +34,9 @@ def plurals(noun: str) -> tuple[str, ...]:
 def _plurals(word: str) -> tuple[str, ...]:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
+    for end in _IRREGULAR_AT_THE_END:
+        if word.endswith(end):
+            return tuple(word.removesuffix(end) + form for form in _IRREGULAR[end])
     if word.endswith("man"):
         return (word[:-2] + "en", word + "s")
     if word.endswith("y") and word[-2:-1] not in ("a", "e", "i", "o", "u"):
@@ -48,7 +55,7 @@ def all_forms(nouns: Iterable[str]) -> frozenset[str]:
 
 def is_plural(word: str) -> bool:
     """Whether an unknown word looks like a plural noun: "bells", "children", not "glass" or "dog's"."""
-    if word in _SINGULAR or word.endswith("men"):
+    if word in _SINGULAR or word.endswith(_PLURAL_ENDS):
         return True
     return len(word) > 3 and word.endswith("s") and not word.endswith(_NO_PLURAL) and "'" not in word
 
@@ -59,6 +66,9 @@ def singular(word: str) -> str:
         return _SINGULAR[word]
     if word.endswith("men"):
         return word[:-2] + "an"
+    for plural, noun in _SINGULAR_ENDS.items():
+        if word.endswith(plural):
+            return word.removesuffix(plural) + noun
     if not is_plural(word):
         return word
     if word.endswith("ies") and len(word) > 4:
