@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from counting import __version__
+from counting.interruption import Interruption
 from counting.memory import keep_freed_memory
 from counting_datasets.errors import CountingError
 
@@ -24,17 +25,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 a request that cannot be met, 130 on Ctrl-C."""
     parsed = _parse(arguments)
     keep_freed_memory()
-    try:
-        code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
-    except CountingError as error:
-        print(f"counting {parsed.command}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"counting {parsed.command}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    with Interruption() as interruption:
+        try:
+            code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
+        except BrokenPipeError:
+            sys.stderr.close()
+            return 0
+        except (Exception, KeyboardInterrupt) as error:
+            if interruption.came or isinstance(error, KeyboardInterrupt):
+                print(f"counting {parsed.command}: stopped", file=sys.stderr)
+                return 130
+            if isinstance(error, CountingError):
+                print(f"counting {parsed.command}: {error}", file=sys.stderr)
+                return 2
+            raise
     return code
 
 
