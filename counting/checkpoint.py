@@ -92,9 +92,9 @@ def load(path: Path) -> Checkpoint:
 def _calibration(path: Path, weights: Tensor | None, largest: str | None, categories: int) -> Calibration | None:
     if weights is None:
         return None
-    if weights.shape != (categories, PARAMETERS) or not (largest or "").isdecimal():
+    if weights.shape != (categories, PARAMETERS) or largest is None or not largest.isdecimal():
         raise CountingError(f"{path}: its calibration does not fit its {categories} categories")
-    return Calibration(weights, int(largest or 0))
+    return Calibration(weights, int(largest))
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -92,8 +92,7 @@ class OptimizationConfig(_Strict):
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
     random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
     it has not improved for ``patience`` epochs. With ``rescale`` the counts are then multiplied by the number that
-    fits Count-val best: dropout and weight decay leave them too small. ``bfloat16`` is faster on a CPU that has
-    it, and less exact.
+    fits Count-val best. ``bfloat16`` is faster on a CPU that has it, and less exact.
     """
 
     epochs: PositiveInt = 40
@@ -132,6 +131,13 @@ class Config(_Strict):
     def _a_frozen_backbone_does_not_learn(self) -> Self:
         if self.backbone.frozen and (self.backbone.frozen_stages or self.optimization.side):
             raise ValueError("backbone.frozen_stages and optimization.side are for a backbone with frozen: false")
+        return self
+
+    @model_validator(mode="after")
+    def _crops_in_training_are_whole_pixels(self) -> Self:
+        side = self.optimization.side
+        if side and self.cells.mode == "crop" and side % self.cells.grid:
+            raise ValueError(f"optimization.side {side} does not divide into {self.cells.grid} crops")
         return self
 
     def to_yaml(self) -> str:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from counting.counters.nonnegative import FOLDS, folds
+from counting.partial_pooling import fit_partially_pooled
 from counting_datasets.errors import DataError
 
 LEVEL = 0.8
@@ -33,7 +34,6 @@ LARGEST_LOG_SIZE = 5.0
 """From there on a negative binomial is as good as Poisson, and its formula drowns in rounding errors."""
 
 PARAMETERS = 6
-ITERATIONS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,21 +185,8 @@ def fit_calibration(raw: Tensor, true: Tensor) -> Calibration:
 
 
 def _fit(raw: Tensor, true: Tensor, pull: float) -> Tensor:
-    """K×6 weights of greatest likelihood, less half of ``pull`` times their squared distance from shared ones."""
-    shared = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0]).requires_grad_()
-    own = raw.new_zeros(raw.shape[1], PARAMETERS).requires_grad_()
-    optimizer = torch.optim.LBFGS(
-        [shared, own], max_iter=ITERATIONS, tolerance_change=1e-4, line_search_fn="strong_wolfe"
-    )
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        total = _surprise(raw, true, shared + own) + pull / 2 * own.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return (shared + own).detach()
+    start = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    return fit_partially_pooled(lambda weights: _surprise(raw, true, weights), start, raw.shape[1], pull)
 
 
 def _surprise(raw: Tensor, true: Tensor, weights: Tensor) -> Tensor:

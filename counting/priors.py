@@ -19,6 +19,7 @@ from counting.counters.nonnegative import folds
 from counting.detection_scores import IGNORED, TRUE, Objects, f1_thresholds, match
 from counting.detections import Detections
 from counting.metrics import Floats, round_half_up
+from counting.partial_pooling import fit_partially_pooled
 from counting.poisson_binomial import count_probability, given_counts, groups_of_one_size
 from counting_datasets.errors import DataError
 
@@ -171,19 +172,13 @@ def _log_score(probability: Floats, true: NDArray[np.bool_]) -> float:
 
 
 def _fit(detections: Detections, true: NDArray[np.bool_], pull: float) -> Floats:
-    """K×2 weights of greatest likelihood, less half of ``pull`` times their squared distance from shared ones."""
+    """K×2 weights of ``CountPrior``; how strongly they are drawn to shared ones is ``pull``."""
     design = torch.from_numpy(np.stack([np.ones(len(detections)), _logit(detections.scores)], axis=1))
     target, category = torch.from_numpy(true).double(), torch.from_numpy(detections.category)
-    shared = torch.zeros(2, dtype=torch.float64, requires_grad=True)
-    own = torch.zeros(len(detections.categories), 2, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([shared, own], max_iter=200, line_search_fn="strong_wolfe")
 
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        logits = (design * (shared + own)[category]).sum(dim=1)
-        total = binary_cross_entropy_with_logits(logits, target, reduction="sum") + pull / 2 * own.square().sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        return total
+    def surprise(weights: torch.Tensor) -> torch.Tensor:
+        logits = (design * weights[category]).sum(dim=1)
+        return binary_cross_entropy_with_logits(logits, target, reduction="sum")
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return np.asarray((shared + own).detach().numpy(), dtype=np.float64)
+    found = fit_partially_pooled(surprise, design.new_zeros(2), len(detections.categories), pull)
+    return np.asarray(found.numpy(), dtype=np.float64)

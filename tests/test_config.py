@@ -95,8 +95,22 @@ def test_a_mistaken_change_is_named_in_one_line(file: Path, change: str, says: s
         (b"seed: 2026-13-32\n", "not YAML"),
         (b"seed: 1\n", "counter: Field required"),
         (b"counter: aso_sub\n1: 2\n", "1: "),
+        (
+            b"{counter: aso_sub, backbone: {frozen: false}, cells: {mode: crop}, optimization: {side: 400}}",
+            "optimization.side 400 does not divide into 3",
+        ),
     ],
-    ids=["cut short", "a list", "empty", "no text", "a picture", "no date", "no counter", "a number for a key"],
+    ids=[
+        "cut short",
+        "a list",
+        "empty",
+        "no text",
+        "a picture",
+        "no date",
+        "no counter",
+        "a number for a key",
+        "half pixels",
+    ],
 )
 def test_a_mistaken_file_is_named_in_one_line(file: Path, content: bytes, says: str) -> None:
     file.write_bytes(content)

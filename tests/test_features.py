@@ -70,9 +70,8 @@ def file_of(folder: Path, scene: Scene, cells: Cells | None = None, view: int = 
     before = set(folder.rglob("*.safetensors"))
     cache = FeatureCache(cells or tiny_cells(), folder)
     cache.fill([scene], view + 1)
-    new = set(folder.rglob("*.safetensors")) - before
-    assert len(new) == 1
-    return new.pop()
+    (new,) = set(folder.rglob("*.safetensors")) - before
+    return new
 
 
 def test_the_key_is_all_that_features_depend_on(tmp_path: Path, scenes: Sequence[Scene]) -> None:
@@ -80,13 +79,13 @@ def test_the_key_is_all_that_features_depend_on(tmp_path: Path, scenes: Sequence
     other_weights = tiny_cells()
     with torch.no_grad():
         next(other_weights.backbone.parameters())[0] += 1
-    file_of(tmp_path, scene)
-    file_of(tmp_path, scene, view=1)
+    files = {file_of(tmp_path, scene), file_of(tmp_path, scene, view=1)}
     for cells in (tiny_cells(grid=3), tiny_cells(side=56), tiny_cells(mode="crop"), other_weights):
-        file_of(tmp_path, scene, cells)
-    file_of(tmp_path, replace(scene, boxes=scene.boxes + 1))
+        files.add(file_of(tmp_path, scene, cells))
+    files.add(file_of(tmp_path, replace(scene, boxes=scene.boxes + 1)))
     scene.path.write_bytes((scenes[0] if scene is not scenes[0] else scenes[1]).path.read_bytes())
-    file_of(tmp_path, replace(scene, size=Image.open(scene.path).size))
+    files.add(file_of(tmp_path, replace(scene, size=Image.open(scene.path).size)))
+    assert len(files) == 8
 
 
 def test_photos_of_one_name_in_two_splits_are_two_photos(tmp_path: Path, scenes: Sequence[Scene]) -> None:

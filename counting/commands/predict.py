@@ -22,6 +22,7 @@ from counting_datasets.errors import CountingError
 from counting_datasets.photo import SUFFIXES
 
 SHOWN_ROWS = 50
+UNSURE = "?"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -119,12 +120,13 @@ def _print(table: CountTable, paths: Sequence[Path], arguments: argparse.Namespa
 
     title = "objects" if table.distribution is None else f"objects ({LEVEL:.0%} interval)"
     shown = Table("photo", title, box=None, header_style="bold")
-    for row, path in enumerate(paths[:SHOWN_ROWS]):
-        shown.add_row(path.name, ", ".join(_things(table, row)) or "nothing it knows")
+    things = [list(_things(table, row)) for row in range(min(len(paths), SHOWN_ROWS))]
+    for path, of_photo in zip(paths, things, strict=False):
+        shown.add_row(path.name, ", ".join(of_photo) or "nothing it knows")
     console = Console()
     console.print(shown)
-    if any("?" in str(cell) for cell in shown.columns[1].cells):
-        console.print("?: the interval is too wide for a number", style="dim")
+    if any(thing.startswith(UNSURE) for of_photo in things for thing in of_photo):
+        console.print(f"{UNSURE}: the interval is too wide for a number", style="dim")
     if len(paths) > SHOWN_ROWS:
         rest = "" if arguments.out else ", write them with --out counts.csv"
         console.print(f"and {len(paths) - SHOWN_ROWS} more photos{rest}")
@@ -142,5 +144,5 @@ def _things(table: CountTable, row: int) -> Iterator[str]:
     low, high = intervals(table.distribution[row], LEVEL)
     vague = is_vague(low, high)
     for k in found:
-        number = "?" if vague[k] else f"{counts[k]:.0f}"
+        number = UNSURE if vague[k] else f"{counts[k]:.0f}"
         yield f"{number} {table.categories[k]} ({low[k]}–{high[k]})"

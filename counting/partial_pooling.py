@@ -1,0 +1,35 @@
+"""Weights for every category, drawn towards those that serve all: rare categories have little to learn from.
+
+(Partial pooling: Gelman and Hill 2006, chapter 12.)
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+ITERATIONS = 200
+
+
+def fit_partially_pooled(
+    surprise: Callable[[Tensor], Tensor], start: Tensor, categories: int, pull: float
+) -> Tensor:
+    """K×P weights of least ``surprise`` plus half of ``pull`` times their squared distance from shared ones.
+
+    ``surprise`` takes K×P weights to a scalar, the negative log-likelihood; ``start`` is the first guess at the P
+    shared weights. LBFGS, so the same data gives the same weights.
+    """
+    shared = start.clone().requires_grad_()
+    own = start.new_zeros(categories, len(start)).requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [shared, own], max_iter=ITERATIONS, tolerance_change=1e-4, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        total = surprise(shared + own) + pull / 2 * own.square().sum()
+        torch.autograd.backward(total)
+        return total
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return (shared + own).detach()
