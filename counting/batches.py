@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from counting.grid import Grid
+from counting.human_importance import HumanImportance
 from counting.views import View
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
@@ -16,15 +17,22 @@ Reader = Callable[[Scene, int], tuple[Tensor, View]]
 """A scene and a view's number → the network's input and the objects in the view."""
 
 
-class ViewDataset(Dataset[tuple[Tensor, Tensor]]):
+class ViewDataset(Dataset[tuple[Tensor, ...]]):
     """Scenes as (input, cells×K fractional counts), each epoch in one of their first ``views`` views.
 
-    ``read`` is ``FeatureCache.read``, or opens photos. Which view an epoch shows depends on ``seed``, the scene
-    and ``epoch`` alone.
+    ``read`` is ``FeatureCache.read``, or opens photos; with ``human`` the feature cells × K importance to people
+    comes third. Which view an epoch shows depends on ``seed``, the scene and ``epoch`` alone.
     """
 
     def __init__(
-        self, scenes: Sequence[Scene], read: Reader, grid: Grid, protocol: Protocol, views: int = 1, seed: int = 0
+        self,
+        scenes: Sequence[Scene],
+        read: Reader,
+        grid: Grid,
+        protocol: Protocol,
+        views: int = 1,
+        seed: int = 0,
+        human: HumanImportance | None = None,
     ) -> None:
         self.scenes = scenes
         self.read = read
@@ -32,17 +40,21 @@ class ViewDataset(Dataset[tuple[Tensor, Tensor]]):
         self.protocol = protocol
         self.views = views
         self.seed = seed
+        self.human = human
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.scenes)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         scene = self.scenes[index]
         start = np.random.default_rng((self.seed, index)).integers(self.views)
-        inputs, view = self.read(scene, int(start + self.epoch) % self.views)
-        target = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
-        return inputs, torch.from_numpy(target).float()
+        number = int(start + self.epoch) % self.views
+        inputs, view = self.read(scene, number)
+        target = torch.from_numpy(view.fractional_counts(scene, scene.counted(self.protocol), self.grid)).float()
+        if self.human is None:
+            return inputs, target
+        return inputs, target, torch.from_numpy(self.human(scene, number, view)).float()
 
 
 class EpochSampler(Sampler[int]):

@@ -109,6 +109,21 @@ class OptimizationConfig(_Strict):
     bfloat16: bool = False
 
 
+class HintConfig(_Strict):
+    """HINT: the count of a category must rest on the cells where people see its objects.
+
+    ``weight`` is λ beside the count loss. Of the photos, ``share`` have been looked at by people: their importance
+    is the share of a category's ``boxes`` or ``masks`` in each cell, or of the light in a grey picture of their
+    attention, ``FOLDER/<photo>-<category>.png``; masks and pictures serve for a photo and its mirror image, not
+    for random crops. In place of the ``human`` cue a control may be ``random`` or ``irrelevant``.
+    """
+
+    weight: PositiveFloat = 10.0
+    share: float = Field(default=0.06, gt=0, le=1)
+    cue: Literal["human", "random", "irrelevant"] = "human"
+    importance: Literal["boxes", "masks"] | Path = "boxes"
+
+
 class Config(_Strict):
     """One training run.
 
@@ -124,6 +139,7 @@ class Config(_Strict):
     cells: CellsConfig = CellsConfig()
     head: dict[str, Any] = {}
     loss: LossConfig = LossConfig()
+    hint: HintConfig | None = None
     optimization: OptimizationConfig = OptimizationConfig()
     seed: int = Field(default=0, ge=0)
 

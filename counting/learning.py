@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from torch import nn
 
 from counting.batches import Reader, ViewDataset
 from counting.checkpoint import build, save
@@ -14,6 +13,8 @@ from counting.config import Config
 from counting.counters.base import Counter
 from counting.devices import default_device
 from counting.features import FeatureCache
+from counting.grounding import Grounding
+from counting.human_importance import HumanImportance
 from counting.losses import CountLoss, balancing_weights
 from counting.preprocessing import to_square
 from counting.progress import report_skipped
@@ -61,8 +62,15 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
             learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
     counter.cells.backbone.freeze(config.backbone.frozen_stages)
     criterion = _criterion(config, train)
-    network = counter.head if config.backbone.frozen else nn.Sequential(counter.cells, counter.head)
-    trainer = Trainer(counter, network, criterion, config.optimization, config.seed, device)
+    trainer = Trainer(
+        counter,
+        criterion,
+        config.optimization,
+        seed=config.seed,
+        device=device,
+        frozen=config.backbone.frozen,
+        grounding=Grounding(config.hint.weight) if config.hint else None,
+    )
     datasets = _datasets(config, trainer, train, val)
 
     def write(path: Path, card: dict[str, Any]) -> None:
@@ -115,8 +123,9 @@ def _datasets(config: Config, trainer: Trainer, train: SceneSet, val: SceneSet) 
         read = PhotoReader(counter, options.side or counter.cells.side)
         read_val = PhotoReader(counter, counter.cells.side)
         lost, lost_of_val = missing_photos(train), missing_photos(val)
+    human = HumanImportance(config.hint, counter.cells.grid, protocol, config.seed) if config.hint else None
     return (
-        ViewDataset(without(train, lost), read, counter.grid, protocol, options.views, config.seed),
+        ViewDataset(without(train, lost), read, counter.grid, protocol, options.views, config.seed, human),
         ViewDataset(without(val, lost_of_val), read_val, counter.grid, protocol),
     )
 

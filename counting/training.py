@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from counting.batches import EpochSampler, ViewDataset
 from counting.config import OptimizationConfig
 from counting.counters.base import Counter, count_cells
+from counting.grounding import Grounding, twice_differentiable
 from counting.losses import CountLoss
 from counting.metrics import Floats, as_scored, mean_over_categories, rmse
 from counting.progress import EpochProgress
@@ -38,24 +39,49 @@ class Progressed:
     history: list[dict[str, float | None]] = field(default_factory=list)
 
 
+class LearningPart(nn.Module):
+    """What of a counter learns: its head, from cell features, or cells and head, from photos."""
+
+    def __init__(self, counter: Counter, *, frozen: bool, grounded: bool) -> None:
+        super().__init__()
+        self.cells = None if frozen else counter.cells
+        self.head = counter.head
+        self.grounded = grounded
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """B×cells×width features, or B×3×H×W photos → the features and the head's output."""
+        features = inputs if self.cells is None else self.cells(inputs)
+        if not self.grounded or not torch.is_grad_enabled():
+            return features, self.head(features)
+        if not features.requires_grad:
+            features.requires_grad_()
+        with twice_differentiable():
+            return features, self.head(features)
+
+
 class Trainer:
-    """Trains ``network`` (the head on cell features, or cells and head on photos) of one counter."""
+    """Trains a counter: its head where its backbone is ``frozen``, which then takes cell features, or all of it.
+
+    With ``grounding`` the batches of ``train`` carry the cells' importance to people too.
+    """
 
     def __init__(
         self,
         counter: Counter,
-        network: nn.Module,
         criterion: CountLoss,
         options: OptimizationConfig,
+        *,
         seed: int,
         device: str,
+        frozen: bool,
+        grounding: Grounding | None = None,
     ) -> None:
-        self.criterion, self.options, self.seed = criterion, options, seed
+        self.criterion, self.grounding, self.options, self.seed = criterion, grounding, options, seed
         precision = "bf16" if options.bfloat16 else "fp16" if device.startswith("cuda") else "no"
         AcceleratorState._reset_state()  # else a process keeps the precision of its first training
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
         self.counter = counter.to(self.accelerator.device)
-        self.network = network
+        self.network: nn.Module = LearningPart(self.counter, frozen=frozen, grounded=grounding is not None)
         self.progressed = Progressed()
 
     def fit(
@@ -117,15 +143,18 @@ class Trainer:
         self.sampler.epoch = train.epoch = epoch
         self.network.train()
         hold_batch_norm(self.network)
-        losses = [self.step(inputs, target) for inputs, target in self.loader]
+        losses = [self.step(*batch) for batch in self.loader]
         mean = float(self.accelerator.reduce(torch.stack(losses).mean(), "mean"))
         if not math.isfinite(mean):
             raise CountingError(f"epoch {epoch + 1}: the loss is {mean}, try a smaller optimization.learning_rate")
         return mean
 
-    def step(self, inputs: Tensor, target: Tensor) -> Tensor:
+    def step(self, inputs: Tensor, target: Tensor, human: Tensor | None = None) -> Tensor:
         """One step of gradient descent; returns the loss."""
-        loss = self.counter.loss(self.network(inputs), target, self.criterion)
+        features, output = self.network(inputs)
+        loss = self.counter.loss(output, target, self.criterion)
+        if self.grounding is not None and human is not None:
+            loss = loss + self.grounding(self.counter.raw_counts(output), features, human)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
@@ -140,7 +169,8 @@ class Trainer:
         self.network.eval()
         batches: list[tuple[Tensor, Tensor]] = []
         for inputs, target in self.val_loader:
-            counts = count_cells(self.counter.raw_counts(self.network(inputs)))
+            _, output = self.network(inputs)
+            counts = count_cells(self.counter.raw_counts(output))
             batches.append(self.accelerator.gather_for_metrics((counts, target.sum(dim=1))))
         predicted, true = (torch.cat(part).double().cpu().numpy() for part in zip(*batches, strict=True))
         if self.options.rescale:
