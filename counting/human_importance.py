@@ -83,9 +83,7 @@ def light_of_cells(picture: Image.Image, grid: Grid) -> NDArray[np.float64]:
 
 def mirrored(cells: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
     """Cells × K of the mirror image."""
-    rows = cells.reshape(grid.side, grid.side, -1)
-    flipped: NDArray[np.float64] = rows[:, ::-1].reshape(cells.shape)
-    return flipped
+    return np.flip(cells.reshape(grid.side, grid.side, -1), axis=1).reshape(cells.shape)
 
 
 def normalized(cells: NDArray[np.float64]) -> NDArray[np.float64]:
