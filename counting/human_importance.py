@@ -89,4 +89,4 @@ def mirrored(cells: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
 def normalized(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cells × K whose columns sum to 1 where there is anything in them."""
     total = cells.sum(axis=0)
-    return np.divide(cells, total, out=np.zeros_like(cells), where=total > 0)
+    return np.asarray(np.divide(cells, total, out=np.zeros_like(cells), where=total > 0))
