@@ -128,12 +128,14 @@ class Config(_Strict):
     """One training run.
 
     ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
-    answer with their mean. ``start`` names a counter to go on from.
+    answer with their mean. ``start`` names a counter to go on from. ``final`` names the run that settled these
+    settings: then Count-val is learned from too, for all the epochs, and the run's scale and calibration serve.
     """
 
     counter: str
     members: PositiveInt = 1
     start: str | None = None
+    final: str | None = None
     data: DataConfig = DataConfig()
     backbone: BackboneConfig = BackboneConfig()
     cells: CellsConfig = CellsConfig()

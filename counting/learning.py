@@ -8,7 +8,7 @@ import torch
 from accelerate import PartialState
 
 from counting.batches import Reader, ViewDataset
-from counting.checkpoint import build, save
+from counting.checkpoint import Checkpoint, build, save
 from counting.config import Config
 from counting.counters.base import Counter
 from counting.devices import default_device
@@ -49,6 +49,9 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     train, val = (load_split(config, split) for split in (config.data.train, config.data.val))
     if train.categories != val.categories:
         raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
+    settled = settled_by(config) if config.final else None
+    if settled:
+        train = train.joined(val)
     processes = PartialState(cpu=device == "cpu")
     if processes.is_main_process:
         run.begin(config, resume=resume)
@@ -71,12 +74,15 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
         frozen=config.backbone.frozen,
         grounding=Grounding(config.hint.weight) if config.hint else None,
     )
-    datasets = _datasets(config, trainer, train, val)
+    if settled:
+        counter.scale.copy_(settled.counter.scale)
+    learning, validating = _datasets(config, trainer, train, val)
+    calibration = settled.calibration if settled else None
 
     def write(path: Path, card: dict[str, Any]) -> None:
-        save(counter, config, path, {"data": f"{train.data}/{train.split}", **card})
+        save(counter, config, path, {"data": f"{train.data}/{train.split}", **card}, calibration)
 
-    progressed = trainer.fit(*datasets, run, write, resume=resume)
+    progressed = trainer.fit(learning, None if settled else validating, run, write, resume=resume)
     return Learned(counter, progressed, processes.is_main_process)
 
 
@@ -94,6 +100,18 @@ def go_on_from(start: str, counter: Counter) -> None:
     except RuntimeError:
         raise CountingError(f"start: the weights of {start} do not fit this configuration's counter") from None
     counter.scale.fill_(1)
+
+
+def settled_by(config: Config) -> Checkpoint:
+    """The counter of the run that ``config.final`` names.
+
+    Raises:
+        CountingError: there is none, or it was trained with other settings.
+    """
+    settled = find_counter(str(config.final), "cpu")
+    if settled.config.model_copy(update={"final": config.final}) != config:
+        raise CountingError(f"final: {config.final} was trained with other settings than these")
+    return settled
 
 
 def load_split(config: Config, split: str) -> SceneSet:

@@ -85,9 +85,9 @@ class Trainer:
         self.progressed = Progressed()
 
     def fit(
-        self, train: ViewDataset, val: ViewDataset, run: RunFolder, write: Writer, *, resume: bool
+        self, train: ViewDataset, val: ViewDataset | None, run: RunFolder, write: Writer, *, resume: bool
     ) -> Progressed:
-        """Train until the epochs are over or Count-val stops improving.
+        """Train until the epochs are over or Count-val stops improving; without it the last epoch is the best.
 
         After each epoch ``write(path, card)`` keeps the weights and ``run`` what it takes to resume, so Ctrl-C or
         a crash loses the running epoch at most.
@@ -100,24 +100,22 @@ class Trainer:
             while done.epoch < options.epochs and done.epoch - done.best_epoch < options.patience:
                 loss = self._epoch(train, done.epoch)
                 done.epoch += 1
-                score = self.validate() if self._is_due(done.epoch) else None
+                score = self.validate(self.val) if self.val and self._is_due(done.epoch) else None
                 done.history.append({"epoch": done.epoch, "loss": loss, "val_mRMSE": score})
                 self._keep(score, run, write)
                 progress.advance(done.epoch, loss, score)
         self.accelerator.wait_for_everyone()
         return done
 
-    def _prepare(self, train: ViewDataset, val: ViewDataset) -> None:
+    def _prepare(self, train: ViewDataset, val: ViewDataset | None) -> None:
         options = self.options
         self.sampler = EpochSampler(len(train), self.seed)
         groups = list(self._parameter_groups())
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
-        self.network, self.optimizer, self.loader, self.val_loader = self.accelerator.prepare(
-            self.network,
-            optimizer,
-            DataLoader(train, options.batch, sampler=self.sampler),
-            DataLoader(val, EVALUATION_BATCH),
+        self.network, self.optimizer, self.loader = self.accelerator.prepare(
+            self.network, optimizer, DataLoader(train, options.batch, sampler=self.sampler)
         )
+        self.val = None if val is None else self.accelerator.prepare(DataLoader(val, EVALUATION_BATCH))
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             [group["lr"] for group in groups],
@@ -164,11 +162,11 @@ class Trainer:
         return loss.detach()
 
     @torch.inference_mode()
-    def validate(self) -> float:
+    def validate(self, val: DataLoader[tuple[Tensor, ...]]) -> float:
         """mRMSE on Count-val, to which the counter's scale is fitted first where that is asked for."""
         self.network.eval()
         batches: list[tuple[Tensor, Tensor]] = []
-        for inputs, target in self.val_loader:
+        for inputs, target in val:
             _, output = self.network(inputs)
             counts = count_cells(self.counter.raw_counts(output))
             batches.append(self.accelerator.gather_for_metrics((counts, target.sum(dim=1))))
@@ -180,7 +178,9 @@ class Trainer:
 
     def _keep(self, score: float | None, run: RunFolder, write: Writer) -> None:
         done = self.progressed
-        if improved := score is not None and score < done.best:
+        if self.val is None:
+            improved, done.best_epoch = True, done.epoch
+        elif improved := score is not None and score < done.best:
             done.best, done.best_epoch = score, done.epoch
         if not self.accelerator.is_main_process:
             return

@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.stats import spearmanr
+from tiny import CATEGORIES, tiny_cells, tiny_config, write_voc
 from torch import nn
 
 from counting.batches import ViewDataset
@@ -27,7 +28,6 @@ from counting.views import view_of
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
-from tests.tiny import CATEGORIES, tiny_cells, tiny_config, write_voc
 
 ALL = Protocol.parse("all", "voc")
 

@@ -19,6 +19,7 @@ from tiny import tiny_config, write_voc
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from counting.calibrating import calibrate
 from counting.cells import Cells
 from counting.checkpoint import load
 from counting.config import Config
@@ -26,6 +27,7 @@ from counting.inference import count_scenes
 from counting.learning import learn, load_split
 from counting.metrics import as_scored, mean_over_categories, rmse
 from counting.runs import RunFolder
+from counting.table import CountTable
 from counting.training import Trainer
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -344,3 +346,31 @@ def test_two_processes_train_one_counter_on_different_photos(root: Path, tmp_pat
     assert_same_weights(run.path / "rank0.safetensors", run.path / "rank1.safetensors")
     trained, last = load_file(run.path / "rank0.safetensors"), load_file(run.last)
     assert all(torch.equal(trained[name], last[name]) for name in last)
+
+
+def test_a_final_run_learns_from_val_too_and_keeps_scale_and_calibration(root: Path, tmp_path: Path) -> None:
+    optimization = {"epochs": 4, "batch": 8, "views": 2, "rescale": True}
+    settings = tiny_config(root, optimization=optimization)
+    run = train(settings, tmp_path / "settled")
+    val = load_split(settings, "val")
+    truth = CountTable.from_scenes(val, Protocol.parse("all", "voc"))
+    calibrated = calibrate(run.best, count_scenes(load(run.best), val)[0], truth)
+    final = train(settings.model_copy(update={"final": str(run.path)}), tmp_path / "final")
+    found = load(final.best)
+    assert found.card == {"data": "voc/train+val", "epoch": 4, "val_mRMSE": None}
+    assert found.counter.scale == calibrated.counter.scale != 1
+    assert found.calibration is not None
+    assert calibrated.calibration is not None
+    assert torch.equal(found.calibration.weights, calibrated.calibration.weights)
+    assert_same_weights(final.best, final.last)
+    before, after = (
+        (count_scenes(load(weights), val)[0].counts - truth.counts) for weights in (run.best, final.best)
+    )
+    assert (after**2).sum() < (before**2).sum()
+
+
+def test_a_final_run_takes_the_settings_of_the_run_that_settled_them(root: Path, tmp_path: Path) -> None:
+    run = train(tiny_config(root), tmp_path / "settled")
+    other = tiny_config(root, head={"hidden": [8]}).model_copy(update={"final": str(run.path)})
+    with pytest.raises(CountingError, match="was trained with other settings"):
+        train(other, tmp_path / "final")

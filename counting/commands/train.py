@@ -6,10 +6,10 @@ from pathlib import Path
 
 from counting.calibrating import calibrate
 from counting.checkpoint import load
-from counting.config import read_config
+from counting.config import Config, read_config
 from counting.evaluation import evaluate
 from counting.inference import count_scenes
-from counting.learning import learn, load_split
+from counting.learning import Learned, learn, load_split
 from counting.progress import console
 from counting.report import write_report
 from counting.runs import RunFolder
@@ -26,6 +26,16 @@ def run(arguments: argparse.Namespace) -> int:
     learned = learn(config, folder, resume=arguments.resume, device=arguments.device)
     if not learned.main_process:
         return 0
+    if config.final:
+        console.print(
+            f"weights {folder.best}\nscore them on test: counting evaluate {folder.path}", highlight=False
+        )
+    else:
+        _score_on_val(config, folder, learned)
+    return 0
+
+
+def _score_on_val(config: Config, folder: RunFolder, learned: Learned) -> None:
     val = load_split(config, config.data.val)
     protocol = Protocol.parse(config.data.protocol, val.family)
     truth = CountTable.from_scenes(val, protocol)
@@ -45,4 +55,3 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(
         f"best epoch {learned.progressed.best_epoch}, weights {folder.best}\nreport {report}", highlight=False
     )
-    return 0

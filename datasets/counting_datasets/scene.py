@@ -91,6 +91,11 @@ class SceneSet(Sequence[Scene]):
         kept = tuple(scene for scene in self.scenes if scene.counted(protocol).any())
         return SceneSet(self.data, self.split, self.family, self.categories, kept)
 
+    def joined(self, other: "SceneSet") -> "SceneSet":
+        """These scenes and then those of another split of the same data."""
+        scenes = (*self.scenes, *other.scenes)
+        return SceneSet(self.data, f"{self.split}+{other.split}", self.family, self.categories, scenes)
+
     def counts(self, protocol: Protocol) -> NDArray[np.int64]:
         """N×K true counts."""
         empty = np.empty((0, len(self.categories)), dtype=np.int64)
