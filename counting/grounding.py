@@ -5,8 +5,7 @@ ICCV 2019. A region is a cell, the score is the predicted count of a category.
 """
 
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from counting.counters.base import Counter
+
+PHOTOS = 16
+"""Of a batch at most so many are grounded: second derivatives cost several passes."""
 
 Cue = Literal["human", "random", "irrelevant"]
 """Where people see the objects; and two controls: anywhere, and everywhere else."""
@@ -56,23 +60,26 @@ class Grounding:
 
     weight: float
 
-    def __call__(self, raw: Tensor, features: Tensor, human: Tensor) -> Tensor:
-        """λ times the loss for one category of each photo, drawn from those that people have marked.
+    def __call__(self, counter: Counter, features: Tensor, human: Tensor) -> Tensor:
+        """λ times the loss of one category each of some photos, both drawn from those that people have marked.
 
         Args:
-            raw: B×cells×K raw counts, in the graph of ``features``.
-            features: B×regions×D.
+            features: B×regions×D, of photos in random order; the loss reaches what they were computed with.
             human: B×regions×K importance to people; all 0 where they have marked nothing.
         """
-        marked = human.sum(dim=1) > 0
-        some = marked.any(dim=1)
-        if not some.any():
-            return raw.new_zeros(())
-        category = torch.multinomial(marked[some].float(), 1)
-        score = raw[some].sum(dim=1).gather(1, category)
-        regions = importance(score, features)[some]
-        wanted = human[some].gather(2, category[:, None].expand(-1, human.shape[1], -1))[..., 0]
-        return self.weight * hint_loss(regions, wanted)
+        marked = human.any(dim=1)
+        photos = marked.any(dim=1).nonzero()[:PHOTOS, 0]
+        if not len(photos):
+            return features.new_zeros(())
+        category = torch.multinomial(marked[photos].float(), 1)
+        seen = features[photos]
+        if not seen.requires_grad:
+            seen.requires_grad_()
+        with _without_cudnn():
+            counts = counter.raw_counts(counter.head(seen)).sum(dim=1)
+        found = importance(counts.gather(1, category), seen)
+        wanted = human[photos].gather(2, category[:, None].expand(-1, human.shape[1], -1))[..., 0]
+        return self.weight * hint_loss(found, wanted)
 
 
 def is_marked(scene_id: str, share: float, seed: int) -> bool:
@@ -94,8 +101,7 @@ def cued(human: NDArray[np.float64], cue: Cue, seed: int) -> NDArray[np.float64]
     return human
 
 
-@contextmanager
-def twice_differentiable() -> Iterator[None]:
-    """Within it recurrent layers run without cuDNN, whose gradients cannot be differentiated again."""
-    with torch.backends.cudnn.flags(enabled=False):
-        yield
+def _without_cudnn() -> AbstractContextManager[None]:
+    """The gradients of its recurrent layers cannot be differentiated again."""
+    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=False)
+    return flags

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from counting.batches import EpochSampler, ViewDataset
 from counting.config import OptimizationConfig
 from counting.counters.base import Counter, count_cells
-from counting.grounding import Grounding, twice_differentiable
+from counting.grounding import Grounding
 from counting.losses import CountLoss
 from counting.metrics import Floats, as_scored, mean_over_categories, rmse
 from counting.progress import EpochProgress
@@ -42,21 +42,15 @@ class Progressed:
 class LearningPart(nn.Module):
     """What of a counter learns: its head, from cell features, or cells and head, from photos."""
 
-    def __init__(self, counter: Counter, *, frozen: bool, grounded: bool) -> None:
+    def __init__(self, counter: Counter, *, frozen: bool) -> None:
         super().__init__()
         self.cells = None if frozen else counter.cells
         self.head = counter.head
-        self.grounded = grounded
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """B×cells×width features, or B×3×H×W photos → the features and the head's output."""
         features = inputs if self.cells is None else self.cells(inputs)
-        if not self.grounded or not torch.is_grad_enabled():
-            return features, self.head(features)
-        if not features.requires_grad:
-            features.requires_grad_()
-        with twice_differentiable():
-            return features, self.head(features)
+        return features, self.head(features)
 
 
 class Trainer:
@@ -81,7 +75,7 @@ class Trainer:
         AcceleratorState._reset_state()  # else a process keeps the precision of its first training
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
         self.counter = counter.to(self.accelerator.device)
-        self.network: nn.Module = LearningPart(self.counter, frozen=frozen, grounded=grounding is not None)
+        self.network: nn.Module = LearningPart(self.counter, frozen=frozen)
         self.progressed = Progressed()
 
     def fit(
@@ -152,7 +146,7 @@ class Trainer:
         features, output = self.network(inputs)
         loss = self.counter.loss(output, target, self.criterion)
         if self.grounding is not None and human is not None:
-            loss = loss + self.grounding(self.counter.raw_counts(output), features, human)
+            loss = loss + self.grounding(self.counter, features, human)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
