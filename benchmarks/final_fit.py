@@ -1,7 +1,7 @@
 """The published counters once more, with the settings that Count-val chose, learning from Count-val too.
 
-Trains what is not yet there under runs/ (three quarters of an hour once features are cached), then prints a row each
-on PASCAL VOC 2007 test, and their ensembles, alone and with detectors. What is fitted on Count-val (scales,
+Trains what is not yet there under runs/ (three quarters of an hour once features are cached), then prints a row
+each on PASCAL VOC 2007 test, and their ensembles, alone and with detectors. What is fitted on Count-val (scales,
 calibrations, ensemble weights) is fitted to the counters of the zoo, which have not learned from it.
 
     python benchmarks/final_fit.py [--protocol non-difficult] [--detections DIR]
