@@ -25,7 +25,7 @@ from counting_datasets.questions import Question
 
 FOLDS = 8
 """One photo in so many is left for validation."""
-EPOCHS = 7
+EPOCHS = 10
 BATCH = 128
 RATE = 2e-3
 VIEWS = {"all": 0.4, "some": 0.15, "voc": 0.1, "none": 0.1, "simulated": 0.1, "simulated-all": 0.15}

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from counting.vqa.inflection import singular
 from counting.vqa.language import is_english
-from counting.vqa.noun_phrase import NounPhrase, find_noun_phrase, is_measure, joined, measured
-from counting.vqa.reach import of_kinds_or_groups, out_of_reach
+from counting.vqa.noun_phrase import NounPhrase, find_noun_phrase, held, is_measure, joined, measured
+from counting.vqa.reach import is_group, of_kinds_or_groups, out_of_reach
 from counting.vqa.reading import Reading
 from counting.vqa.similarity import WordSimilarity
 from counting.vqa.vocabulary import NO_CATEGORY, Meaning, Vocabulary
@@ -67,6 +67,8 @@ class QuestionParser:
             refusal = of_kinds_or_groups(noun, before_of=tokens[phrase.end : phrase.end + 1] == ["of"])
             measure = refusal is not None or is_measure(noun)
             phrase = (measured(tokens, phrase, self._vocabulary) if measure else None) or phrase
+            if phrase.noun == first and (is_measure(noun) or is_group(noun)):
+                refusal, phrase = ("groups", inside) if (inside := held(tokens, phrase, self._vocabulary)) else (refusal, phrase)
         meaning, similar = self._meaning(_text(tokens, phrase), phrase.meaning)
         if refusal is None:
             first = phrase.noun

@@ -65,6 +65,15 @@ class Reading:
         return sum(counts[category] for category in self.counted(counts))
 
     @property
+    def mapped(self) -> bool:
+        """Whether it asks for a number of things of known categories, be it in reach ("cars") or not ("red cars").
+
+        "How many people are wearing hats?" and "how many people can sit here?" ask for a number of something else.
+        """
+        beyond = self.refusal == "property" and self.condition.startswith(("are ", "were "))
+        return bool(self.categories) and self.refusal != "capacity" and not beyond
+
+    @property
     def explanation(self) -> str:
         """One line on how the noun was understood, or on why there is no answer."""
         if self.refusal is not None:

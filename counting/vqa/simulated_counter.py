@@ -14,7 +14,8 @@ from counting.vqa.evidence import ANSWERS, LARGEST, Evidence, capped, nothing
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 
-_STEPS = 200
+_STEPS = 30
+"""More would pile all of p(raw) on a few raw counts."""
 _RAW = np.concatenate([[0.0], np.geomspace(0.005, 30, 119)])
 """Raw counts that are told apart."""
 
