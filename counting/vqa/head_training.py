@@ -41,7 +41,7 @@ class Answered:
     Attributes:
         questions: B.
         encoded: the same as numbers.
-        target: B×21: half on the answer, half spread as the annotators' numbers are; all on it without them.
+        target: B×21, as ``target_of``.
         true: B×80 counts.
     """
 
@@ -73,12 +73,17 @@ def answered(questions: Sequence[Question], truth: Truth) -> Answered:
     return Answered(
         tuple(questions),
         encode(read_questions([question.text for question in questions])),
-        torch.stack([_target(question) for question in questions]),
+        torch.stack([target_of(question) for question in questions]),
         torch.tensor(np.array([truth[question.image] for question in questions]), dtype=torch.float32),
     )
 
 
-def _target(question: Question) -> Tensor:
+def target_of(question: Question) -> Tensor:
+    """21: half on the answer, half spread as the annotators' numbers are; all on it without them.
+
+    Raises:
+        CountingError: its answer is no number.
+    """
     if question.answer is None:
         raise CountingError(f"question {question.id} has no number as its answer: leave it out")
     answer = one_hot(torch.tensor(min(question.answer, LARGEST)), ANSWERS).float()
@@ -100,9 +105,8 @@ def train_head(
     generator = torch.Generator().manual_seed(seed)
     head = HowManyHead()
     optimizer = torch.optim.AdamW(head.parameters(), RATE, weight_decay=0.01)
-    batches = [
-        batch for _ in range(epochs) for batch in torch.randperm(len(data.target), generator=generator).split(BATCH)
-    ]
+    orders = [torch.randperm(len(data.target), generator=generator) for _ in range(epochs)]
+    batches = [order[start : start + BATCH] for order in orders for start in range(0, len(order), BATCH)]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=len(batches))
     head.train()
     for rows in track(batches, what):

@@ -52,10 +52,11 @@ class HowMany:
     def head(self, questions: EncodedQuestions, evidence: Evidence) -> Tensor:
         """B questions and the counts of their photos → B×21 probabilities of 0, 1, … and 20 or more."""
         found = []
-        with torch.inference_mode():
-            for rows in torch.arange(len(questions)).split(_BATCH):
+        with torch.no_grad():
+            for start in range(0, len(questions), _BATCH):
+                rows = torch.arange(start, min(start + _BATCH, len(questions)))
                 found.append(self.committee(questions[rows], evidence[rows]).exp())
-        return torch.cat(found).clone() if found else torch.zeros(0, ANSWERS)
+        return torch.cat(found) if found else torch.zeros(0, ANSWERS)
 
     def answers(self, questions: EncodedQuestions, evidence: Evidence) -> dict[str, Tensor]:
         """B×21 probabilities by method: the question alone, the prior alone, the head, and the ``FUSIONS``.

@@ -74,7 +74,8 @@ class HowManyHead(nn.Module):
         vectors = self.drop(questions.vectors[questions.words])
         hidden = torch.relu(self.convolution(vectors.transpose(1, 2)).transpose(1, 2))
         weights = self.attention(hidden)[..., 0].masked_fill(~there, -1e4).softmax(dim=1)
-        return (weights[..., None] * hidden).sum(dim=1)
+        read: Tensor = (weights[..., None] * hidden).sum(dim=1)
+        return read
 
     def _look(self, text: Tensor, nouns: Tensor, asked: Tensor, evidence: Evidence) -> Tensor:
         """B×looks×21: distributions of the counts that the question makes one look at; unknown ones get none."""

@@ -4,7 +4,8 @@ python -m counting.zoo.ship_how_many DIR [--out FILE]
 
 DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. The head learns from the
 training questions of COCO-QA and of the VQA v2 subset whose photos no question of a valid or test file asks about;
-one photo in eight of these is left to choose on, and to fit the fusions on.
+one photo in eight of these is left to choose on, and to fit the fusions on. Where DIR/coco has photos to count in,
+nothing is learned from those either.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from counting.vqa.how_many_head import HeadCommittee
 from counting.vqa.simulated_counter import SimulatedCounter
 from counting.zoo import BEST, find_counter
 from counting_datasets.categories import COCO_CATEGORIES
+from counting_datasets.coco import load_coco
 from counting_datasets.errors import CountingError
 from counting_datasets.questions import Question, count_qa, load_cocoqa, load_vqa
 
@@ -50,12 +52,24 @@ def true_counts(data: Path) -> dict[str, list[float]]:
     return counts
 
 
+def held_out_photos(data: Path, questions: dict[str, list[Question]]) -> set[str]:
+    """Those that a question of a valid or test file asks about, and those at hand to count in."""
+    photos = {question.image for name, asked in questions.items() if "train" not in name for question in asked}
+    return photos.union(*(_numbers(file) for file in (data / "coco" / "annotations").glob("instances_*.json")))
+
+
+def _numbers(annotations: Path) -> set[str]:
+    return {scene.number for scene in load_coco(annotations, annotations.parent, split="")}
+
+
 def simulated(truth: dict[str, list[float]], counter: str = BEST) -> SimulatedCounter:
     """A counter of the zoo, simulated on COCO."""
     checkpoint = find_counter(counter, "cpu")
     if checkpoint.calibration is None:
         raise CountingError(f"{counter} is not calibrated, so its errors cannot be drawn")
-    return SimulatedCounter(checkpoint.calibration, checkpoint.counter.categories, torch.tensor(list(truth.values())))
+    return SimulatedCounter(
+        checkpoint.calibration, checkpoint.counter.categories, torch.tensor(list(truth.values()))
+    )
 
 
 def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
@@ -65,9 +79,7 @@ def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
         CountingError: files that are missing or do not fit one another.
     """
     questions, truth = questions_of(data), true_counts(data)
-    held_out = {
-        question.image for name, asked in questions.items() if not name.endswith("train") for question in asked
-    }
+    held_out = held_out_photos(data, questions)
     learned, left = hold_out(questions["cocoqa train"] + questions["vqa2 train"], held_out)
     train, val = answered(learned, truth), answered(left, truth)
     counter = simulated(truth)
