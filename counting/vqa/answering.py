@@ -1,5 +1,6 @@
 """Answer "how many …?" about a photo from a counter's counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -13,6 +14,7 @@ from counting.inference import PhotoCounts, count_photos
 from counting.metrics import round_half_up
 from counting.vqa.parser import QuestionParser
 from counting.vqa.reading import Reading
+from counting_datasets.categories import COCO_CATEGORIES, canonical
 from counting_datasets.errors import CountingError, PhotoError
 
 
@@ -27,6 +29,7 @@ class Answer:
         photo: all that was counted in the photo.
         cells: g² shares of ``raw``, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more; None of a counter not calibrated.
+        uncounted: COCO's categories that the question names too but the counter does not know.
     """
 
     reading: Reading
@@ -35,6 +38,7 @@ class Answer:
     photo: PhotoCounts
     cells: NDArray[np.float32]
     distribution: NDArray[np.float32] | None
+    uncounted: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -82,7 +86,14 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
         photos[0],
         photos[0].cells[:, columns].sum(axis=1),
         sum_of(calibration.distribution(counts)[columns]) if calibration else None,
+        _uncounted(question, categories),
     )
+
+
+def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
+    known = {canonical(name) for name in categories}
+    named = QuestionParser(COCO_CATEGORIES)(question).categories
+    return tuple(name for name in named if canonical(name) not in known)
 
 
 def sum_of(distributions: NDArray[np.float32]) -> NDArray[np.float32]:
