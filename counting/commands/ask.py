@@ -66,6 +66,7 @@ def _to_json(found: Answer) -> dict[str, object]:
         "question": found.reading.question,
         "count": found.count,
         "count_raw": found.raw,
+        "answered_by": "how-many head and counts" if found.learned else "counts",
         "interval": interval,
         "vague": found.vague,
         "categories": found.categories,

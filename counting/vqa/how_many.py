@@ -30,6 +30,8 @@ FUSIONS: Mapping[str, tuple[str, ...]] = {
     f"{QUESTION} + {PRIOR} + {HEAD}": (QUESTION, PRIOR, HEAD),
 }
 INJECTION = f"{QUESTION} + {PRIOR}"
+BEST = f"{HEAD} + {PRIOR}"
+"""Of the methods, the one that is right most often on validation."""
 _BATCH = 512
 
 
