@@ -3,8 +3,9 @@
     python benchmarks/questions.py [--data DIR] [--train] [--fit]
 
 DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. Questions are those of
-Count-QA: they start with "how many", and a number answers them. A question is mapped if its noun names a category;
-it is answered if its counts also are what it asks for, which they are not of "red cars". Baselines need no photo.
+Count-QA: they start with "how many", and a number answers them. A question is mapped if it asks for a number of
+things of some category, and not of something else ("how many people are wearing hats?", "… can sit here?"); it is
+answered if counts also tell that number, which they do not of "red cars". Baselines need no photo.
 --train reports the training questions in place of COCO-QA's test and VQA's valid and test. --fit also fits the
 threshold of word similarity, on the training questions.
 """
@@ -61,7 +62,7 @@ def report(name: str, train: Sequence[Question], test: Sequence[Question], count
     }
     selections = {
         "answered": [pair for pair in asked if pair[1].refusal is None],
-        "mapped": [pair for pair in asked if pair[1].categories],
+        "mapped": [pair for pair in asked if pair[1].mapped],
         "all": asked,
     }
     print(f"\n{name}: {len(asked):,} questions")

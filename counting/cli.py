@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_train,
         _add_evaluate,
         _add_improve,
+        _add_fuse,
         _add_models,
         _add_download,
     ):
@@ -166,10 +167,13 @@ def _add_evaluate(commands: Commands) -> None:
         commands,
         "evaluate",
         "score a counter against the truth",
-        "counting evaluate voc2007-seq-sub --against voc2007-aso-sub --bootstrap 1000",
+        "counting evaluate voc2007-seq-sub --against voc2007-aso-sub --bootstrap 1000\n"
+        "  counting evaluate --questions q.json --answers annotations.json --counts counts.parquet",
     )
-    parser.description = f"Score a counter against the truth.\n\n{_WHAT}"
-    parser.add_argument("what", metavar="WHAT")
+    parser.description = (
+        f"Score a counter against the truth, or answers from counts to questions about photos.\n\n{_WHAT}"
+    )
+    parser.add_argument("what", metavar="WHAT", nargs="?")
     parser.add_argument("--against", metavar="WHAT2", help="compare with another counter, photo by photo")
     parser.add_argument("--data", default="voc2007", help=f"{_DATA} (default: voc2007)")
     _add_place(parser)
@@ -197,6 +201,34 @@ def _add_evaluate(commands: Commands) -> None:
         "--report", type=Path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
     )
     _add_device(parser)
+    group = parser.add_argument_group("how-many questions, in place of WHAT")
+    _add_questions(group, required=False)
+    group.add_argument("--answers", type=Path, metavar="FILE", help="the annotations of a VQA file")
+    group.add_argument("--train-questions", type=Path, metavar="FILE", help="for the commonest answer per noun")
+    group.add_argument("--train-answers", type=Path, metavar="FILE", help="the annotations of a VQA file")
+    group.add_argument(
+        "--filter",
+        choices=["count-qa", "howmany-qa"],
+        default="count-qa",
+        help="default: count-qa",
+    )
+
+
+def _add_questions(parser: "argparse._ActionsContainer", *, required: bool) -> None:
+    parser.add_argument(
+        "--questions",
+        type=Path,
+        metavar="FILE",
+        required=required,
+        help="a VQA or TallyQA file, or a COCO-QA folder",
+    )
+    parser.add_argument(
+        "--counts",
+        nargs="+",
+        metavar="FILE",
+        required=required,
+        help="counts of its photos, whole or in parts: .csv, .parquet, .json or .npz:split",
+    )
 
 
 def _add_improve(commands: Commands) -> None:
@@ -225,6 +257,26 @@ def _add_improve(commands: Commands) -> None:
         "--data", help=f"whose val and categories: {_DATA} (default: by the categories of the counts)"
     )
     _add_place(parser)
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def _add_fuse(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "fuse",
+        "fuse a VQA model's answers to how-many questions with the counts of the photos",
+        "counting fuse answers.json --questions q.json --counts counts.parquet --out results.json",
+    )
+    parser.add_argument(
+        "scores", type=Path, metavar="ANSWERS.json", help='rows {"question_id": 7, "answers": {"2": 0.6, …}}'
+    )
+    _add_questions(parser, required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.json", help="the VQA results to write")
+    parser.add_argument("--scores", type=Path, metavar="FILE", dest="scores_out", help="write fused scores too")
+    parser.add_argument("--fit", type=Path, metavar="FILE", help="the model's answers on val, to learn from")
+    parser.add_argument("--fit-questions", type=Path, metavar="FILE", help="the questions of val")
+    parser.add_argument("--fit-answers", type=Path, metavar="FILE", help="their annotations, of a VQA file")
+    parser.add_argument("--fit-counts", nargs="+", metavar="FILE", help="counts of val (default: --counts)")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
 

@@ -148,6 +148,39 @@ def test_a_refusal_still_says_which_category_was_meant() -> None:
     assert parse("How many red windows are there?").categories == ()
 
 
+@pytest.mark.parametrize(
+    ("question", "categories"),
+    [
+        ("How many plates are there with slices of pizza on them?", ("pizza",)),
+        ("How many pizza boxes are on the table?", ("pizza",)),
+        ("How many pictures show a dog?", ("dog",)),
+        ("How many plates are on top of the table?", ()),
+        ("How many boxes are in front of the truck?", ()),
+    ],
+)
+def test_what_containers_hold_and_pictures_show_is_meant_but_not_counted(
+    question: str, categories: tuple[str, ...]
+) -> None:
+    reading = parse(question)
+    assert reading.categories == categories
+    assert reading.refusal == ("groups" if categories else "no category")
+
+
+@pytest.mark.parametrize(
+    ("question", "mapped"),
+    [
+        ("How many cars are there?", True),
+        ("How many red cars are there?", True),
+        ("How many baby elephants are there?", True),
+        ("How many people are wearing hats?", False),
+        ("How many people can sit on the couch?", False),
+        ("How many windows are there?", False),
+    ],
+)
+def test_a_question_is_mapped_if_things_of_a_category_are_counted(question: str, mapped: bool) -> None:
+    assert parse(question).mapped == mapped
+
+
 def test_explanations_say_what_is_counted_and_how() -> None:
     assert parse("How many kids?").explanation == "kids: counts person (synonym)"
     assert parse("How many fruits?").explanation == "fruits: counts banana + apple + orange (super-category)"

@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     console.print(_number(found), style="bold")
     console.print(found.reading.explanation, markup=False)
+    if found.uncounted:
+        console.print(f"not counted by {name}: {', '.join(found.uncounted)}", markup=False)
     if places := _places(found):
         console.print(f"where: {', '.join(places)}")
     return 0
@@ -64,9 +66,11 @@ def _to_json(found: Answer) -> dict[str, object]:
         "question": found.reading.question,
         "count": found.count,
         "count_raw": found.raw,
+        "answered_by": "how-many head and counts" if found.learned else "counts",
         "interval": interval,
         "vague": found.vague,
         "categories": found.categories,
         "understood": found.reading.explanation,
+        "uncounted": found.uncounted,
         "cells": found.cells.reshape(side, side).tolist(),
     }

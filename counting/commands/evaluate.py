@@ -20,6 +20,12 @@ DIFFERENCE_RESAMPLES = 1000
 
 def run(arguments: argparse.Namespace) -> int:
     """Score WHAT, compare it with WHAT2, and print or write what came of it."""
+    if arguments.questions:
+        from counting.commands.evaluate_questions import run as run_questions
+
+        return run_questions(arguments)
+    if arguments.what is None:
+        raise CountingError("say WHAT to evaluate (see --help), or name --questions and --counts")
     if arguments.bootstrap is not None and arguments.bootstrap < 1:
         raise CountingError(f"--bootstrap {arguments.bootstrap}: resample at least once")
     protocol = Protocol.parse(arguments.protocol, family_of(arguments.data))

@@ -1,5 +1,6 @@
 """Answer "how many …?" about a photo from a counter's counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -11,9 +12,16 @@ from counting.checkpoint import Checkpoint
 from counting.distribution import LEVEL, intervals, is_vague
 from counting.inference import PhotoCounts, count_photos
 from counting.metrics import round_half_up
+from counting.vqa.evidence import asked_categories, count_prior, from_counts
+from counting.vqa.how_many import BEST, shipped
 from counting.vqa.parser import QuestionParser
+from counting.vqa.question_encoding import encode, read_questions
 from counting.vqa.reading import Reading
+from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
 from counting_datasets.errors import CountingError, PhotoError
+
+MOST_BEYOND = 0.1
+"""The greatest probability of 20 or more at which the head is asked, for which all of these are one answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +34,10 @@ class Answer:
         raw: their raw count.
         photo: all that was counted in the photo.
         cells: g² shares of ``raw``, row by row.
-        distribution: L + 1 probabilities of the answers 0, 1, … and L or more; None of a counter not calibrated.
+        distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
+            None of a counter not calibrated.
+        learned: whether the how-many head had a say in the answer.
+        uncounted: COCO's categories that the question names too but the counter does not know.
     """
 
     reading: Reading
@@ -35,11 +46,15 @@ class Answer:
     photo: PhotoCounts
     cells: NDArray[np.float32]
     distribution: NDArray[np.float32] | None
+    learned: bool
+    uncounted: tuple[str, ...]
 
     @property
     def count(self) -> int:
-        """``raw``, rounded half up."""
-        return int(round_half_up(self.raw))
+        """The head's likeliest answer, but ``raw`` rounded half up where it had no say or is not sure."""
+        if self.distribution is None or not self.learned or self.vague:
+            return int(round_half_up(self.raw))
+        return int(self.distribution.argmax())
 
     @property
     def interval(self) -> tuple[int, int] | None:
@@ -74,15 +89,42 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     counts = photos[0].counts
     counted = reading.counted(dict(zip(categories, counts.tolist(), strict=True)))
     columns = [categories.index(name) for name in counted]
-    calibration = checkpoint.calibration
+    told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
+    learned = None if told is None else _learned(question, categories, counts, told)
     return Answer(
-        reading,
-        counted,
-        float(counts[columns].sum()),
-        photos[0],
-        photos[0].cells[:, columns].sum(axis=1),
-        sum_of(calibration.distribution(counts)[columns]) if calibration else None,
+        reading=reading,
+        categories=counted,
+        raw=float(counts[columns].sum()),
+        photo=photos[0],
+        cells=photos[0].cells[:, columns].sum(axis=1),
+        distribution=learned if learned is not None or told is None else sum_of(told[columns]),
+        learned=learned is not None,
+        uncounted=_uncounted(question, categories),
     )
+
+
+def _learned(
+    question: str, categories: tuple[str, ...], counts: NDArray[np.float64], told: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
+    """21: the shipped head's answers fused with the counts; None of what it did not learn, or cannot tell apart.
+
+    Those are categories that are not COCO's, counts that may well be 20 or more, and what is rather not there:
+    people ask about what they see, so the head would rather believe in it.
+    """
+    if not match_categories(categories, COCO_CATEGORIES):
+        return None
+    questions = encode(read_questions([question]))
+    evidence = from_counts(categories, counts[None], told[None])
+    prior = count_prior(asked_categories(questions, evidence), evidence)[0]
+    if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MOST_BEYOND:
+        return None
+    return np.asarray(shipped().answers(questions, evidence)[BEST][0].numpy(), dtype=np.float32)
+
+
+def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
+    known = {canonical(name) for name in categories}
+    named = QuestionParser(COCO_CATEGORIES)(question).categories
+    return tuple(name for name in named if canonical(name) not in known)
 
 
 def sum_of(distributions: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,6 +12,8 @@ _ENDS = frozenset(_GRAMMAR["ends"])
 _SKIPPED = frozenset(_GRAMMAR["skipped"])
 _BETWEEN = frozenset(_GRAMMAR["between"])
 _OBJECTS = frozenset(_GRAMMAR["objects"])
+_HOLDING = frozenset(_GRAMMAR["holding"])
+_PLACES = frozenset(_GRAMMAR["places"])
 _VERBS = all_forms(_GRAMMAR["verbs"])
 _MEASURES = all_forms(words()["measures"]["names"])
 _AUXILIARIES = [[word] for word in ("is", "are", "was", "were", "do", "does", "did", "can", "has", "have", "of")]
@@ -69,6 +71,21 @@ def measured(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) 
         return None
     found = find_noun_phrase(tokens, place + 1, vocabulary)
     return found if found.meaning is not None and found.meaning.categories else None
+
+
+def held(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:
+    """What containers hold or pictures show, if it names a category: "plates with pizza", "pizza boxes"."""
+    for place in range(phrase.end, len(tokens)):
+        after_place = tokens[place] == "of" and place > phrase.end and tokens[place - 1] in _PLACES
+        if tokens[place] in _HOLDING and not after_place:
+            found = find_noun_phrase(tokens, place + 1, vocabulary)
+            if found.meaning is not None and found.meaning.categories:
+                return found
+    for place in range(phrase.start, phrase.noun):
+        end, meaning = _longest(tokens[: phrase.noun], place, vocabulary)
+        if meaning is not None and meaning.categories:
+            return NounPhrase(phrase.start, place, end, meaning)
+    return None
 
 
 def joined(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:

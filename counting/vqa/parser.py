@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from counting.vqa.inflection import singular
 from counting.vqa.language import is_english
-from counting.vqa.noun_phrase import NounPhrase, find_noun_phrase, is_measure, joined, measured
-from counting.vqa.reach import of_kinds_or_groups, out_of_reach
-from counting.vqa.reading import Reading
+from counting.vqa.noun_phrase import NounPhrase, find_noun_phrase, held, is_measure, joined, measured
+from counting.vqa.reach import is_group, of_kinds_or_groups, out_of_reach
+from counting.vqa.reading import Reading, Refusal
 from counting.vqa.similarity import WordSimilarity
 from counting.vqa.vocabulary import NO_CATEGORY, Meaning, Vocabulary
 
@@ -65,8 +65,7 @@ class QuestionParser:
         # a counter of boxes counts "boxes of apples"
         if phrase.meaning is None or phrase.meaning.how not in ("exact", "plural"):
             refusal = of_kinds_or_groups(noun, before_of=tokens[phrase.end : phrase.end + 1] == ["of"])
-            measure = refusal is not None or is_measure(noun)
-            phrase = (measured(tokens, phrase, self._vocabulary) if measure else None) or phrase
+            phrase, refusal = self._inside(tokens, phrase, refusal)
         meaning, similar = self._meaning(_text(tokens, phrase), phrase.meaning)
         if refusal is None:
             first = phrase.noun
@@ -86,6 +85,20 @@ class QuestionParser:
             similar=similar,
             refusal=refusal,
         )
+
+    def _inside(
+        self, tokens: list[str], phrase: NounPhrase, refusal: Refusal | None
+    ) -> tuple[NounPhrase, Refusal | None]:
+        """What is measured ("pieces of pizza"), held or shown ("plates with pizza"), in place of the noun itself.
+
+        What is only held or shown is not what is counted.
+        """
+        noun = _text(tokens, phrase)
+        of = measured(tokens, phrase, self._vocabulary) if refusal is not None or is_measure(noun) else None
+        if of is not None:
+            return of, refusal
+        inside = held(tokens, phrase, self._vocabulary) if is_measure(noun) or is_group(noun) else None
+        return (phrase, refusal) if inside is None else (inside, "groups")
 
     def _meaning(self, noun: str, known: Meaning | None) -> tuple[Meaning, tuple[str, float] | None]:
         """What the noun means, and where the tables lack it the nearest word that they have."""

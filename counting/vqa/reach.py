@@ -27,7 +27,12 @@ def of_kinds_or_groups(noun: str, before_of: bool) -> Refusal | None:
     """Whether the noun counts kinds ("breeds") or groups ("herds of …") rather than things."""
     if noun in _KINDS:
         return "kinds"
-    return "groups" if before_of and noun in _GROUPS else None
+    return "groups" if before_of and is_group(noun) else None
+
+
+def is_group(noun: str) -> bool:
+    """Whether the noun, such as "herds" or "plates", stands for several things or for what it holds."""
+    return noun in _GROUPS
 
 
 def out_of_reach(modifiers: Sequence[str], after: Sequence[str]) -> Refusal | None:

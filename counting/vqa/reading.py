@@ -1,5 +1,6 @@
 """What was understood of a question, and how, or why it cannot be answered by counting."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,9 @@ _WHY: Mapping[Refusal, str] = {
     "property": "{asked}: what a thing is like is out of reach, only categories are counted",
     "capacity": "{asked}: what could be is out of reach, only what is there is counted",
 }
+
+# "people are wearing hats", "men are holding rackets": it is the hats and rackets that are to be counted
+_WITH_ANOTHER = re.compile(r"(are|were) (wearing|holding|using|touching)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,15 @@ class Reading:
     def count(self, counts: Mapping[str, float]) -> float:
         """The sum of the photo's counts that the noun names. It is an answer only without a refusal."""
         return sum(counts[category] for category in self.counted(counts))
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it asks for a number of things of known categories, be it in reach ("cars") or not ("red cars").
+
+        "How many people are wearing hats?" and "how many people can sit here?" ask for a number of something else.
+        """
+        with_another = self.refusal == "property" and _WITH_ANOTHER.match(self.condition) is not None
+        return bool(self.categories) and self.refusal != "capacity" and not with_another
 
     @property
     def explanation(self) -> str:

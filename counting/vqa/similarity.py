@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from counting.vqa.vocabulary import Vocabulary
 from counting_datasets.errors import CountingError
 
+SIZE = 256
+"""Entries of a vector."""
+
 
 class WordSimilarity:
     """Finds which of ``words`` is nearest to another, by the cosine of wordllama's vectors.
@@ -27,8 +30,8 @@ class WordSimilarity:
     def _nearest(self, word: str) -> tuple[str, float]:
         """The nearest of the other words and its cosine (−1 to 1)."""
         if self._vectors is None:
-            self._vectors = _unit_vectors(self._words)
-        cosines = self._vectors @ _unit_vectors([word])[0]
+            self._vectors = unit_vectors(self._words)
+        cosines = self._vectors @ unit_vectors([word])[0]
         if word in self._words:
             cosines[self._words.index(word)] = -1
         place = int(cosines.argmax())
@@ -60,7 +63,7 @@ def fit_threshold(vocabulary: Vocabulary, nouns: Iterable[str]) -> float:
     return float(np.asarray(cosines)[order][int(ahead.argmax())])
 
 
-def _unit_vectors(names: Sequence[str]) -> NDArray[np.float32]:
+def unit_vectors(names: Sequence[str]) -> NDArray[np.float32]:
     """One row of length 1 per name; a name without a vector gets zeros."""
     vectors = np.asarray(_model().embed(list(names)), dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

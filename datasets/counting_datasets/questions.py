@@ -39,6 +39,25 @@ class Question:
     simple: bool | None = None
 
 
+def load_questions(path: Path, annotations: Path | None = None) -> list[Question]:
+    """The questions at ``path``: a COCO-QA folder, a VQA file (with its ``annotations``) or a TallyQA file.
+
+    Raises:
+        DataError: a file is missing or malformed, or has answers of its own and ``annotations`` too.
+    """
+    vqa = not path.is_dir() and (annotations is not None or _has_key(path, "questions"))
+    if vqa:
+        return load_vqa(path, annotations)
+    if annotations is not None:
+        raise DataError(f"{path}: a COCO-QA folder has its answers in it; leave {annotations} out")
+    return load_cocoqa(path) if path.is_dir() else load_tallyqa(path)
+
+
+def _has_key(path: Path, key: str) -> bool:
+    content = _json(path)
+    return isinstance(content, dict) and key in content
+
+
 def load_vqa(questions: Path, annotations: Path | None = None) -> list[Question]:
     """The questions of a VQA v1 or v2 file, in its order, with the answers of its annotations file.
 
@@ -141,18 +160,22 @@ FILTERS: Mapping[str, Callable[[Question], bool]] = {"count-qa": count_qa, "howm
 
 def _rows(path: Path, key: str | None = None) -> list[_Row]:
     """The list of objects under ``key`` of a JSON file, or that is the file."""
+    content = _json(path)
+    rows = content.get(key) if key is not None and isinstance(content, dict) else content
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: should hold a list of {key or 'questions'}, an object each")
+    return rows
+
+
+def _json(path: Path) -> Any:
     try:
-        content = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from None
-    rows = content.get(key) if key is not None and isinstance(content, dict) else content
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{path}: should hold a list of {key or 'questions'}, an object each")
-    return rows
 
 
 def _lines(path: Path) -> list[str]:

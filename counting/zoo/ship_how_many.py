@@ -1,0 +1,130 @@
+"""Train the how-many head that ships, fit its fusions, and write both with a card.
+
+python -m counting.zoo.ship_how_many DIR [--out FILE]
+
+DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. The head learns from the
+training questions of COCO-QA and of the VQA v2 subset whose photos no question of a valid or test file asks about;
+one photo in eight of these is left to choose on, and to fit the fusions on. Where DIR/coco has photos to count in,
+nothing is learned from those either.
+"""
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from counting.table_files import read_table
+from counting.vqa.evidence import Evidence, sure
+from counting.vqa.fusion import Fusion, fit_fusion
+from counting.vqa.head_training import Answered, answered, hold_out, train_head
+from counting.vqa.how_many import FUSIONS, SHIPPED, HowMany, save_how_many
+from counting.vqa.how_many_head import HeadCommittee
+from counting.vqa.simulated_counter import SimulatedCounter
+from counting.zoo import BEST, find_counter
+from counting_datasets.categories import COCO_CATEGORIES
+from counting_datasets.coco import load_coco
+from counting_datasets.errors import CountingError
+from counting_datasets.questions import Question, count_qa, load_cocoqa, load_vqa
+
+MEMBERS = 4
+LARGEST = 8_000_000
+"""Bytes; a wheel is no place for more."""
+
+
+def questions_of(data: Path) -> dict[str, list[Question]]:
+    """The count questions of all files at hand, by file: "cocoqa train", "vqa2 valid", …"""
+    found = {f"cocoqa {split}": load_cocoqa(data / "vqa" / "cocoqa" / split) for split in ("train", "test")}
+    folder = data / "vqa" / "vqa2_subset"
+    for split in ("train", "valid", "test"):
+        found[f"vqa2 {split}"] = load_vqa(folder / f"questions_{split}.json", folder / f"annotations_{split}.json")
+    return {name: [question for question in asked if count_qa(question)] for name, asked in found.items()}
+
+
+def true_counts(data: Path) -> dict[str, list[float]]:
+    """Photo → its 80 true counts, of all of COCO 2014."""
+    counts: dict[str, list[float]] = {}
+    for split in ("train", "val", "test"):
+        table = read_table(f"{data / 'ceos' / 'coco2014_counts.npz'}:{split}").in_categories(COCO_CATEGORIES)
+        counts |= zip(table.images, table.counts.tolist(), strict=True)
+    return counts
+
+
+def held_out_photos(data: Path, questions: dict[str, list[Question]]) -> set[str]:
+    """Those that a question of a valid or test file asks about, and those at hand to count in."""
+    photos = {question.image for name, asked in questions.items() if "train" not in name for question in asked}
+    return photos.union(*(_numbers(file) for file in (data / "coco" / "annotations").glob("instances_*.json")))
+
+
+def _numbers(annotations: Path) -> set[str]:
+    return {scene.number for scene in load_coco(annotations, annotations.parent, split="")}
+
+
+def simulated(truth: dict[str, list[float]], counter: str = BEST) -> SimulatedCounter:
+    """A counter of the zoo, simulated on COCO."""
+    checkpoint = find_counter(counter, "cpu")
+    if checkpoint.calibration is None:
+        raise CountingError(f"{counter} is not calibrated, so its errors cannot be drawn")
+    return SimulatedCounter(
+        checkpoint.calibration, checkpoint.counter.categories, torch.tensor(list(truth.values()))
+    )
+
+
+def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
+    """Train, fit, and write to ``out``.
+
+    Raises:
+        CountingError: files that are missing or do not fit one another.
+    """
+    questions, truth = questions_of(data), true_counts(data)
+    held_out = held_out_photos(data, questions)
+    learned, left = hold_out(questions["cocoqa train"] + questions["vqa2 train"], held_out)
+    train, val = answered(learned, truth), answered(left, truth)
+    counter = simulated(truth)
+    committee = HeadCommittee(members)
+    for seed in range(members):
+        committee.members[seed] = train_head(train, counter, seed, what=f"head {seed + 1} of {members}")
+    # as it ships: in half precision
+    committee.half().float().eval()
+    commonest = Counter(question.answer for question in learned).most_common(1)[0][0] or 0
+    model = HowMany(committee, {}, commonest, _card(learned, left, members))
+    model = HowMany(committee, _fit(model, val, counter), commonest, model.card)
+    save_how_many(model, out)
+    if out.stat().st_size > LARGEST:
+        out.unlink()
+        raise CountingError(f"{out.name}: it takes more than {LARGEST:,} bytes")
+    return model
+
+
+def _fit(model: HowMany, val: Answered, counter: SimulatedCounter) -> dict[str, Fusion]:
+    """On the validation questions, once with true counts and once with simulated ones."""
+    generator = torch.Generator().manual_seed(0)
+    views: Sequence[Evidence] = (sure(val.true), counter.draw(val.true, generator))
+    found = [model.experts(val.encoded, evidence) for evidence in views]
+    group, target = torch.cat([group for _, group in found]), val.target.repeat(len(views), 1)
+    return {
+        name: fit_fusion([torch.cat([experts[part] for experts, _ in found]) for part in parts], group, target)
+        for name, parts in FUSIONS.items()
+    }
+
+
+def _card(learned: Sequence[Question], left: Sequence[Question], members: int) -> dict[str, object]:
+    return {
+        "trained_on": "how-many questions of COCO-QA train and a VQA v2 train subset, true counts of COCO 2014",
+        "questions": len(learned),
+        "chosen_on": len(left),
+        "members": members,
+        "simulated_counter": BEST,
+        "command": "python -m counting.zoo.ship_how_many DIR",
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?", default=Path(os.environ.get("COUNTING_DATA", ".")))
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    arguments = parser.parse_args()
+    ship(arguments.data, arguments.out)
+    print(f"wrote {arguments.out}")

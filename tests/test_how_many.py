@@ -1,0 +1,386 @@
+"""Answers from a question and counts: the prior, the head, the fusion, and both commands that use them."""
+
+import json
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from counting.cli import main
+from counting.distribution import Calibration
+from counting.table import CountTable
+from counting.table_files import read_table
+from counting.vqa.evaluation import evaluate_questions, paired, with_counts
+from counting.vqa.evidence import ANSWERS, asked_categories, count_prior, from_table, nothing, sure
+from counting.vqa.fusion import Fusion, fit_fusion
+from counting.vqa.head_training import answered, hold_out, train_head
+from counting.vqa.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
+from counting.vqa.how_many_head import HeadCommittee
+from counting.vqa.injection import fit_injection, inject
+from counting.vqa.question_encoding import encode, read_questions
+from counting.vqa.simulated_counter import SimulatedCounter
+from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
+from counting_datasets.errors import CountingError, DataError
+from counting_datasets.questions import Question, count_qa, load_cocoqa
+
+Run = Callable[..., tuple[int, str, str]]
+DOG, CAT, PERSON = (COCO_CATEGORIES.index(name) for name in ("dog", "cat", "person"))
+
+
+def photo(**counts: int) -> list[float]:
+    """80 counts."""
+    return [float(counts.get(name, 0)) for name in COCO_CATEGORIES]
+
+
+def table(*rows: list[float], images: list[str] | None = None) -> CountTable:
+    ids = images or [str(row) for row in range(len(rows))]
+    return CountTable(tuple(ids), COCO_CATEGORIES, np.array(rows))
+
+
+def asking(
+    *texts: str, answers: list[int | None] | None = None, images: list[str] | None = None
+) -> list[Question]:
+    return [
+        Question(row, (images or list("0" * len(texts)))[row], text, (answers or [2] * len(texts))[row])
+        for row, text in enumerate(texts)
+    ]
+
+
+def prior_of(text: str, counts: CountTable) -> np.ndarray:
+    questions, evidence = encode(read_questions([text])), from_table(counts)
+    return count_prior(asked_categories(questions, evidence), evidence)[0].numpy()
+
+
+class TestPrior:
+    def test_is_the_convolution_of_what_is_asked_for(self) -> None:
+        rng = np.random.default_rng(0)
+        told = rng.dirichlet(np.full(30, 0.3), size=(1, 80)).astype(np.float32)
+        counts = CountTable(("0",), COCO_CATEGORIES, np.zeros((1, 80)), distribution=told)
+        capped = np.concatenate([told[0, :, :20], told[0, :, 20:].sum(axis=1, keepdims=True)], axis=1)
+        whole = reduce(np.convolve, capped[[DOG, CAT, PERSON]].astype(np.float64))
+        expected = np.append(whole[:20], whole[20:].sum())
+        found = prior_of("how many dogs, cats and people are there?", counts)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    def test_of_a_sure_count_is_that_count(self) -> None:
+        counts = table(photo(dog=3, cat=2, motorcycle=4, person=50))
+        for text, count in (("dogs", 3), ("dogs and cats", 5), ("bikes", 4), ("animals", 5), ("people", 20)):
+            assert prior_of(f"how many {text} are there?", counts).argmax() == count
+
+    @pytest.mark.parametrize("thing", ["windows", "zebras"])
+    def test_says_nothing_of_what_is_not_counted(self, thing: str) -> None:
+        of_voc = CountTable(("0",), VOC_CATEGORIES, np.ones((1, 20)))
+        assert prior_of(f"how many {thing} are there?", of_voc).sum() == 0
+
+    def test_needs_some_category_of_coco(self) -> None:
+        with pytest.raises(DataError, match="none of COCO's categories"):
+            from_table(CountTable(("0",), ("blob",), np.ones((1, 1))))
+
+
+class TestFusion:
+    def experts(self) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        return [torch.rand(4, ANSWERS).softmax(dim=1) for _ in range(2)]
+
+    def test_by_hand(self) -> None:
+        fusion = Fusion(2)
+        with torch.no_grad():
+            for parameter in fusion.parameters():
+                parameter.normal_()
+        experts, group = self.experts(), torch.tensor([0, 1, 2, 1])
+        found = fusion(experts, group).exp().detach().numpy()
+        soft, sigmoid = (lambda x: np.log1p(np.exp(x))), (lambda x: 1 / (1 + np.exp(-x)))
+        strength, doubt, slope = (value.detach().numpy() for value in fusion.parameters())
+        for row, of in enumerate(group):
+            product = np.ones(ANSWERS)
+            for place, expert in enumerate(experts):
+                kernel = np.zeros((ANSWERS, ANSWERS))
+                for n in range(ANSWERS):
+                    for answer in range(ANSWERS):
+                        far = np.log((1 + answer) / (1 + n))
+                        kernel[n, answer] = np.exp(-soft(slope[place, 0 if far > 0 else 1]) * abs(far))
+                kernel /= kernel.sum(axis=1, keepdims=True)
+                p, leak = expert[row].numpy(), sigmoid(doubt[of, place])
+                product *= ((1 - leak) * p + leak * p @ kernel) ** soft(strength[of, place])
+            np.testing.assert_allclose(found[row], product / product.sum(), rtol=1e-4)
+
+    def test_an_expert_that_says_nothing_changes_nothing(self) -> None:
+        question, _ = self.experts()
+        group = torch.zeros(4, dtype=torch.long)
+        alone, beside = Fusion(1)([question], group), Fusion(2)([question, torch.zeros(4, ANSWERS)], group)
+        torch.testing.assert_close(beside, alone)
+
+    def test_fitted_beats_each_of_two_experts_that_err_apart(self) -> None:
+        torch.manual_seed(1)
+        true = torch.randint(0, 8, (600,))
+        target = torch.nn.functional.one_hot(true, ANSWERS).float()
+        experts = [(3 * target + 2 * torch.randn(600, ANSWERS)).softmax(dim=1) for _ in range(2)]
+        group = torch.ones(600, dtype=torch.long)
+        fusion = fit_fusion([one[:300] for one in experts], group[:300], target[:300])
+        fused = fusion([one[300:] for one in experts], group[300:])
+        surprise = [-(target[300:] * one[300:].log()).sum(dim=1).mean() for one in experts]
+        assert -(target[300:] * fused).sum(dim=1).mean() < min(surprise) - 0.1
+        right = [(one[300:].argmax(dim=1) == true[300:]).float().mean() for one in experts]
+        assert (fused.argmax(dim=1) == true[300:]).float().mean() > max(right) + 0.05
+
+
+class TestSimulatedCounter:
+    def simulated(self, true: torch.Tensor) -> SimulatedCounter:
+        weights = torch.tensor([4.0, 3.0, 1.0, 0.0, 1.2, 4.0]).expand(20, 6).clone()
+        return SimulatedCounter(Calibration(weights, 30), VOC_CATEGORIES, true)
+
+    def test_says_what_is_true_on_average_and_nothing_of_other_categories(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        true = torch.poisson(torch.full((4000, 80), 0.7), generator=generator)
+        drawn = self.simulated(true).draw(true, generator)
+        assert drawn.known.sum(dim=1).unique().tolist() == [20]
+        assert not drawn.probability[~drawn.known].any()
+        told = drawn.probability[:, PERSON].mean(dim=0)
+        occurs = torch.bincount(true[:, PERSON].long(), minlength=ANSWERS) / len(true)
+        assert (told - occurs).abs().max() < 0.02
+        sure_of_some = drawn.probability[:, PERSON, 0] < 0.1
+        assert (true[sure_of_some, PERSON] > 0).float().mean() > 0.85
+
+    def test_is_better_informed_than_the_frequencies_alone(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        true = torch.poisson(torch.full((2000, 80), 2.0), generator=generator)
+        drawn = self.simulated(true).draw(true, generator)
+        assert np.corrcoef(drawn.expected[:, PERSON], true[:, PERSON])[0, 1] > 0.5
+
+
+class TestTraining:
+    def test_photos_are_held_out_whole(self) -> None:
+        images = [str(number) for number in range(400)] * 2
+        questions = [Question(row, image, "how many?", 1) for row, image in enumerate(images)]
+        train, val = hold_out(questions, {"3", "5"})
+        in_train, in_val = {one.image for one in train}, {one.image for one in val}
+        assert not in_train & in_val
+        assert not (in_train | in_val) & {"3", "5"}
+        assert len(in_train | in_val) == 398
+        assert 20 < len(in_val) < 80
+
+    def test_learns_to_count_what_is_asked_for_the_same_from_the_same_seed(self) -> None:
+        rng = np.random.default_rng(0)
+        names, rows, questions = ["dog", "cat", "bird", "horse"], {}, []
+        for row in range(400):
+            counts = dict(zip(names, rng.integers(0, 6, 4).tolist(), strict=True))
+            name = names[row % 4]
+            rows[str(row)] = photo(**counts)
+            questions.append(Question(row, str(row), f"how many {name}s are there?", counts[name]))
+        train, test = answered(questions[:320], rows), answered(questions[320:], rows)
+        once, again = (train_head(train, None, seed=1, epochs=1) for _ in range(2))
+        assert all(torch.equal(a, b) for a, b in zip(once.parameters(), again.parameters(), strict=True))
+        head = train_head(train, None, seed=1, epochs=12)
+        with torch.no_grad():
+            found = head(test.encoded, sure(test.true)).argmax(dim=1)
+            blind = head(test.encoded, nothing(80)).argmax(dim=1)
+        right = torch.tensor([question.answer for question in test.questions])
+        assert (found == right).float().mean() > 0.9
+        assert (blind == right).float().mean() < 0.4
+
+    def test_needs_counts_of_every_photo(self) -> None:
+        with pytest.raises(CountingError, match="question 0: no counts of photo 7"):
+            answered(asking("how many dogs?", images=["7"]), {})
+
+
+class TestFile:
+    def model(self) -> HowMany:
+        return HowMany(HeadCommittee(1).eval(), {**shipped().fusions}, 3, {"members": 1})
+
+    def test_comes_back_as_it_was(self, tmp_path: Path) -> None:
+        mine, path = self.model(), tmp_path / "mine.safetensors"
+        mine.committee.half().float()
+        save_how_many(mine, path)
+        questions, evidence = (
+            encode(read_questions(["how many dogs?", "how many windows?"])),
+            sure(torch.ones(2, 80)),
+        )
+        before, after = (model.answers(questions, evidence) for model in (mine, load_how_many(path)))
+        for method, probability in before.items():
+            torch.testing.assert_close(after[method], probability, atol=1e-3, rtol=1e-3)
+        assert after["prior"][1].argmax() == 3
+
+    def test_damaged_or_another_is_refused_in_one_line(self, tmp_path: Path) -> None:
+        path = tmp_path / "how-many.safetensors"
+        path.write_bytes(SHIPPED.read_bytes()[:-100])
+        counter = Path(SHIPPED).parents[1] / "voc2007-glance.safetensors"
+        for file, says in (
+            (path, "no whole safetensors"),
+            (counter, "no how-many head"),
+            (tmp_path / "x", "no such"),
+        ):
+            with pytest.raises(CountingError, match=says) as error:
+                load_how_many(file)
+            assert "\n" not in str(error.value)
+
+
+class TestInjection:
+    def test_only_numbers_of_questions_that_counts_answer_change(self) -> None:
+        questions = asking("how many dogs?", "how many windows?", "what color is it?")
+        counts = table(*[photo(dog=4)] * 3)
+        scores = {
+            0: {"two": 0.3, "2": 0.2, "4": 0.25, "many": 0.25},
+            1: {"2": 0.7, "4": 0.3},
+            2: {"red": 0.9, "2": 0.1},
+        }
+        found = inject(scores, questions, counts, shipped().fusions[INJECTION])
+        assert found.fused == {0}
+        assert found.scores[1] == scores[1]
+        assert found.scores[2] == scores[2]
+        assert found.answers() == {0: "4", 1: "2", 2: "red"}
+        fused = found.scores[0]
+        assert fused["many"] == 0.25
+        assert sum(fused.values()) == pytest.approx(1)
+        assert fused["two"] / fused["2"] == pytest.approx(1.5)
+
+    def test_weights_fitted_on_val_trust_whom_they_should(self) -> None:
+        rng = np.random.default_rng(0)
+        true = rng.integers(1, 9, 300)
+        questions = [Question(row, str(row), "how many dogs?", int(answer)) for row, answer in enumerate(true)]
+        wrong = (true + rng.integers(1, 4, 300)) % 9
+        model = {row: {str(answer): 0.55, str((answer + 4) % 9): 0.45} for row, answer in enumerate(true)}
+        counts = table(*[photo(dog=int(count)) for count in wrong])
+        ours = fit_injection(model, questions, counts)
+
+        def right(fusion: Fusion) -> float:
+            answers = inject(model, questions, counts, fusion).answers()
+            return float(np.mean([answers[row] == str(answer) for row, answer in enumerate(true)]))
+
+        assert right(ours) > max(0.9, right(shipped().fusions[INJECTION]))
+
+
+class TestEvaluation:
+    def test_baselines_and_parse_and_count_by_hand(self) -> None:
+        questions = asking(
+            "how many dogs?", "how many red dogs?", "how many windows?", "how many cats?", answers=[2, 1, 2, 20]
+        )
+        counts = table(*[photo(dog=2, cat=18)] * 4)
+        train = asking("how many cats are there?", "how many horses are there?", answers=[20, 1])
+        found = evaluate_questions(questions, counts, shipped(), train)
+        assert found.shares == {"answered": 0.5, "mapped": 0.75, "all": 1.0}
+        assert found.scores["answered"]["parse and count"].exact == 0.5
+        assert found.scores["mapped"]["parse and count"].within_one == pytest.approx(2 / 3)
+        assert found.scores["all"]["always 2"].exact == 0.5
+        assert found.scores["all"]["always 1"].rmse == pytest.approx(((1 + 0 + 1 + 19**2) / 4) ** 0.5)
+        assert found.scores["all"]["mode per noun"].exact == 0.5
+        assert found.scores["answered"]["prior"].exact == 0.5
+        assert "parse and count" not in found.scores["all"]
+
+    def test_differences_are_paired_and_photos_stay_together(self) -> None:
+        questions = asking(*["how many dogs?"] * 40, images=[str(row // 20) for row in range(40)])
+        a, b = np.full(40, 2.0), np.concatenate([np.full(20, 2.0), np.full(20, 3.0)])
+        found = paired(questions, a, b)
+        assert found.difference == 0.5
+        assert (found.interval.low, found.interval.high) == (0, 1)
+        assert paired(questions, a, a).interval.high == 0
+
+    def test_photos_go_by_cocos_numbers_and_may_lie_in_several_files(self) -> None:
+        questions = asking("how many dogs?", "how many cats?", "how many dogs?", images=["42", "7", "7"])
+        files = [table(photo(dog=1), images=["COCO_val2014_000000000042"]), table(photo(cat=2), images=["0007"])]
+        kept, counts, missing = with_counts(questions, files, "counts")
+        assert kept == questions
+        assert not missing
+        assert counts.counts[:, [DOG, CAT]].tolist() == [[1, 0], [0, 2], [0, 2]]
+        with pytest.raises(DataError, match="1 of 2 images are missing"):
+            with_counts(questions, files[:1], "counts")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two VQA questions about photo 42 with ten annotators each, its counts, and a model's answers."""
+    asked = [
+        {"question_id": 1, "image_id": 42, "question": "How many dogs are there?"},
+        {"question_id": 2, "image_id": 42, "question": "What color is the dog?"},
+    ]
+    annotations = [
+        {
+            "question_id": 1,
+            "multiple_choice_answer": "3",
+            "answers": [{"answer": "3"}] * 8 + [{"answer": "2"}] * 2,
+        },
+        {"question_id": 2, "multiple_choice_answer": "red", "answers": [{"answer": "red"}] * 10},
+    ]
+    answers = [
+        {"question_id": 1, "answers": {"2": 0.4, "3": 0.3, "1": 0.3}},
+        {"question_id": 2, "answers": {"red": 0.6, "2": 0.4}},
+    ]
+    (tmp_path / "q.json").write_text(json.dumps({"questions": asked}))
+    (tmp_path / "a.json").write_text(json.dumps({"annotations": annotations}))
+    (tmp_path / "model.json").write_text(json.dumps(answers))
+    (tmp_path / "counts.csv").write_text("image,dog,cat\nCOCO_val2014_000000000042,2.8,0.1\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `counting` in the folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(folder)
+
+    def counting(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        return (code, *capsys.readouterr())
+
+    return counting
+
+
+class TestCommands:
+    def test_evaluate_scores_answers_to_questions(self, run: Run) -> None:
+        told = ("--questions", "q.json", "--answers", "a.json", "--counts", "counts.csv")
+        found = json.loads(run("evaluate", *told, "--json")[1])
+        assert found["questions"] == 1
+        assert found["scores"]["answered"]["parse and count"] == {
+            "exact": 1.0, "within_one": 1.0, "rmse": 0.0, "vqa_accuracy": 1.0,
+        }  # fmt: skip
+        assert found["scores"]["all"]["always 2"]["vqa_accuracy"] == pytest.approx(0.6, abs=0.01)
+        assert "question + prior minus prior" in run("evaluate", *told)[1]
+
+    def test_evaluate_says_what_it_lacks(self, run: Run) -> None:
+        for arguments, says in (((), "say WHAT"), (("--questions", "q.json"), "name the counts of its photos")):
+            code, _, err = run("evaluate", *arguments)
+            assert code == 2
+            assert says in err
+
+    def test_fuse_writes_results_that_vqa_reads(self, folder: Path, run: Run) -> None:
+        told = ("model.json", "--questions", "q.json", "--counts", "counts.csv", "--out", "out.json")
+        said = json.loads(run("fuse", *told, "--scores", "fused.json", "--json")[1])
+        assert said == {"questions": 2, "fused": 1, "changed": 1, "out": "out.json"}
+        results = json.loads((folder / "out.json").read_text())
+        assert results == [{"question_id": 1, "answer": "3"}, {"question_id": 2, "answer": "red"}]
+        rows = json.loads((folder / "fused.json").read_text())
+        assert rows[1]["answers"] == {"red": 0.6, "2": 0.4}
+        assert max(rows[0]["answers"], key=rows[0]["answers"].get) == "3"
+
+    @pytest.mark.parametrize(
+        ("rows", "says"),
+        [
+            ("{", "not JSON"),
+            ({"1": {"2": 1}}, "should hold a list of"),
+            ([{"question_id": 1, "answers": {"2": -1}}], "question 1 scores '2' -1, should be a probability"),
+            ([{"question_id": 1, "answers": {}}], "question 1 has no answers with scores"),
+            ([{"question_id": 9, "answers": {"2": 1}}], "question 9 is not in q.json"),
+            ([{"question_id": "1", "answers": {"2": 1}}], "question_id '1' should be a whole number"),
+        ],
+    )
+    def test_fuse_refuses_bad_scores_in_one_line(self, folder: Path, run: Run, rows: object, says: str) -> None:
+        (folder / "bad.json").write_text(rows if isinstance(rows, str) else json.dumps(rows))
+        told = ("bad.json", "--questions", "q.json", "--counts", "counts.csv", "--out", "out.json")
+        code, _, err = run("fuse", *told)
+        assert code == 2
+        assert says in err
+        assert err.count("\n") == 1
+        assert not (folder / "out.json").exists()
+
+
+def test_the_shipped_head_answers_68_in_100_of_cocoqa_test_from_true_counts(data_root: Path) -> None:
+    questions = [one for one in load_cocoqa(data_root / "vqa" / "cocoqa" / "test") if count_qa(one)]
+    files = [read_table(f"{data_root / 'ceos' / 'coco2014_counts.npz'}:{split}") for split in ("val", "test")]
+    kept, counts, _ = with_counts(questions, files, "ceos")
+    found = evaluate_questions(kept, counts, shipped())
+    assert found.questions == 2644
+    assert found.scores["all"]["head"].exact >= 0.68
+    assert found.scores["all"]["always 2"].exact == pytest.approx(0.379, abs=0.001)
+    injection = found.differences["question + prior", "question"], found.differences["question + prior", "prior"]
+    assert all(difference.interval.low > 0 for difference in injection)
