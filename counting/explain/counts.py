@@ -18,7 +18,8 @@ from counting_datasets.errors import CountingError
 BACKBONE = "cells.backbone"
 """The layer explained by default: what the backbone hands to the cells, of several maps the last."""
 
-Method = Literal["grad-cam", "fused"]
+Method = Literal["fused", "grad-cam"]
+METHODS: tuple[Method, ...] = ("fused", "grad-cam")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +56,26 @@ def explain_counts(
     Raises:
         CountingError: a category that it does not count, or a layer that it does not have or that has no map.
     """
+    found = explain_by_method(counter, images, categories, layer=layer, create_graph=create_graph)
+    return found[method]
+
+
+def explain_by_method(
+    counter: Counter,
+    images: Tensor,
+    categories: Sequence[str],
+    *,
+    layer: str = BACKBONE,
+    create_graph: bool = False,
+) -> dict[Method, CountCam]:
+    """``explain_counts`` by every method, from the same passes."""
     columns = [column_of(counter, name) for name in categories]
     with recurrence_with_gradients(counter), recorded(counter, layer, cut=not create_graph) as recording:
         raw = counter(images.clone() if images.is_inference() else images)[:, :, columns]
-        maps = recording.tensors if method == "fused" else recording.tensors[-1:]
-        cams = cams_of(raw.sum(dim=1), maps, create_graph=create_graph)
-    cams = [_put_together(cam, len(images), layer) for cam in cams]
-    return CountCam(fuse(cams) if method == "fused" else cams[0], raw if create_graph else raw.detach())
+        of_maps = cams_of(raw.sum(dim=1), recording.tensors, create_graph=create_graph)
+    cams = [_put_together(cam, len(images), layer) for cam in of_maps]
+    cells = raw if create_graph else raw.detach()
+    return {"fused": CountCam(fuse(cams), cells), "grad-cam": CountCam(cams[-1], cells)}
 
 
 def column_of(counter: Counter, category: str) -> int:
