@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from counting.counters.base import Counter
-from counting.explain.counts import METHODS, explain_by_method
+from counting.explain.counts import METHODS, column_of, explain_by_method
 from counting.explain.faithfulness import covered
 from counting.explain.grad_cam import to_size
 from counting.explain.map_scores import Erasure, ExplanationScores, MapScores
@@ -130,7 +130,7 @@ class Judge:
         """Photos × categories counts: clipped per cell, summed, not rounded."""
         images = torch.stack([self.counter.preprocess(Image.fromarray(photo)) for photo in photos])
         counts = self.counter.count(images.to(next(self.counter.parameters()).device))
-        columns = [self.counter.categories.index(name) for name in categories]
+        columns = [column_of(self.counter, name) for name in categories]
         return np.asarray(counts[:, columns].double().cpu().numpy())
 
 
