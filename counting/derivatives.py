@@ -11,8 +11,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 def differentiable() -> Iterator[None]:
     """Run what is called in the block by kernels that have first and second derivatives.
 
-    cuDNN's recurrent layers have no gradient in evaluation mode, and never a second one; nor have the fused kernels
-    of attention.
+    cuDNN's recurrent layers have no gradient in evaluation mode, and never a second one; nor have the fused
+    kernels of attention.
     """
     with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
         yield
