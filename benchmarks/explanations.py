@@ -50,7 +50,8 @@ def main() -> None:
         shared = SharedBackbone(counter.cells.backbone)
         counter.cells.backbone = backbones.setdefault(fingerprint(shared), shared)
         judges[name] = Judge(counter)
-    for scene in track(list(load("voc2007", arguments.split))[: arguments.photos], "explaining"):
+    scenes = [scene for scene in load("voc2007", arguments.split) if scene.path.is_file()]
+    for scene in track(scenes[: arguments.photos], "explaining"):
         for judge in judges.values():
             judge.look(scene)
         for shared in backbones.values():
