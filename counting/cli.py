@@ -198,6 +198,9 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--bootstrap", type=int, metavar="N", help="95 %% intervals from N resamples")
     parser.add_argument("--json", action="store_true", help="print results.json and nothing else")
     parser.add_argument(
+        "--explanations", action="store_true", help="score a learned counter's maps (see explain), not its counts"
+    )
+    parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
     )
     _add_device(parser)

@@ -5,7 +5,6 @@ ICCV 2019. A region is a cell, the score is the predicted count of a category.
 """
 
 import zlib
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from counting.counters.base import Counter
+from counting.derivatives import differentiable
 
 PHOTOS = 16
 """Of a batch at most so many are grounded: second derivatives cost several passes."""
@@ -75,7 +75,7 @@ class Grounding:
         seen = features[photos]
         if not seen.requires_grad:
             seen.requires_grad_()
-        with _without_cudnn():
+        with differentiable():
             counts = counter.raw_counts(counter.head(seen)).sum(dim=1)
         found = importance(counts.gather(1, category), seen)
         wanted = human[photos].gather(2, category[:, None].expand(-1, human.shape[1], -1))[..., 0]
@@ -99,9 +99,3 @@ def cued(human: NDArray[np.float64], cue: Cue, seed: int) -> NDArray[np.float64]
     if cue == "irrelevant":
         return np.asarray((human.max(axis=0) - human) * marked)
     return human
-
-
-def _without_cudnn() -> AbstractContextManager[None]:
-    """The gradients of its recurrent layers cannot be differentiated again."""
-    flags: AbstractContextManager[None] = torch.backends.cudnn.flags(enabled=False)
-    return flags

@@ -175,6 +175,52 @@ def test_a_question_is_answered_from_the_counts_of_what_it_names(shell: Shell) -
     assert "80% interval" in shown
 
 
+def test_explain_writes_maps_of_the_photos_size_and_pictures(shell: Shell, tmp_path: Path) -> None:
+    photo = sorted((shell.folder / "scenes" / "JPEGImages").iterdir())[0]
+    asked = ("--category", "car", "--category", "Potted_Plant", "--counter", "runs/mine", "--out", tmp_path)
+    shown, _ = shell("explain", photo, *asked, "--counterfactual", "--guided")
+    rows = json.loads(shell("explain", photo, *asked, "--method", "grad-cam", "--json")[0])
+    assert [row["category"] for row in rows] == ["car", "pottedplant"]
+    assert len(list(tmp_path.iterdir())) == 2 * 6
+    for row in rows:
+        assert f"{max(row['count_raw'], 0):.1f} {row['category']}" in shown
+        stem = f"{photo.stem}-{row['category']}"
+        for end, depth in (("", ()), ("-against", ()), ("-guided", (3,))):
+            values = np.load(tmp_path / f"{stem}{end}.npy")
+            assert values.dtype == np.float32
+            assert values.shape == (*Image.open(photo).size[::-1], *depth)
+        assert np.load(tmp_path / f"{stem}.npy").min() >= 0
+        assert Image.open(tmp_path / f"{stem}-figure.png").width > Image.open(tmp_path / f"{stem}.png").width
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--category", "giraffe"], "this counter does not count 'giraffe': it knows"),
+        (["--category", "car", "--layer", "cells.spine"], "unknown layer 'cells.spine': cells has cells.backbone"),
+        (["--category", "car", "--layer", "cells.backbone.features.model.global_pool"], "does not come past it"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_in_one_line(shell: Shell, arguments: list[str], says: str) -> None:
+    photo = sorted((shell.folder / "scenes" / "JPEGImages").iterdir())[0]
+    assert says in shell.refuses("explain", photo, *arguments, "--counter", "runs/mine", "--out", shell.folder)
+
+
+def test_evaluate_scores_explanations_beside_controls(shell: Shell) -> None:
+    own = ("evaluate", "runs/mine", "--data", "voc", "--root", "scenes", "--explanations")
+    found = json.loads(shell(*own, "--json")[0])
+    assert set(found["maps"]) == {"fused", "grad-cam", "centre of the photo", "random"}
+    assert found["photos"] <= 12
+    assert found["pairs"] >= found["photos"]
+    for figures in found["maps"].values():
+        assert 0 <= figures["pointing"] <= figures["pointing_within"] <= 1
+    assert found["erasure"]["photos"] == 2
+    assert found["occlusion"]["photos"] == 1
+    assert "centre" in shell(*own)[0]
+    assert "--explanations" in shell.refuses(*own[:-1], "--explanations", "--truth", "runs/mine/counts.csv")
+    assert "unknown counter 'mean'" in shell.refuses("evaluate", "mean", *own[2:])
+
+
 @pytest.mark.parametrize(
     ("question", "says"),
     [

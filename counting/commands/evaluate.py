@@ -30,6 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CountingError(f"--bootstrap {arguments.bootstrap}: resample at least once")
     protocol = Protocol.parse(arguments.protocol, family_of(arguments.data))
     split = _split(arguments, arguments.split, arguments.truth, protocol)
+    if arguments.explanations:
+        return _evaluate_explanations(arguments, split)
     fit = _fit(arguments, protocol)
     mine = _score(arguments.what, arguments, split, fit, protocol)
     other = _score(arguments.against, arguments, split, fit, protocol) if arguments.against else None
@@ -40,6 +42,22 @@ def run(arguments: argparse.Namespace) -> int:
     _print(mine, other, arguments)
     if arguments.report and not arguments.json:
         print(f"report {report}")
+    return 0
+
+
+def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
+    from counting.explain.evaluation import evaluate_explanations
+    from counting.zoo import find_counter
+
+    if split.scenes is None:
+        raise CountingError("--explanations looks at photos, but --truth gives none: use --data")
+    counter = find_counter(arguments.what, arguments.device).counter
+    scores, lost = evaluate_explanations(counter, split.scenes)
+    report_skipped(lost)
+    if arguments.json:
+        print(json.dumps(scores.to_json()))
+    else:
+        Console().print(scores.to_table(f"{arguments.what} on {arguments.data} {arguments.split}"))
     return 0
 
 

@@ -1,24 +1,25 @@
 """Grad-CAM of a counter: where in a photo its count of a category comes from."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from counting.counters.base import Counter
+from counting.derivatives import differentiable
 from counting.explain.fused import fuse
 from counting.explain.grad_cam import Cam, cams_of
 from counting.explain.recording import recorded
+from counting_datasets.categories import canonical
 from counting_datasets.errors import CountingError
 
 BACKBONE = "cells.backbone"
 """The layer explained by default: what the backbone hands to the cells, of several maps the last."""
 
-Method = Literal["grad-cam", "fused"]
+Method = Literal["fused", "grad-cam"]
+METHODS: tuple[Method, ...] = ("fused", "grad-cam")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,32 +56,38 @@ def explain_counts(
     Raises:
         CountingError: a category that it does not count, or a layer that it does not have or that has no map.
     """
+    found = explain_by_method(counter, images, categories, layer=layer, create_graph=create_graph)
+    return found[method]
+
+
+def explain_by_method(
+    counter: Counter,
+    images: Tensor,
+    categories: Sequence[str],
+    *,
+    layer: str = BACKBONE,
+    create_graph: bool = False,
+) -> dict[Method, CountCam]:
+    """``explain_counts`` by every method, from the same passes."""
     columns = [column_of(counter, name) for name in categories]
-    with recurrence_with_gradients(counter), recorded(counter, layer, cut=not create_graph) as recording:
+    with differentiable(), recorded(counter, layer, cut=not create_graph) as recording:
         raw = counter(images.clone() if images.is_inference() else images)[:, :, columns]
-        maps = recording.tensors if method == "fused" else recording.tensors[-1:]
-        cams = cams_of(raw.sum(dim=1), maps, create_graph=create_graph)
-    cams = [_put_together(cam, len(images), layer) for cam in cams]
-    return CountCam(fuse(cams) if method == "fused" else cams[0], raw if create_graph else raw.detach())
+        of_maps = cams_of(raw.sum(dim=1), recording.tensors, create_graph=create_graph)
+    cams = [_put_together(cam, len(images), layer) for cam in of_maps]
+    cells = raw if create_graph else raw.detach()
+    return {"fused": CountCam(fuse(cams), cells), "grad-cam": CountCam(cams[-1], cells)}
 
 
 def column_of(counter: Counter, category: str) -> int:
-    """Which of the counter's columns counts ``category``.
+    """Which of the counter's columns counts ``category``, under any name of its (``couch`` is ``sofa``).
 
     Raises:
         CountingError: none does.
     """
-    if category not in counter.categories:
+    names = [canonical(name) for name in counter.categories]
+    if canonical(category) not in names:
         raise CountingError(f"this counter does not count {category!r}: it knows {', '.join(counter.categories)}")
-    return counter.categories.index(category)
-
-
-@contextmanager
-def recurrence_with_gradients(model: nn.Module) -> Iterator[None]:
-    """cuDNN's recurrent layers have no gradients in evaluation mode, nor second ones ever: do without them."""
-    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
-    with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not recurrent):
-        yield
+    return names.index(canonical(category))
 
 
 def _put_together(cam: Cam, images: int, layer: str) -> Cam:

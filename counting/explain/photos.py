@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from counting.counters.base import Counter
-from counting.explain.counts import BACKBONE, Method, column_of, explain_counts, recurrence_with_gradients
+from counting.derivatives import differentiable
+from counting.explain.counts import BACKBONE, Method, column_of, explain_counts
 from counting.explain.grad_cam import Cam, to_size
 from counting.explain.guided import guided_backpropagation, guided_grad_cam
 
@@ -56,18 +57,18 @@ def explain_photo(
         CountingError: a category that the counter does not count, or a layer that it does not have.
     """
     counter.eval()
+    columns = [column_of(counter, name) for name in categories]
     image = counter.preprocess(photo)[None].to(next(counter.parameters()).device)
     found = explain_counts(counter, image, categories, layer=layer, method=method)
     cells = found.cells[0].clamp(min=0).cpu().numpy()
     details: Sequence[Map | None] = [None] * len(categories)
     if guided:
-        columns = [column_of(counter, name) for name in categories]
-        with recurrence_with_gradients(counter):
+        with differentiable():
             slopes = guided_backpropagation(counter, image, lambda raw: raw.sum(dim=1)[:, columns])
         details = detailed(found.cam, slopes, photo.size)
     return [
-        describe(found.cam, row, name, photo.size, cells[:, row], details[row])
-        for row, name in enumerate(categories)
+        describe(found.cam, row, counter.categories[column], photo.size, cells[:, row], details[row])
+        for row, column in enumerate(columns)
     ]
 
 
