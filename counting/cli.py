@@ -62,7 +62,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"counting {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_predict, _add_ask, _add_train, _add_evaluate, _add_improve, _add_models, _add_download):
+    for add in (
+        _add_predict,
+        _add_ask,
+        _add_questions_for,
+        _add_train,
+        _add_evaluate,
+        _add_improve,
+        _add_models,
+        _add_download,
+    ):
         add(commands)
     return parser
 
@@ -88,29 +97,77 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, help="the folder that holds JPEGImages or annotations")
     parser.add_argument("--annotations", type=Path, help="a COCO instances file, in place of --root")
     parser.add_argument("--images", type=Path, help="the folder of its photos")
-    parser.add_argument("--categories", help="a,b,c: those of your own VOC data, or some of another data set's")
+    parser.add_argument(
+        "--categories", help="a,b,c: those of your own VOC data, or some of another data set's"
+    )
 
 
 def _add_predict(commands: Commands) -> None:
     parser = _command(
-        commands, "predict", "count objects in photos", "counting predict holiday/ --out counts.csv --draw drawn/"
+        commands,
+        "predict",
+        "count objects in photos",
+        "counting predict holiday/ --out counts.csv --draw drawn/",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER|GLOB")
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write counts as .csv, .json or .parquet")
-    parser.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it")
+    parser.add_argument(
+        "--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it"
+    )
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
     _add_device(parser)
 
 
 def _add_ask(commands: Commands) -> None:
     parser = _command(
-        commands, "ask", "answer a question about a photo", 'counting ask photo.jpg "how many dogs are there?"'
+        commands,
+        "ask",
+        "answer a question about a photo",
+        'counting ask photo.jpg "how many dogs are there?"',
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
     parser.add_argument("question", metavar="QUESTION", help="how many …? in English")
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    _add_device(parser)
+
+
+def _add_questions_for(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "questions",
+        "ask different questions about a photo, and answer them",
+        "counting questions photo.jpg\n  counting questions photo.jpg --beams 20 --groups 10 --strength 0.8",
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument(
+        "--method",
+        choices=["beam", "diverse", "sample"],
+        default="diverse",
+        help="how to find them: diverse"
+        " (default: Diverse Beam Search), beam (plain beam search) or sample (draw them)",
+    )
+    parser.add_argument(
+        "--beams",
+        type=int,
+        default=20,
+        metavar="B",
+        help="find B, and print those worth asking (default: 20)",
+    )
+    parser.add_argument("--groups", type=int, metavar="G", help="in G equal groups that differ (default: B)")
+    parser.add_argument(
+        "--diversity",
+        choices=["hamming", "cumulative", "ngram", "embedding"],
+        help="how they differ: in words at the same place (default), in words so far, in pairs of words anywhere, "
+        "in what words mean",
+    )
+    parser.add_argument(
+        "--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 0.5)"
+    )
+    parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
     _add_device(parser)
 
 
@@ -141,7 +198,9 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--data", default="voc2007", help=f"{_DATA} (default: voc2007)")
     _add_place(parser)
     parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
+    parser.add_argument(
+        "--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty"
+    )
     parser.add_argument("--truth", metavar="FILE", help="true counts from a file, in place of --data")
     parser.add_argument("--train-truth", metavar="FILE", help="training counts, for baselines that learn")
     parser.add_argument(
@@ -153,7 +212,10 @@ def _add_evaluate(commands: Commands) -> None:
     )
     parser.add_argument("--fit-truth", metavar="FILE", help="true val counts from a file, with --truth")
     parser.add_argument(
-        "--boxes", choices=["soft", "threshold"], default="soft", help="how fitted boxes count (default: soft)"
+        "--boxes",
+        choices=["soft", "threshold"],
+        default="soft",
+        help="how fitted boxes count (default: soft)",
     )
     parser.add_argument(
         "--weights", choices=["average", "fitted"], default="average", help="how an ensemble is weighed"
@@ -179,7 +241,9 @@ def _add_improve(commands: Commands) -> None:
     parser.add_argument(
         "--counts", required=True, metavar="FILE", help="counts of the same photos: .csv, .parquet or .json"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="OUT.json", help="the results file to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="OUT.json", help="the results file to write"
+    )
     parser.add_argument(
         "--rule",
         choices=["prior", "top-n"],
@@ -204,7 +268,10 @@ def _add_models(commands: Commands) -> None:
 
 def _add_download(commands: Commands) -> None:
     parser = _command(
-        commands, "download", "fetch a data set; run again to resume", "counting download voc2007 --root ~/data"
+        commands,
+        "download",
+        "fetch a data set; run again to resume",
+        "counting download voc2007 --root ~/data",
     )
     parser.add_argument("dataset", choices=["voc2007", "coco2014"])
     parser.add_argument("--root", type=Path, help="where to (default: $COUNTING_DATA)")

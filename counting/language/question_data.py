@@ -1,4 +1,4 @@
-"""What a question generator learns from and is measured on: people's "how many …?" and the counts of their photos."""
+"""What a question generator learns from and is measured on: "how many …?" and the counts of the photos."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,7 +55,8 @@ def load_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
         loaded = load_vqa(folder / f"questions_{split}.json", folder / f"annotations_{split}.json")
         people[split] = _asked(loaded, Mark.PEOPLE)
     captions = {
-        split: _asked(load_cocoqa(data / "vqa" / "cocoqa" / split), Mark.CAPTIONS) for split in ("train", "test")
+        split: _asked(load_cocoqa(data / "vqa" / "cocoqa" / split), Mark.CAPTIONS)
+        for split in ("train", "test")
     }
     odd = {question.image for question in people["valid"] if int(question.image) % 2}
     test = odd | {question.image for question in (*people["test"], *captions["test"])}
@@ -85,9 +86,7 @@ def load_counts(data: Path) -> dict[str, NDArray[np.float32]]:
     return counts
 
 
-def lessons(
-    questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.float32]]
-) -> list[Lesson]:
+def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.float32]]) -> list[Lesson]:
     """Those worth learning: that counts can answer, of things that are there, and not too long."""
     parser = QuestionParser(COCO_CATEGORIES)
     found = []
@@ -99,9 +98,7 @@ def lessons(
     return found
 
 
-def about(
-    reading: Reading, counts: NDArray[np.floating], categories: Sequence[str]
-) -> NDArray[np.bool_]:
+def about(reading: Reading, counts: NDArray[np.floating], categories: Sequence[str]) -> NDArray[np.bool_]:
     """Which of K ``categories``, with K ``counts``, the question asks for and the photo has; none if refused."""
     there = np.zeros(len(categories), dtype=np.bool_)
     if reading.refusal is None:

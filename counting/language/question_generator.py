@@ -36,9 +36,9 @@ class QuestionGenerator(nn.Module):
         self,
         vocabulary: QuestionVocabulary,
         categories: Sequence[str],
-        width: int = 192,
-        hidden: int = 384,
-        dropout: float = 0.3,
+        width: int = 256,
+        hidden: int = 512,
+        dropout: float = 0.4,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary

@@ -1,13 +1,15 @@
 """Train the question generator of the zoo, in minutes on one core.
 
-python -m counting.language.train_questions --data DIR [--out FILE.safetensors] [--epochs N] [--seed S]
+python -m counting.language.train_questions [--data DIR] [--out FILE.safetensors] [--epochs N] [--seed S]
 
-DIR holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. FILE is written with the epoch of the least loss on
-the questions that people asked of validation photos.
+DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. FILE gets, in half precision,
+the weights of the epoch of the least loss on the questions that people asked of validation photos; beside it comes a
+card.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -15,15 +17,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from counting.files import write_json
 from counting.language.question_data import LONGEST, Lesson, lessons, load_counts, load_questions
+from counting.language.question_files import SHIPPED, save_generator
 from counting.language.question_generator import QuestionGenerator
 from counting.language.question_vocabulary import Mark, QuestionVocabulary
 from counting.progress import console, track
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
+from counting_datasets.errors import CountingError
 
 LEAST = 3
 """Times that a word must occur in training; questions with rarer ones are left out."""
@@ -33,6 +37,23 @@ ALIKE = 8
 RATE = 2e-3
 DECAY = 1e-2
 _VOC = sorted(match_categories(VOC_CATEGORIES, COCO_CATEGORIES).values())
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A generator, the ``epoch`` that it is of, and how it was chosen.
+
+    Attributes:
+        loss: −log p of a token of the validation questions.
+        questions: that it learned from.
+        chosen_on: validation questions.
+    """
+
+    generator: QuestionGenerator
+    epoch: int
+    loss: float
+    questions: int
+    chosen_on: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +85,8 @@ def pack(taught: Sequence[Lesson], vocabulary: QuestionVocabulary) -> Batch:
     """The questions all of whose words the vocabulary has."""
     encoded = [(each, vocabulary.encode(each.words)) for each in taught]
     kept = [(each, tokens) for each, tokens in encoded if tokens is not None]
+    if not kept:
+        raise CountingError("no questions that counts can answer: nothing to learn from, or to choose on")
     tokens = torch.full((len(kept), 1 + LONGEST + 1), Mark.END)
     for row, (each, words) in zip(tokens, kept, strict=True):
         row[: 1 + len(words)] = torch.tensor([each.mark, *words])
@@ -105,37 +128,52 @@ def validation_loss(generator: QuestionGenerator, valid: Batch) -> float:
     return float(every + voc) / 2
 
 
-def train(
-    train_lessons: Sequence[Lesson], valid_lessons: Sequence[Lesson], epochs: int, seed: int
-) -> tuple[QuestionGenerator, float]:
-    """The generator at the epoch of the least validation loss, and that loss."""
+def train(taught: Sequence[Lesson], held_out: Sequence[Lesson], epochs: int, seed: int) -> Trained:
+    """Learn from ``taught``, and keep the epoch of the least loss on ``held_out``.
+
+    Raises:
+        CountingError: there is nothing to learn from or to choose on, or no epoch to learn in.
+    """
+    if epochs < 1:
+        raise CountingError(f"epochs: must be at least 1, is {epochs}")
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    vocabulary = QuestionVocabulary.of((each.words for each in train_lessons), LEAST)
+    vocabulary = QuestionVocabulary.of((each.words for each in taught), LEAST)
     generator = QuestionGenerator(vocabulary, COCO_CATEGORIES)
-    data, valid = pack(train_lessons, vocabulary), pack(valid_lessons, vocabulary)
-    console.print(f"{len(data):,} questions, {len(valid):,} to choose on, {len(vocabulary):,} tokens", highlight=False)
+    data, valid = pack(taught, vocabulary), pack(held_out, vocabulary)
     optimizer = torch.optim.AdamW(generator.parameters(), lr=RATE, weight_decay=DECAY)
-    steps = epochs * -(-len(data) // BATCH)
+    steps = epochs * sum(1 for _ in _batches(data, random))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
-    best, weights = float("inf"), generator.state_dict()
+    best, best_epoch, weights = float("inf"), 0, generator.state_dict()
     for epoch in track(range(1, epochs + 1), "training"):
-        generator.train()
-        losses = []
-        for batch in _batches(data, random):
-            loss = batch.loss(generator, draw_known(batch.about, random))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            clip_grad_norm_(generator.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
+        loss = _train_one_epoch(generator, data, optimizer, schedule, random)
         surprise = validation_loss(generator, valid)
-        console.print(f"epoch {epoch}  loss {np.mean(losses):.3f}  valid {surprise:.3f}", highlight=False)
+        console.print(f"epoch {epoch}  loss {loss:.3f}  valid {surprise:.3f}", highlight=False)
         if surprise < best:
-            best, weights = surprise, deepcopy(generator.state_dict())
+            best, best_epoch, weights = surprise, epoch, deepcopy(generator.state_dict())
     generator.load_state_dict(weights)
-    return generator.eval(), best
+    return Trained(generator.eval(), best_epoch, best, len(data), len(valid))
+
+
+def _train_one_epoch(
+    generator: QuestionGenerator,
+    data: Batch,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    random: torch.Generator,
+) -> float:
+    """The mean loss on the way."""
+    generator.train()
+    losses = []
+    for batch in _batches(data, random):
+        loss = batch.loss(generator, draw_known(batch.about, random))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        clip_grad_norm_(generator.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
 
 
 def _batches(data: Batch, random: torch.Generator) -> Iterator[Batch]:
@@ -144,3 +182,37 @@ def _batches(data: Batch, random: torch.Generator) -> Iterator[Batch]:
         batches = several[data.lengths[several].argsort()].split(BATCH)
         for number in torch.randperm(len(batches), generator=random).tolist():
             yield data.rows(batches[number])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    try:
+        questions, counts = load_questions(arguments.data), load_counts(arguments.data)
+        taught = lessons(questions["train"], counts)
+        people = [each for each in questions["valid"] if each.mark == Mark.PEOPLE]
+        trained = train(taught, lessons(people, counts), arguments.epochs, arguments.seed)
+        card = {
+            "generator": "GRU, conditioned on counts",
+            "data": "how-many questions of a VQA v2 subset and of COCO-QA, COCO 2014 counts",
+            "command": f"python -m counting.language.train_questions --epochs {arguments.epochs} "
+            f"--seed {arguments.seed}",
+            "questions": trained.questions,
+            "chosen_on": trained.chosen_on,
+            "epoch": trained.epoch,
+            "valid_loss": round(trained.loss, 4),
+        }
+        save_generator(trained.generator, arguments.out, card)
+        write_json(arguments.out.with_suffix(".json"), card)
+    except CountingError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

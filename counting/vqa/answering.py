@@ -67,11 +67,25 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     if reading.refusal:
         known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
         raise CountingError(reading.explanation + known)
+    return answer_from(checkpoint, count_photo(checkpoint, path), reading)
+
+
+def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
+    """Count in the photo at ``path``.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
     skipped: dict[Path, str] = {}
     photos = list(count_photos(checkpoint.counter, [path], skipped))
     if not photos:
         raise PhotoError(skipped[path])
-    counts = photos[0].counts
+    return photos[0]
+
+
+def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
+    """The answer to a question that was understood, from what ``checkpoint`` has counted."""
+    categories, counts = checkpoint.counter.categories, photo.counts
     counted = reading.counted(dict(zip(categories, counts.tolist(), strict=True)))
     columns = [categories.index(name) for name in counted]
     calibration = checkpoint.calibration
@@ -79,8 +93,8 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
         reading,
         counted,
         float(counts[columns].sum()),
-        photos[0],
-        photos[0].cells[:, columns].sum(axis=1),
+        photo,
+        photo.cells[:, columns].sum(axis=1),
         sum_of(calibration.distribution(counts)[columns]) if calibration else None,
     )
 
