@@ -97,9 +97,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, help="the folder that holds JPEGImages or annotations")
     parser.add_argument("--annotations", type=Path, help="a COCO instances file, in place of --root")
     parser.add_argument("--images", type=Path, help="the folder of its photos")
-    parser.add_argument(
-        "--categories", help="a,b,c: those of your own VOC data, or some of another data set's"
-    )
+    parser.add_argument("--categories", help="a,b,c: those of your own VOC data, or some of another data set's")
 
 
 def _add_predict(commands: Commands) -> None:
@@ -112,9 +110,7 @@ def _add_predict(commands: Commands) -> None:
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER|GLOB")
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write counts as .csv, .json or .parquet")
-    parser.add_argument(
-        "--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it"
-    )
+    parser.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its cells' counts on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
     _add_device(parser)
 
@@ -163,9 +159,7 @@ def _add_questions_for(commands: Commands) -> None:
         help="how they differ: in words at the same place (default), in words so far, in pairs of words anywhere, "
         "in what words mean",
     )
-    parser.add_argument(
-        "--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 0.5)"
-    )
+    parser.add_argument("--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 0.5)")
     parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
     parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
     _add_device(parser)
@@ -198,9 +192,7 @@ def _add_evaluate(commands: Commands) -> None:
     parser.add_argument("--data", default="voc2007", help=f"{_DATA} (default: voc2007)")
     _add_place(parser)
     parser.add_argument("--split", default="test", help="default: test")
-    parser.add_argument(
-        "--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty"
-    )
+    parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
     parser.add_argument("--truth", metavar="FILE", help="true counts from a file, in place of --data")
     parser.add_argument("--train-truth", metavar="FILE", help="training counts, for baselines that learn")
     parser.add_argument(
@@ -241,9 +233,7 @@ def _add_improve(commands: Commands) -> None:
     parser.add_argument(
         "--counts", required=True, metavar="FILE", help="counts of the same photos: .csv, .parquet or .json"
     )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="OUT.json", help="the results file to write"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.json", help="the results file to write")
     parser.add_argument(
         "--rule",
         choices=["prior", "top-n"],

@@ -23,9 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.strength,
         arguments.seed,
     )
-    found = questions_for_photo(
-        find_counter(arguments.counter or BEST, arguments.device), arguments.photo, method
-    )
+    found = questions_for_photo(find_counter(arguments.counter or BEST, arguments.device), arguments.photo, method)
     if arguments.json:
         print(json.dumps({"photo": str(arguments.photo), "questions": [to_json(each) for each in found]}))
         return 0

@@ -59,9 +59,7 @@ class Beams:
     def rows(self, start: Tensor) -> Tensor:
         """What the model reads, (N·G·W)×(s+t): the N×s start tokens and those of each beam, 0 behind its end."""
         beams = self.tokens.flatten(0, 2)
-        return torch.cat(
-            [start.repeat_interleave(len(beams) // len(start), dim=0), beams.clamp(min=0)], dim=1
-        )
+        return torch.cat([start.repeat_interleave(len(beams) // len(start), dim=0), beams.clamp(min=0)], dim=1)
 
     def found(self, item: int, end: int | None) -> list[Beam]:
         """The beams of an item that exist, group by group."""

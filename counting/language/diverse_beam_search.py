@@ -196,9 +196,7 @@ class DiverseBeamSearch:
         stuck = ~(can_stay | can_go_on).any(dim=2, keepdim=True)
         goes_on = beams.unfinished & ~stuck
         totals = log_probs.new_empty((*log_probs.shape[:-1], log_probs.shape[-1] + 1))
-        torch.add(
-            log_probs, beams.scores.masked_fill(~goes_on, -torch.inf).unsqueeze(-1), out=totals[..., 1:]
-        )
+        torch.add(log_probs, beams.scores.masked_fill(~goes_on, -torch.inf).unsqueeze(-1), out=totals[..., 1:])
         # Those that go on are all of one length: it is enough to bring the others to it.
         lengths = (beams.tokens >= 0).sum(dim=-1).clamp(min=1)
         at_length = ((beams.tokens.shape[-1] + 1) / lengths) ** self.length_penalty

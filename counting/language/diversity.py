@@ -53,14 +53,10 @@ class Cumulative:
         exists = (earlier >= 0).any(dim=-1)  # N×H×W'
         differ = beams[:, :, None, None] != earlier[:, None, ..., :-1]  # N×W×H×W'×t
         before = (differ.sum(dim=-1) * exists[:, None]).sum(dim=-1)
-        others = -torch.exp(
-            -(before + exists.sum(dim=-1)[:, None]) / self.temperature
-        )  # N×W×H: a token of none
+        others = -torch.exp(-(before + exists.sum(dim=-1)[:, None]) / self.temperature)  # N×W×H: a token of none
 
         tokens = earlier[..., -1]
-        same = (tokens.unsqueeze(-1) == tokens.unsqueeze(-2)).sum(
-            dim=-1
-        )  # N×H×W': beams that share the token
+        same = (tokens.unsqueeze(-1) == tokens.unsqueeze(-2)).sum(dim=-1)  # N×H×W': beams that share the token
         # exp(same / Γ) − 1, the rest of the token's own term, comes in as many parts as beams have the token.
         part = torch.expm1(same / self.temperature) / same
         parts = (others.unsqueeze(-1) * part[:, None]).flatten(2)

@@ -53,9 +53,7 @@ class Pool:
             if done:
                 goes_on[item], where[item] = 0, 0 if self._end is None else self._end + 1
             else:
-                attainable = normalized(
-                    float(best[item, 0]), beams.tokens.shape[-1] + 1, self._length_penalty
-                )
+                attainable = normalized(float(best[item, 0]), beams.tokens.shape[-1] + 1, self._length_penalty)
                 full = len(self._kept[item][group]) == self._size
                 over = full and min(map(self._worth, self._kept[item][group])) >= attainable
                 self._done[item][group] = over or not bool((goes_on[item] > -torch.inf).any())

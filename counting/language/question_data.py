@@ -55,8 +55,7 @@ def load_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
         loaded = load_vqa(folder / f"questions_{split}.json", folder / f"annotations_{split}.json")
         people[split] = _asked(loaded, Mark.PEOPLE)
     captions = {
-        split: _asked(load_cocoqa(data / "vqa" / "cocoqa" / split), Mark.CAPTIONS)
-        for split in ("train", "test")
+        split: _asked(load_cocoqa(data / "vqa" / "cocoqa" / split), Mark.CAPTIONS) for split in ("train", "test")
     }
     odd = {question.image for question in people["valid"] if int(question.image) % 2}
     test = odd | {question.image for question in (*people["test"], *captions["test"])}

@@ -46,9 +46,7 @@ def load_generator(path: Path = SHIPPED) -> QuestionGenerator:
     except (SafetensorError, OSError) as error:
         raise CountingError(f"{path}: no whole safetensors file ({error})") from None
     if metadata.get("format") != FORMAT:
-        raise CountingError(
-            f"{path}: no question generator of this program (format {metadata.get('format')!r})"
-        )
+        raise CountingError(f"{path}: no question generator of this program (format {metadata.get('format')!r})")
     try:
         words, categories, sizes = (json.loads(metadata[key]) for key in ("words", "categories", "sizes"))
         generator = QuestionGenerator(QuestionVocabulary(words), categories, **sizes)

@@ -4,16 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from counting.checkpoint import Checkpoint
 from counting.distribution import intervals
-from counting.inference import PhotoCounts
 from counting.language.methods import Method
 from counting.language.question_files import load_generator
-from counting.language.what_to_ask import Contents, worth_asking
+from counting.language.what_to_ask import Contents, WorthAsking
 from counting.metrics import round_half_up
 from counting.vqa.answering import Answer, answer_from, count_photo
-from counting.vqa.parser import QuestionParser
 
 
 def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> list[Answer]:
@@ -24,20 +23,17 @@ def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> l
         PhotoError: the photo cannot be read.
     """
     photo = count_photo(checkpoint, path)
-    contents = contents_of(checkpoint, photo)
+    contents = contents_of(checkpoint, photo.counts)
     generator, categories = load_generator(), checkpoint.counter.categories
     placed = generator.place(torch.from_numpy(contents.counts[None]).float(), categories)
     beams = method(generator, generator.look(*placed))[0]
     texts = [generator.vocabulary.text(beam.tokens) for beam in beams if beam.finished]
-    return [
-        answer_from(checkpoint, photo, each)
-        for each in worth_asking(texts, QuestionParser(categories), contents)
-    ]
+    return [answer_from(checkpoint, photo, each) for each in WorthAsking(categories)(texts, contents)]
 
 
-def contents_of(checkpoint: Checkpoint, photo: PhotoCounts) -> Contents:
+def contents_of(checkpoint: Checkpoint, raw: NDArray[np.float64]) -> Contents:
     """The median of each count's distribution, 0 of what probably is not there; else the rounded count."""
-    categories, raw = checkpoint.counter.categories, photo.counts
+    categories = checkpoint.counter.categories
     if checkpoint.calibration is None:
         return Contents.certain(categories, np.asarray(round_half_up(raw), dtype=np.float64))
     distribution = checkpoint.calibration.distribution(raw)

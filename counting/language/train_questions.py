@@ -2,9 +2,9 @@
 
 python -m counting.language.train_questions [--data DIR] [--out FILE.safetensors] [--epochs N] [--seed S]
 
-DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. FILE gets, in half precision,
-the weights of the epoch of the least loss on the questions that people asked of validation photos; beside it comes a
-card.
+DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. FILE gets the weights, in
+half precision, of the epoch of the least loss on the questions that people asked of validation photos; beside it
+comes a card.
 """
 
 import argparse
@@ -78,7 +78,8 @@ class Batch:
         log_probs = generator(self.tokens[:, :longest], self.counts, known)
         picked = log_probs.gather(2, self.tokens[:, 1 : longest + 1, None]).squeeze(2)
         counts = torch.arange(longest) < self.lengths[:, None]
-        return -(picked * counts).sum() / counts.sum()
+        loss: Tensor = -(picked * counts).sum() / counts.sum()
+        return loss
 
 
 def pack(taught: Sequence[Lesson], vocabulary: QuestionVocabulary) -> Batch:
@@ -178,16 +179,17 @@ def _train_one_epoch(
 
 def _batches(data: Batch, random: torch.Generator) -> Iterator[Batch]:
     """All questions once, in batches of similar length: short ones are not padded to the longest."""
-    for several in torch.randperm(len(data), generator=random).split(BATCH * ALIKE):
-        batches = several[data.lengths[several].argsort()].split(BATCH)
-        for number in torch.randperm(len(batches), generator=random).tolist():
-            yield data.rows(batches[number])
+    order = torch.randperm(len(data), generator=random)
+    for begin in range(0, len(order), BATCH * ALIKE):
+        several = order[begin : begin + BATCH * ALIKE]
+        several = several[data.lengths[several].argsort()]
+        first = torch.randperm(-(-len(several) // BATCH), generator=random) * BATCH
+        for place in first.tolist():
+            yield data.rows(several[place : place + BATCH])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
     parser.add_argument("--out", type=Path, default=SHIPPED)
     parser.add_argument("--epochs", type=int, default=14)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from counting.vqa.parser import QuestionParser
 from counting.vqa.reading import Reading
+from counting.vqa.vocabulary import Vocabulary
+from counting_datasets.categories import COCO_CATEGORIES, canonical
 
 LEAST = 0.5
 """How probably something that a question asks for must be there."""
@@ -48,19 +51,36 @@ class Contents:
         return bool(asked) and bool(1 - np.prod(1 - self.probably[asked]) >= LEAST)
 
 
-def worth_asking(texts: Iterable[str], parser: QuestionParser, contents: Contents) -> list[Reading]:
-    """The first of every kind of question that counts answer about something in the photo, in their order.
+class WorthAsking:
+    """Chooses questions for a counter of ``categories``."""
 
-    Two are of one kind if they ask for the same things of this photo, and the rest of their words says the same or
-    nothing: "How many dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this
-    picture?".
-    """
-    found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
-    for text in texts:
-        reading = parser(text)
-        if contents.holds(reading):
-            found.setdefault(_kind(reading, contents), reading)
-    return list(found.values())
+    def __init__(self, categories: Sequence[str]) -> None:
+        ours = {canonical(name) for name in categories}
+        others = (name for name in COCO_CATEGORIES if canonical(name) not in ours)
+        self._parser = QuestionParser(categories)
+        self._things = Vocabulary((*categories, *others))
+
+    def __call__(self, texts: Iterable[str], contents: Contents) -> list[Reading]:
+        """The first question of every kind that counts answer about something in the photo, in their order.
+
+        They speak of nothing that may not be there: of no people on a bench without a bench. Two are of one kind if
+        they ask for the same things of this photo, and the rest of their words says the same or nothing: "How many
+        dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this picture?".
+        """
+        found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
+        for text in texts:
+            reading = self._parser(text)
+            if contents.holds(reading) and self._confirmed(reading, contents):
+                found.setdefault(_kind(reading, contents), reading)
+        return list(found.values())
+
+    def _confirmed(self, reading: Reading, contents: Contents) -> bool:
+        """Whether every category that its words around the noun name is probably there."""
+        there = {name for name, p in zip(contents.categories, contents.probably, strict=True) if p >= LEAST}
+        words = [*reading.modifiers, *reading.condition.split()]
+        named = [*words, *(" ".join(pair) for pair in pairwise(words))]
+        meanings = [self._things.meaning(word) for word in named if word not in _SAY_NOTHING]
+        return all(not there.isdisjoint(each.categories) for each in meanings if each and each.categories)
 
 
 def _kind(reading: Reading, contents: Contents) -> tuple[frozenset[int], frozenset[str]]:

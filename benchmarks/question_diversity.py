@@ -1,0 +1,263 @@
+"""Claim: Diverse Beam Search asks more different questions of a photo than beam search, and questions as good.
+
+    pip install sacrebleu pycocoevalcap
+    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter]
+
+DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000) that
+nothing was trained or chosen on, given their true counts; the references are all questions that people asked of them
+in VQA. All figures are means over photos:
+
+distinct-n   different n-grams in the 20 questions, over the words in them
+oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document
+             frequencies from the references of the N photos)
+formed       share of the 20 that the parser takes for a question that counts answer
+there        share of the 20 that are so, and about something that is in the photo
+things       different (sets of) categories that these ask about
+shown        how many of the 20 `counting questions` would show
+
+--counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the best counter of the zoo counts, and judges
+by the true counts: the errors of the counts are in the figures.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from counting.inference import count_scenes
+from counting.language.distinct import distinct
+from counting.language.methods import Method
+from counting.language.question_data import load_counts, load_questions
+from counting.language.question_files import load_generator
+from counting.language.question_generator import QuestionGenerator
+from counting.language.question_vocabulary import Mark, question_words
+from counting.language.questions_for_photo import contents_of
+from counting.language.what_to_ask import Contents, WorthAsking
+from counting.progress import track
+from counting.table import CountTable
+from counting.vqa.parser import QuestionParser
+from counting.zoo import BEST, find_counter
+from counting_datasets.catalog import Place, load
+from counting_datasets.categories import COCO_CATEGORIES
+from counting_datasets.protocol import Protocol
+
+BEAMS, AT_ONCE = 20, 50
+RANKS = (1, 5, 10, 20)
+STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
+DIVERSITIES = ("hamming", "cumulative", "ngram", "embedding")
+Asked = list[list[str]]
+"""Of every photo its questions, the likeliest first."""
+
+
+def methods() -> dict[str, Method]:
+    """All that is compared, by the name of its row. At strength 0 all diversities are the same."""
+    found = {"beam": Method("beam", BEAMS), "sample": Method("sample", BEAMS)}
+    found["diverse 0"] = Method("diverse", BEAMS, BEAMS, "hamming", 0.0)
+    for name in DIVERSITIES:
+        for strength in STRENGTHS:
+            found[f"{name} {strength}"] = Method("diverse", BEAMS, BEAMS, name, strength)
+    return found
+
+
+def ask(
+    generator: QuestionGenerator, method: Method, counts: NDArray[np.float32], categories: Sequence[str], name: str
+) -> Asked:
+    """The questions of N photos with N×K ``counts``."""
+    asked: Asked = []
+    with torch.no_grad():
+        for begin in track(range(0, len(counts), AT_ONCE), name, unit=AT_ONCE):
+            placed = generator.place(torch.from_numpy(counts[begin : begin + AT_ONCE]), categories)
+            for beams in method(generator, generator.look(*placed)):
+                asked.append([generator.vocabulary.text(beam.tokens) if beam.finished else "" for beam in beams])
+    return asked
+
+
+class Scores:
+    """BLEU-4 and CIDEr of questions against people's, photo by photo."""
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        try:
+            from pycocoevalcap.cider.cider import Cider
+            from sacrebleu.metrics.bleu import BLEU
+        except ImportError as error:
+            sys.exit(f"{error}: pip install sacrebleu pycocoevalcap")
+        self._references = [[_plain(text) for text in texts] for texts in references]
+        self._bleu, self._cider = BLEU(tokenize="none", effective_order=True), Cider()
+        self._known: dict[tuple[int, str], float] = {}
+
+    def bleu(self, asked: Asked) -> NDArray[np.float64]:
+        """N×B."""
+        return np.array([[self._one(photo, _plain(text)) for text in texts] for photo, texts in enumerate(asked)])
+
+    def cider(self, asked: Asked) -> NDArray[np.float64]:
+        """N×B; every rank is scored as a corpus of its own, against the same references."""
+        gold = dict(enumerate(self._references))
+        ranks = []
+        for rank in zip(*asked, strict=True):
+            _, scores = self._cider.compute_score(gold, {i: [_plain(text)] for i, text in enumerate(rank)})
+            ranks.append(scores)
+        return np.stack(ranks, axis=1)
+
+    def _one(self, photo: int, text: str) -> float:
+        key = photo, text
+        if key not in self._known:
+            self._known[key] = self._bleu.sentence_score(text, self._references[photo]).score
+        return self._known[key]
+
+
+def _plain(text: str) -> str:
+    return " ".join(question_words(text))
+
+
+@dataclass(frozen=True)
+class Row:
+    """The means of a method over the photos."""
+
+    distinct: tuple[float, ...]
+    bleu: tuple[float, ...]
+    cider: tuple[float, ...]
+    formed: float
+    there: float
+    things: float
+    shown: float
+
+    def __str__(self) -> str:
+        cells = [f"{100 * value:.1f}" for value in self.distinct]
+        cells += [f"{value:.1f}" for value in self.bleu] + [f"{value:.3f}" for value in self.cider]
+        return " | ".join(
+            [*cells, f"{self.formed:.3f}", f"{self.there:.3f}", f"{self.things:.2f}", f"{self.shown:.1f}"]
+        )
+
+
+def measure(asked: Asked, scores: Scores, contents: Sequence[Contents]) -> Row:
+    """The row of one method."""
+    formed, there, things, shown = content_figures(asked, contents)
+    words = [[question_words(text) for text in texts] for texts in asked]
+    bleu, cider = scores.bleu(asked), scores.cider(asked)
+    return Row(
+        tuple(float(np.mean([distinct(each, n) for each in words])) for n in (1, 2, 3, 4)),
+        tuple(float(bleu[:, :k].max(axis=1).mean()) for k in RANKS),
+        tuple(float(cider[:, :k].max(axis=1).mean()) for k in RANKS),
+        formed,
+        there,
+        things,
+        shown,
+    )
+
+
+def content_figures(asked: Asked, contents: Sequence[Contents]) -> tuple[float, float, float, float]:
+    """formed, there, things, shown."""
+    parser, worth = QuestionParser(contents[0].categories), WorthAsking(contents[0].categories)
+    formed, there, things, shown = [], [], [], []
+    for texts, content in zip(asked, contents, strict=True):
+        readings = [parser(text) for text in texts]
+        holds = [content.holds(reading) for reading in readings]
+        formed += [reading.refusal is None for reading in readings]
+        there += holds
+        things.append(len({each.categories for each, held in zip(readings, holds, strict=True) if held}))
+        shown.append(len(worth(texts, content)))
+    return float(np.mean(formed)), float(np.mean(there)), float(np.mean(things)), float(np.mean(shown))
+
+
+def compare(data: Path, photos: int) -> dict[str, Row]:
+    """The table of all methods, printed as it grows."""
+    people = [each for each in load_questions(data)["test"] if each.mark == Mark.PEOPLE]
+    images = sorted({each.image for each in people}, key=int)
+    chosen = np.random.default_rng(0).permutation(len(images))[:photos]
+    images = [images[place] for place in sorted(chosen)]
+    references: dict[str, list[str]] = {image: [] for image in images}
+    for each in people:
+        if each.image in references:
+            references[each.image].append(each.text)
+    true = load_counts(data)
+    counts = np.stack([true[image] for image in images])
+    contents = [Contents.certain(COCO_CATEGORIES, row) for row in counts]
+    generator, scores = load_generator(), Scores(list(references.values()))
+    print(f"{len(images):,} photos, {sum(map(len, references.values())):,} questions of people, B = {BEAMS}\n")
+    names = [f"distinct-{n}" for n in (1, 2, 3, 4)]
+    names += [f"{what}@{k}" for what in ("BLEU", "CIDEr") for k in RANKS] + ["formed", "there", "things", "shown"]
+    print("| " + " | ".join(["method", *names]) + " |\n|" + "---|" * (1 + len(names)))
+    rows = {}
+    for name, method in methods().items():
+        rows[name] = measure(ask(generator, method, counts, COCO_CATEGORIES, name), scores, contents)
+        print(f"| {name} | {rows[name]} |", flush=True)
+    return rows
+
+
+def plot(rows: Mapping[str, Row], path: Path) -> None:
+    """Distinct 4-grams and the best of 20, by λ."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    panels = (
+        ("distinct-4", lambda row: 100 * row.distinct[3]),
+        ("CIDEr@20", lambda row: row.cider[3]),
+        ("things asked about", lambda row: row.things),
+    )
+    for axis, (title, value) in zip(axes, panels, strict=True):
+        for name in DIVERSITIES:
+            line = [value(rows["diverse 0"]), *(value(rows[f"{name} {strength}"]) for strength in STRENGTHS)]
+            axis.plot((0.0, *STRENGTHS), line, marker="o", markersize=3, label=name)
+        axis.axhline(value(rows["beam"]), color="black", linewidth=1, label="beam search")
+        axis.axhline(value(rows["sample"]), color="gray", linewidth=1, linestyle="--", label="sampling")
+        axis.set(title=title, xlabel="λ")
+    axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def with_a_counter(data: Path, photos: int) -> None:
+    """What is asked and shown of VOC photos by their measured counts, against their true ones."""
+    checkpoint = find_counter(BEST)
+    scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
+    scenes = scenes.take(photos)
+    table, _ = count_scenes(checkpoint, scenes)
+    truth = CountTable.from_scenes(scenes, Protocol.parse("all", scenes.family))
+    true = [Contents.certain(table.categories, row) for row in truth.counts]
+    seen = [contents_of(checkpoint, row) for row in table.counts]
+    generator, worth = load_generator(), WorthAsking(table.categories)
+    counts = np.stack([each.counts for each in seen]).astype(np.float32)
+    parser = QuestionParser(table.categories)
+    print(f"\n{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
+    print(
+        "| method | formed | there | shown | formed, shown | there, shown | photos with a question |\n|"
+        + "---|" * 7
+    )
+    for name, method in {"beam": Method("beam"), "diverse": Method(), "sample": Method("sample")}.items():
+        asked = ask(generator, method, counts, table.categories, name)
+        formed, there, _, _ = content_figures(asked, true)
+        shown = [worth(texts, content) for texts, content in zip(asked, seen, strict=True)]
+        held = [truly.holds(each) for truly, readings in zip(true, shown, strict=True) for each in readings]
+        well = [parser(each.question).refusal is None for readings in shown for each in readings]
+        print(
+            f"| {name} | {formed:.3f} | {there:.3f} | {len(held) / len(seen):.2f} | {np.mean(well):.3f} "
+            f"| {np.mean(held):.3f} | {np.mean([bool(each) for each in shown]):.3f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
+    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--counter", action="store_true", help="ask by measured counts, of VOC photos")
+    arguments = parser.parse_args()
+    if arguments.counter:
+        with_a_counter(arguments.data, arguments.photos)
+        return
+    rows = compare(arguments.data, arguments.photos)
+    if arguments.plot:
+        plot(rows, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()
