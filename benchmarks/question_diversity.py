@@ -3,9 +3,9 @@
     pip install sacrebleu pycocoevalcap
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter]
 
-DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000) that
-nothing was trained or chosen on, given their true counts; the references are all questions that people asked of them
-in VQA. All figures are means over photos:
+DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000)
+that nothing was trained or chosen on, given their true counts; the references are all questions that people asked of
+them in VQA. λ is 0 to 1, and 2. All figures are means over photos:
 
 distinct-n   different n-grams in the 20 questions, over the words in them
 oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document
@@ -15,8 +15,8 @@ there        share of the 20 that are so, and about something that is in the pho
 things       different (sets of) categories that these ask about
 shown        how many of the 20 `counting questions` would show
 
---counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the best counter of the zoo counts, and judges
-by the true counts: the errors of the counts are in the figures.
+--counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the best counter of the zoo counts, and
+judges by the true counts: the errors of the counts are in the figures.
 """
 
 import argparse
@@ -49,7 +49,7 @@ from counting_datasets.protocol import Protocol
 
 BEAMS, AT_ONCE = 20, 50
 RANKS = (1, 5, 10, 20)
-STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
+STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
 DIVERSITIES = ("hamming", "cumulative", "ngram", "embedding")
 Asked = list[list[str]]
 """Of every photo its questions, the likeliest first."""
@@ -73,8 +73,8 @@ def ask(
     with torch.no_grad():
         for begin in track(range(0, len(counts), AT_ONCE), name, unit=AT_ONCE):
             placed = generator.place(torch.from_numpy(counts[begin : begin + AT_ONCE]), categories)
-            for beams in method(generator, generator.look(*placed)):
-                asked.append([generator.vocabulary.text(beam.tokens) if beam.finished else "" for beam in beams])
+            for beams in method(generator, *generator.prompt(*placed)):
+                asked.append([generator.text(beam) for beam in beams])
     return asked
 
 
@@ -218,7 +218,7 @@ def with_a_counter(data: Path, photos: int) -> None:
     """What is asked and shown of VOC photos by their measured counts, against their true ones."""
     checkpoint = find_counter(BEST)
     scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
-    scenes = scenes.take(photos)
+    scenes = scenes[:photos]
     table, _ = count_scenes(checkpoint, scenes)
     truth = CountTable.from_scenes(scenes, Protocol.parse("all", scenes.family))
     true = [Contents.certain(table.categories, row) for row in truth.counts]

@@ -134,7 +134,7 @@ def _add_questions_for(commands: Commands) -> None:
         commands,
         "questions",
         "ask different questions about a photo, and answer them",
-        "counting questions photo.jpg\n  counting questions photo.jpg --beams 20 --groups 10 --strength 0.8",
+        "counting questions photo.jpg\n  counting questions photo.jpg --beams 20 --groups 10 --strength 0.5",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
@@ -159,7 +159,7 @@ def _add_questions_for(commands: Commands) -> None:
         help="how they differ: in words at the same place (default), in words so far, in pairs of words anywhere, "
         "in what words mean",
     )
-    parser.add_argument("--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 0.5)")
+    parser.add_argument("--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 1)")
     parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
     parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
     _add_device(parser)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from counting.language.question_generator import BEGINNING
 from counting.language.question_vocabulary import Mark, question_words
 from counting.table_files import read_table
 from counting.vqa.parser import QuestionParser
@@ -92,7 +93,7 @@ def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.
     for question in questions:
         words = tuple(question_words(question.text))
         there = about(parser(question.text), counts[question.image], COCO_CATEGORIES)
-        if there.any() and 2 < len(words) <= LONGEST:
+        if there.any() and words[:2] == BEGINNING and len(words) <= LONGEST:
             found.append(Lesson(words, question.mark, counts[question.image], there))
     return found
 

@@ -6,10 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
-from counting.language.question_vocabulary import Mark, QuestionVocabulary
+from counting.language.beams import Beam
+from counting.language.question_vocabulary import Mark, QuestionVocabulary, as_text
 from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
 
+BEGINNING = ("how", "many")
+"""Of every question."""
 PER_CATEGORY = 3
 """What it sees of one: whether it is known, whether it is there, log(1 + count)."""
 
@@ -22,9 +25,9 @@ class QuestionGenerator(nn.Module):
     It knows K ``categories``. A counter may know fewer: of the others the counts are masked, and whatever
     stands there changes nothing.
 
-        step function:   generator.step
-        its start:       generator.start(N)
-        its state:       generator.look(*generator.place(counts, categories))
+        start, state = generator.prompt(*generator.place(counts, categories))
+        for beam in search(generator.step, start, state)[0]:
+            print(generator.text(beam))
 
     Args:
         width: of word vectors, which also are the weights of the output.
@@ -78,9 +81,22 @@ class QuestionGenerator(nn.Module):
         photo = self.photo(seen)
         return torch.tanh(self.begin(photo)), photo
 
-    def start(self, items: int, mark: Mark = Mark.PEOPLE) -> Tensor:
-        """N×1: every question begins as ``mark`` does."""
-        return torch.full((items, 1), mark, device=self.bias.device)
+    def prompt(self, counts: Tensor, known: Tensor, mark: Mark = Mark.PEOPLE) -> tuple[Tensor, State]:
+        """N×3 tokens, ``mark`` and "how many", and the state of ``look`` once all but the last are read.
+
+        A search for different questions should not begin earlier: it would find other ways to say "how many".
+        """
+        tokens = [mark, *(self.vocabulary.encode(BEGINNING) or ())]
+        start = torch.tensor(tokens, device=self.bias.device).repeat(len(counts), 1)
+        hidden, photo = self.look(counts, known)
+        for column in start[:, :-1].unbind(1):
+            hidden = self._advance(column, hidden, photo)
+        return start, (hidden, photo)
+
+    def text(self, beam: Beam) -> str:
+        """For people to read; what is not finished is no text."""
+        words = [*BEGINNING, *self.vocabulary.decode(beam.tokens)]
+        return as_text(words) if beam.finished else ""
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """The tokens so far (rows×t) and the state → log-probabilities of the next (rows×V), and the new state."""

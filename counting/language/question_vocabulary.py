@@ -23,6 +23,12 @@ def question_words(text: str) -> list[str]:
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
+def as_text(words: Iterable[str]) -> str:
+    """A question for people to read: "How many dogs are on the man's boat?"."""
+    text = " ".join(words).replace(" 's", "'s")
+    return f"{text[:1].upper()}{text[1:]}?"
+
+
 class QuestionVocabulary:
     """Words and their tokens, those behind the marks."""
 
@@ -49,8 +55,3 @@ class QuestionVocabulary:
     def decode(self, tokens: Iterable[int]) -> list[str]:
         """The words of tokens that are no marks."""
         return [self.words[token - len(Mark)] for token in tokens]
-
-    def text(self, tokens: Iterable[int]) -> str:
-        """A question for people to read: "How many dogs are on the man's boat?"."""
-        words = " ".join(self.decode(tokens)).replace(" 's", "'s")
-        return f"{words[:1].upper()}{words[1:]}?"

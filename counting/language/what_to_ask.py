@@ -63,9 +63,9 @@ class WorthAsking:
     def __call__(self, texts: Iterable[str], contents: Contents) -> list[Reading]:
         """The first question of every kind that counts answer about something in the photo, in their order.
 
-        They speak of nothing that may not be there: of no people on a bench without a bench. Two are of one kind if
-        they ask for the same things of this photo, and the rest of their words says the same or nothing: "How many
-        dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this picture?".
+        They speak of nothing that may not be there: of no people on a bench without a bench. Two are of one kind
+        if they ask for the same things of this photo, and the rest of their words says the same or nothing: "How
+        many dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this picture?".
         """
         found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
         for text in texts:
