@@ -4,8 +4,8 @@
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter]
 
 DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000)
-that nothing was trained or chosen on, given their true counts; the references are all questions that people asked of
-them in VQA. λ is 0 to 1, and 2. All figures are means over photos:
+that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
+of them in VQA. λ is 0 to 1, and 2. All figures are means over photos:
 
 distinct-n   different n-grams in the 20 questions, over the words in them
 oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document

@@ -4,9 +4,6 @@ import argparse
 import json
 import sys
 
-from rich.console import Console
-from rich.table import Table
-
 from counting.commands.ask import number, to_json
 from counting.language.methods import Method
 from counting.language.questions_for_photo import questions_for_photo
@@ -29,8 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not found:
         print("nothing to ask: this counter sees nothing that it knows in this photo", file=sys.stderr)
-    table = Table.grid(padding=(0, 2))
+    width = max((len(each.reading.question) for each in found), default=0)
     for each in found:
-        table.add_row(each.reading.question, number(each), style=None)
-    Console(highlight=False, soft_wrap=True).print(table)
+        print(f"{each.reading.question:{width}}  {number(each)}")
     return 0

@@ -65,7 +65,7 @@ class WorthAsking:
 
         They speak of nothing that may not be there: of no people on a bench without a bench. Two are of one kind
         if they ask for the same things of this photo, and the rest of their words says the same or nothing: "How
-        many dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this picture?".
+        many dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this photo?".
         """
         found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
         for text in texts:
