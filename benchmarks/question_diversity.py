@@ -7,12 +7,14 @@ DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 qu
 that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
 of them in VQA. λ is 0 to 1, and 2. All figures are means over photos:
 
-distinct-n   different n-grams in the 20 questions, over the words in them
+words        in a question; at w words a question distinct-4 cannot exceed 1 − 3/w
+distinct-n   different n-grams in the 20 questions, over the words in them (0–100)
 oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document
              frequencies from the references of the N photos)
 formed       share of the 20 that the parser takes for a question that counts answer
 there        share of the 20 that are so, and about something that is in the photo
-things       different (sets of) categories that these ask about
+things       different things in the photo, categories or sets of them, that these ask about
+found        share of people's questions that ask for something in the photo, whose thing is among those
 shown        how many of the 20 `counting questions` would show
 
 --counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the best counter of the zoo counts, and
@@ -22,7 +24,7 @@ judges by the true counts: the errors of the counts are in the figures.
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,50 +121,72 @@ def _plain(text: str) -> str:
 class Row:
     """The means of a method over the photos."""
 
+    words: float
     distinct: tuple[float, ...]
     bleu: tuple[float, ...]
     cider: tuple[float, ...]
     formed: float
     there: float
     things: float
+    found: float
     shown: float
 
     def __str__(self) -> str:
-        cells = [f"{100 * value:.1f}" for value in self.distinct]
+        cells = [f"{self.words:.1f}", *(f"{100 * value:.1f}" for value in self.distinct)]
         cells += [f"{value:.1f}" for value in self.bleu] + [f"{value:.3f}" for value in self.cider]
-        return " | ".join(
-            [*cells, f"{self.formed:.3f}", f"{self.there:.3f}", f"{self.things:.2f}", f"{self.shown:.1f}"]
+        cells += [f"{value:.3f}" for value in (self.formed, self.there)]
+        return " | ".join([*cells, f"{self.things:.2f}", f"{self.found:.3f}", f"{self.shown:.1f}"])
+
+
+COLUMNS = (
+    *("words", "distinct-1", "distinct-2", "distinct-3", "distinct-4"),
+    *(f"{what}@{k}" for what in ("BLEU", "CIDEr") for k in RANKS),
+    *("formed", "there", "things", "found", "shown"),
+)
+
+
+class Photos:
+    """N photos, what is in them and what people ask of them."""
+
+    def __init__(self, contents: Sequence[Contents], references: Sequence[Sequence[str]]) -> None:
+        self._contents, self._scores = contents, Scores(references)
+        self._parser = QuestionParser(contents[0].categories)
+        self._worth = WorthAsking(contents[0].categories)
+        pairs = zip(references, contents, strict=True)
+        self._asked_for = [
+            [thing for text in texts if (thing := self._thing(text, each))] for texts, each in pairs
+        ]
+
+    def measure(self, asked: Asked) -> Row:
+        """The row of one method."""
+        words = [[question_words(text) for text in texts] for texts in asked]
+        bleu, cider = self._scores.bleu(asked), self._scores.cider(asked)
+        things = [[self._thing(text, each) for text in texts] for texts, each in self._with(asked)]
+        different = [{thing for thing in of_photo if thing} for of_photo in things]
+        found = [one in ours for theirs, ours in zip(self._asked_for, different, strict=True) for one in theirs]
+        return Row(
+            words=float(np.mean([len(each) for texts in words for each in texts])),
+            distinct=tuple(float(np.mean([distinct(each, n) for each in words])) for n in (1, 2, 3, 4)),
+            bleu=tuple(float(bleu[:, :k].max(axis=1).mean()) for k in RANKS),
+            cider=tuple(float(cider[:, :k].max(axis=1).mean()) for k in RANKS),
+            formed=formed(asked, self._parser),
+            there=float(np.mean([bool(thing) for of_photo in things for thing in of_photo])),
+            things=float(np.mean([len(each) for each in different])),
+            found=float(np.mean(found)),
+            shown=float(np.mean([len(self._worth(texts, each)) for texts, each in self._with(asked)])),
         )
 
+    def _with(self, asked: Asked) -> Iterator[tuple[list[str], Contents]]:
+        return zip(asked, self._contents, strict=True)
 
-def measure(asked: Asked, scores: Scores, contents: Sequence[Contents]) -> Row:
-    """The row of one method."""
-    formed, there, things, shown = content_figures(asked, contents)
-    words = [[question_words(text) for text in texts] for texts in asked]
-    bleu, cider = scores.bleu(asked), scores.cider(asked)
-    return Row(
-        tuple(float(np.mean([distinct(each, n) for each in words])) for n in (1, 2, 3, 4)),
-        tuple(float(bleu[:, :k].max(axis=1).mean()) for k in RANKS),
-        tuple(float(cider[:, :k].max(axis=1).mean()) for k in RANKS),
-        formed,
-        there,
-        things,
-        shown,
-    )
+    def _thing(self, text: str, contents: Contents) -> frozenset[int]:
+        """Those of the categories asked for that are in the photo."""
+        return frozenset(place for place in contents.asked(self._parser(text)) if contents.counts[place] >= 0.5)
 
 
-def content_figures(asked: Asked, contents: Sequence[Contents]) -> tuple[float, float, float, float]:
-    """formed, there, things, shown."""
-    parser, worth = QuestionParser(contents[0].categories), WorthAsking(contents[0].categories)
-    formed, there, things, shown = [], [], [], []
-    for texts, content in zip(asked, contents, strict=True):
-        readings = [parser(text) for text in texts]
-        holds = [content.holds(reading) for reading in readings]
-        formed += [reading.refusal is None for reading in readings]
-        there += holds
-        things.append(len({each.categories for each, held in zip(readings, holds, strict=True) if held}))
-        shown.append(len(worth(texts, content)))
-    return float(np.mean(formed)), float(np.mean(there)), float(np.mean(things)), float(np.mean(shown))
+def formed(asked: Asked, parser: QuestionParser) -> float:
+    """The share that the parser takes for a question that counts answer."""
+    return float(np.mean([parser(text).refusal is None for texts in asked for text in texts]))
 
 
 def compare(data: Path, photos: int) -> dict[str, Row]:
@@ -178,14 +202,12 @@ def compare(data: Path, photos: int) -> dict[str, Row]:
     true = load_counts(data)
     counts = np.stack([true[image] for image in images])
     contents = [Contents.certain(COCO_CATEGORIES, row) for row in counts]
-    generator, scores = load_generator(), Scores(list(references.values()))
+    generator, asked_of = load_generator(), Photos(contents, list(references.values()))
     print(f"{len(images):,} photos, {sum(map(len, references.values())):,} questions of people, B = {BEAMS}\n")
-    names = [f"distinct-{n}" for n in (1, 2, 3, 4)]
-    names += [f"{what}@{k}" for what in ("BLEU", "CIDEr") for k in RANKS] + ["formed", "there", "things", "shown"]
-    print("| " + " | ".join(["method", *names]) + " |\n|" + "---|" * (1 + len(names)))
+    print("| " + " | ".join(["method", *COLUMNS]) + " |\n|" + "---|" * (1 + len(COLUMNS)))
     rows = {}
     for name, method in methods().items():
-        rows[name] = measure(ask(generator, method, counts, COCO_CATEGORIES, name), scores, contents)
+        rows[name] = asked_of.measure(ask(generator, method, counts, COCO_CATEGORIES, name))
         print(f"| {name} | {rows[name]} |", flush=True)
     return rows
 
@@ -201,7 +223,7 @@ def plot(rows: Mapping[str, Row], path: Path) -> None:
     panels = (
         ("distinct-4", lambda row: 100 * row.distinct[3]),
         ("CIDEr@20", lambda row: row.cider[3]),
-        ("things asked about", lambda row: row.things),
+        ("people's questions found", lambda row: row.found),
     )
     for axis, (title, value) in zip(axes, panels, strict=True):
         for name in DIVERSITIES:
@@ -223,25 +245,27 @@ def with_a_counter(data: Path, photos: int) -> None:
     truth = CountTable.from_scenes(scenes, Protocol.parse("all", scenes.family))
     true = [Contents.certain(table.categories, row) for row in truth.counts]
     seen = [contents_of(checkpoint, row) for row in table.counts]
-    generator, worth = load_generator(), WorthAsking(table.categories)
+    generator, parser, worth = load_generator(), QuestionParser(table.categories), WorthAsking(table.categories)
     counts = np.stack([each.counts for each in seen]).astype(np.float32)
-    parser = QuestionParser(table.categories)
-    print(f"\n{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
-    print(
-        "| method | formed | there | shown | formed, shown | there, shown | photos with a question |\n|"
-        + "---|" * 7
-    )
+    print(f"{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
+    columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     for name, method in {"beam": Method("beam"), "diverse": Method(), "sample": Method("sample")}.items():
         asked = ask(generator, method, counts, table.categories, name)
-        formed, there, _, _ = content_figures(asked, true)
-        shown = [worth(texts, content) for texts, content in zip(asked, seen, strict=True)]
-        held = [truly.holds(each) for truly, readings in zip(true, shown, strict=True) for each in readings]
-        well = [parser(each.question).refusal is None for readings in shown for each in readings]
-        print(
-            f"| {name} | {formed:.3f} | {there:.3f} | {len(held) / len(seen):.2f} | {np.mean(well):.3f} "
-            f"| {np.mean(held):.3f} | {np.mean([bool(each) for each in shown]):.3f} |",
-            flush=True,
-        )
+        readings = [worth(texts, each) for texts, each in zip(asked, seen, strict=True)]
+        shown = [[each.question for each in of_photo] for of_photo in readings]
+        figures = [f"{formed(asked, parser):.3f}", f"{truly_there(asked, true, parser):.3f}"]
+        figures += [f"{np.mean([len(each) for each in shown]):.2f}"]
+        figures += [f"{formed(shown, parser):.3f}", f"{truly_there(shown, true, parser):.3f}"]
+        figures += [f"{np.mean([bool(each) for each in shown]):.3f}"]
+        print(f"| {name} | {' | '.join(figures)} |", flush=True)
+
+
+def truly_there(asked: Asked, contents: Sequence[Contents], parser: QuestionParser) -> float:
+    """The share that is about something in the photo."""
+    return float(
+        np.mean([each.holds(parser(text)) for texts, each in zip(asked, contents, strict=True) for text in texts])
+    )
 
 
 def main() -> None:
