@@ -246,7 +246,7 @@ def with_a_counter(data: Path, photos: int) -> None:
     true = [Contents.certain(table.categories, row) for row in truth.counts]
     seen = [contents_of(checkpoint, row) for row in table.counts]
     generator, parser, worth = load_generator(), QuestionParser(table.categories), WorthAsking(table.categories)
-    counts = np.stack([each.counts for each in seen]).astype(np.float32)
+    counts = np.stack([each.likely() for each in seen]).astype(np.float32)
     print(f"{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
     columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))

@@ -16,7 +16,7 @@ from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 def chosen(texts: list[str], categories: tuple[str, ...] = VOC_CATEGORIES, **probably: float) -> list[str]:
     """Of a photo where the named things probably are, two of each."""
     p = np.array([probably.get(name, 0.0) for name in categories])
-    contents = Contents(categories, 2.0 * (p >= 0.5), p)
+    contents = Contents(categories, 2 * p, p)
     return [reading.question for reading in WorthAsking(categories)(texts, contents)]
 
 
@@ -42,6 +42,22 @@ class TestWorthAsking:
         ]
         assert chosen(same, dog=1) == [DOGS]
         assert chosen(same, dog=1, cat=1) == [DOGS, "How many animals are shown?"]
+
+    def test_what_counts_as_none_is_not_asked_for(self) -> None:
+        contents = Contents(VOC_CATEGORIES, np.full(20, 0.4), np.full(20, 0.6))
+        assert not WorthAsking(VOC_CATEGORIES)([DOGS], contents)
+        assert contents.likely().tolist() == [0] * 20
+
+    def test_it_is_asked_in_the_plural(self) -> None:
+        wrong = ["How many dog are there?", "How many dogs is there?", "How many dog do you see?"]
+        right = ["How many sheep are standing?", "How many tvs are there?", "How many kids are there?"]
+        assert chosen([*wrong, *right], dog=1, sheep=1, tvmonitor=1, person=1) == right
+
+    def test_what_things_wear_is_not_asked(self) -> None:
+        assert not chosen(["How many people in this picture are wearing hats?"], person=1)
+
+    def test_nothing_is_said_to_be_on_itself(self) -> None:
+        assert not chosen(["How many trains do you see on the train?"], train=1)
 
     def test_other_conditions_are_other_questions(self) -> None:
         different = [DOGS, "How many dogs are on the sofa?", "How many dogs are standing?"]

@@ -7,11 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from counting.checkpoint import Checkpoint
-from counting.distribution import intervals
 from counting.language.methods import Method
 from counting.language.question_files import load_generator
 from counting.language.what_to_ask import Contents, WorthAsking
-from counting.metrics import round_half_up
 from counting.vqa.answering import Answer, answer_from, count_photo
 
 
@@ -25,17 +23,15 @@ def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> l
     photo = count_photo(checkpoint, path)
     contents = contents_of(checkpoint, photo.counts)
     generator, categories = load_generator(), checkpoint.counter.categories
-    placed = generator.place(torch.from_numpy(contents.counts[None]).float(), categories)
+    placed = generator.place(torch.from_numpy(contents.likely()[None]).float(), categories)
     beams = method(generator, *generator.prompt(*placed))[0]
     texts = [generator.text(beam) for beam in beams]
     return [answer_from(checkpoint, photo, each) for each in WorthAsking(categories)(texts, contents)]
 
 
 def contents_of(checkpoint: Checkpoint, raw: NDArray[np.float64]) -> Contents:
-    """The median of each count's distribution, 0 of what probably is not there; else the rounded count."""
+    """What is in a photo of K ``raw`` counts; of a counter not calibrated, what rounds to 1 or more."""
     categories = checkpoint.counter.categories
     if checkpoint.calibration is None:
-        return Contents.certain(categories, np.asarray(round_half_up(raw), dtype=np.float64))
-    distribution = checkpoint.calibration.distribution(raw)
-    medians, _ = intervals(distribution, 0.0)
-    return Contents(categories, medians.astype(np.float64), 1 - distribution[:, 0].astype(np.float64))
+        return Contents.certain(categories, raw)
+    return Contents(categories, raw, 1 - checkpoint.calibration.distribution(raw)[:, 0].astype(np.float64))

@@ -7,9 +7,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from counting.metrics import round_half_up
+from counting.vqa.inflection import is_plural
 from counting.vqa.parser import QuestionParser
 from counting.vqa.reading import Reading
-from counting.vqa.vocabulary import Vocabulary
+from counting.vqa.vocabulary import Vocabulary, words
 from counting_datasets.categories import COCO_CATEGORIES, canonical
 
 LEAST = 0.5
@@ -25,9 +27,13 @@ _SAY_NOTHING = frozenset({
 """Words around a noun that ask for nothing more: "are there", "can be seen in this picture"."""
 
 
+_PROPERTIES = frozenset(words()["out-of-reach"]["properties"])
+_OF_ONE = [["is"], ["was"], ["has"], ["does"]]
+
+
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What is in a photo, as far as it is known: K ``categories``, how many, and how probably any at all."""
+    """What is in a photo, as far as it is known: K ``categories``, raw counts, and how probably any at all."""
 
     categories: Sequence[str]
     counts: NDArray[np.floating]
@@ -46,9 +52,13 @@ class Contents:
         return [self.categories.index(name) for name in counted]
 
     def holds(self, reading: Reading) -> bool:
-        """Whether probably something that the question asks for is there."""
+        """Whether something that the question asks for is there: probably, and by the rounded count."""
         asked = self.asked(reading)
-        return bool(asked) and bool(1 - np.prod(1 - self.probably[asked]) >= LEAST)
+        return bool(self.counts[asked].sum() >= 0.5 and 1 - np.prod(1 - self.probably[asked]) >= LEAST)
+
+    def likely(self) -> NDArray[np.float64]:
+        """The rounded counts, 0 of what probably is not there."""
+        return np.where(self.probably >= LEAST, round_half_up(self.counts), 0.0)
 
 
 class WorthAsking:
@@ -70,21 +80,32 @@ class WorthAsking:
         found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
         for text in texts:
             reading = self._parser(text)
-            if contents.holds(reading) and self._confirmed(reading, contents):
+            if contents.holds(reading) and _grammatical(reading) and self._confirmed(reading, contents):
                 found.setdefault(_kind(reading, contents), reading)
         return list(found.values())
 
     def _confirmed(self, reading: Reading, contents: Contents) -> bool:
-        """Whether every category that its words around the noun name is probably there."""
+        """Whether every category that the words around its noun name is another's and probably there.
+
+        What things wear or hold is more than counts tell, wherever it is said.
+        """
         there = {name for name, p in zip(contents.categories, contents.probably, strict=True) if p >= LEAST}
-        words = [*reading.modifiers, *reading.condition.split()]
-        named = [*words, *(" ".join(pair) for pair in pairwise(words))]
+        around = [*reading.modifiers, *reading.condition.split()]
+        named = [*around, *(" ".join(pair) for pair in pairwise(around))]
+        others = there.difference(reading.categories)
         meanings = [self._things.meaning(word) for word in named if word not in _SAY_NOTHING]
-        return all(not there.isdisjoint(each.categories) for each in meanings if each and each.categories)
+        confirmed = all(not others.isdisjoint(each.categories) for each in meanings if each and each.categories)
+        return confirmed and _PROPERTIES.isdisjoint(around)
+
+
+def _grammatical(reading: Reading) -> bool:
+    """Whether it asks for a plural, with a plural's verb: no "horse" and no "dogs is"."""
+    noun = reading.noun.partition(" of ")[0].split()[-1]
+    return (reading.how == "plural" or is_plural(noun)) and reading.condition.split()[:1] not in _OF_ONE
 
 
 def _kind(reading: Reading, contents: Contents) -> tuple[frozenset[int], frozenset[str]]:
     asked = contents.asked(reading)
     there = [category for category in asked if contents.probably[category] >= LEAST]
-    words = {*reading.modifiers, *reading.condition.split()} - _SAY_NOTHING
-    return frozenset(there or asked), frozenset(words)
+    said = {*reading.modifiers, *reading.condition.split()} - _SAY_NOTHING
+    return frozenset(there or asked), frozenset(said)
