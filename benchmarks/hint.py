@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("config", nargs="?", default="voc2007/seq_sub")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--root", type=Path)
-    parser.add_argument("--weight", type=float, default=1.0)
+    parser.add_argument("--weight", type=float, default=0.3)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.06, 1.0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--split", default="test")

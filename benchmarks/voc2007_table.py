@@ -29,8 +29,8 @@ def main() -> None:
     arguments = parser.parse_args()
     options = ["--protocol", arguments.protocol, "--bootstrap", "1000", "--json"]
     for name, what in _rows(arguments.detections).items():
-        _print(name, _evaluate(*what, *options))
-    paired = _evaluate("voc2007-seq-sub", "--against", "voc2007-aso-sub", *options)["difference"]
+        print_row(name, evaluate(*what, *options))
+    paired = evaluate("voc2007-seq-sub", "--against", "voc2007-aso-sub", *options)["difference"]
     for figure, found in paired.items():
         span = f"[{found['low']:+.4f}, {found['high']:+.4f}]"
         print(f"seq-sub - aso-sub, {figure}: {found['difference']:+.4f} {span}")
@@ -52,12 +52,12 @@ def _rows(detections: Path) -> dict[str, list[str]]:
     return rows
 
 
-def _evaluate(*arguments: str) -> Any:
+def evaluate(*arguments: str) -> Any:
     command = [sys.executable, "-m", "counting.cli", "evaluate", *arguments]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def _print(name: str, result: dict[str, Any]) -> None:
+def print_row(name: str, result: dict[str, Any]) -> None:
     interval = result["intervals"]["mRMSE"]
     values = "  ".join(f"{result[figure]:.3f}" for figure in FIGURES)
     print(f"{name:29} {values}  mRMSE 95 % [{interval['low']:.3f}, {interval['high']:.3f}]", flush=True)

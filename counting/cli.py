@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_predict,
         _add_ask,
         _add_questions_for,
+        _add_explain,
         _add_train,
         _add_evaluate,
         _add_improve,
@@ -162,6 +163,30 @@ def _add_questions_for(commands: Commands) -> None:
     parser.add_argument("--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 1)")
     parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
     parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
+    _add_device(parser)
+
+
+def _add_explain(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "explain",
+        "show where in a photo a count comes from (Grad-CAM)",
+        "counting explain photo.jpg --category dog --category person --out why/",
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("--category", action="append", required=True, help="what is counted; may be repeated")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write (default: here)")
+    parser.add_argument("--counterfactual", action="store_true", help="also what speaks against the count")
+    parser.add_argument("--guided", action="store_true", help="also Guided Grad-CAM, fine detail, in the figure")
+    parser.add_argument("--layer", help="a layer by name (default: what the backbone hands to the cells)")
+    parser.add_argument(
+        "--method",
+        choices=["fused", "grad-cam"],
+        default="fused",
+        help="fused: Grad-CAM of all the backbone's maps in one (default); grad-cam: of the last, as published",
+    )
+    parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
     _add_device(parser)
 
 

@@ -112,13 +112,14 @@ class OptimizationConfig(_Strict):
 class HintConfig(_Strict):
     """HINT: the count of a category must rest on the cells where people see its objects.
 
-    ``weight`` is λ beside the count loss. Of the photos, ``share`` have been looked at by people: their importance
-    is the share of a category's ``boxes`` or ``masks`` in each cell, or of the light in a grey picture of their
-    attention, ``FOLDER/<photo>-<category>.png``; masks and pictures serve for a photo and its mirror image, not
-    for random crops. In place of the ``human`` cue a control may be ``random`` or ``irrelevant``.
+    ``weight`` is λ, beside the count loss; 0.3 costs VOC's counts nothing (the paper's has another scale). Of the
+    photos, ``share`` have been looked at by people: their importance is the share of a category's ``boxes``
+    or ``masks`` in each cell, or of the light in a grey picture of their attention,
+    ``FOLDER/<photo>-<category>.png``; masks and pictures serve for a photo and its mirror image, not for random
+    crops. In place of the ``human`` cue a control may be ``random`` or ``irrelevant``.
     """
 
-    weight: PositiveFloat = 10.0
+    weight: PositiveFloat = 0.3
     share: float = Field(default=0.06, gt=0, le=1)
     cue: Literal["human", "random", "irrelevant"] = "human"
     importance: Literal["boxes", "masks"] | Path = "boxes"

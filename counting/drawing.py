@@ -54,7 +54,7 @@ def draw_cells(
     Raises:
         DataError: the cells form no square grid.
     """
-    drawn = _resized(photo, SMALLEST, LARGEST)
+    drawn = resized(photo, SMALLEST, LARGEST)
     labels = [_cell_labels(counts, categories, least) for counts in cells]
     _draw_grid(drawn, labels, lines_per_cell=8)
     return _above_bar(drawn, _totals(cells, categories))
@@ -64,7 +64,7 @@ def draw_evidence(
     photo: Image.Image, boxes: NDArray[np.float64], cells: NDArray[np.floating] | None = None
 ) -> Image.Image:
     """A thumbnail with ``boxes`` (n×4, pixels of ``photo``) and, if given, one category's g² raw counts."""
-    drawn = _resized(photo, 1, THUMBNAIL)
+    drawn = resized(photo, 1, THUMBNAIL)
     pen = ImageDraw.Draw(drawn, "RGBA")
     for box in boxes * np.tile(np.divide(drawn.size, photo.size), 2):
         corners = [int(edge) for edge in box]
@@ -76,7 +76,8 @@ def draw_evidence(
     return drawn
 
 
-def _resized(photo: Image.Image, smallest: int, largest: int) -> Image.Image:
+def resized(photo: Image.Image, smallest: int, largest: int) -> Image.Image:
+    """A copy of ``photo`` whose longer side lies between ``smallest`` and ``largest`` pixels."""
     longer = max(photo.size)
     scale = min(max(longer, smallest), largest) / longer
     if scale == 1:

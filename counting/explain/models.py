@@ -1,0 +1,58 @@
+"""Explain any torch model's score of a class by the photo: the classic use of Grad-CAM."""
+
+from collections.abc import Sequence
+
+from PIL import Image
+from torch import Tensor, nn
+
+from counting.backbones import IMAGENET
+from counting.explain.grad_cam import AsMaps, grad_cam
+from counting.explain.guided import guided_backpropagation
+from counting.explain.photos import Explanation, Map, describe, detailed
+from counting.preprocessing import Normalization, to_square
+from counting_datasets.errors import CountingError
+
+
+def explain_model(
+    model: nn.Module,
+    photo: Image.Image,
+    categories: Sequence[str],
+    *,
+    classes: Sequence[str],
+    layer: str,
+    side: int = 224,
+    normalization: Normalization = IMAGENET,
+    as_maps: AsMaps | None = None,
+    guided: bool = False,
+) -> list[Explanation]:
+    """Why a classifier gives ``photo`` the scores that it gives ``categories``.
+
+    Args:
+        model: B×3×side×side → B×classes scores before the softmax; it is put in evaluation mode.
+        categories: names from ``classes``.
+        classes: what the columns of the scores stand for, such as ``ResNet50_Weights.DEFAULT.meta["categories"]``.
+        layer: as for ``grad_cam``.
+        side, normalization: how the model wants its input; the whole photo is stretched to it, not cropped, so
+            that the maps span the photo.
+        as_maps: as for ``grad_cam``.
+        guided: Guided Grad-CAM too.
+
+    Raises:
+        CountingError: a category that is no class, or a layer that the model does not have or that has no map.
+    """
+    unknown = [name for name in categories if name not in classes]
+    if unknown:
+        raise CountingError(f"{unknown[0]!r} is none of the model's {len(classes)} classes")
+    columns = [list(classes).index(name) for name in categories]
+
+    def scores(logits: Tensor) -> Tensor:
+        return logits[:, columns]
+
+    model.eval()
+    image = normalization(to_square(photo, side, normalization.interpolation))[None]
+    image = image.to(next(model.parameters()).device)
+    cam = grad_cam(model, image, layer, scores, as_maps=as_maps)
+    details: Sequence[Map | None] = [None] * len(categories)
+    if guided:
+        details = detailed(cam, guided_backpropagation(model, image, scores), photo.size)
+    return [describe(cam, row, name, photo.size, guided=details[row]) for row, name in enumerate(categories)]

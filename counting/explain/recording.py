@@ -1,0 +1,110 @@
+"""What a layer puts out, and the gradients of scores by it, with nothing left on the model afterwards."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from counting_datasets.errors import CountingError
+
+
+class Recording:
+    """The tensors that a layer put out in one forward pass, each a node of the graph."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._tensors: tuple[Tensor, ...] = ()
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """One tensor, or several of a layer that returns a tuple.
+
+        Raises:
+            CountingError: the model has not come past the layer.
+        """
+        if not self._tensors:
+            raise CountingError(f"layer {self.name}: the model's forward pass does not come past it")
+        return self._tensors
+
+    def take(self, output: Any, *, cut: bool) -> Any:
+        """Keep ``output``; returns a copy for the model to go on with, safe from layers that write in place."""
+        if self._tensors:
+            raise CountingError(f"layer {self.name} runs several times in one pass: name one that runs once")
+        tensors = output if isinstance(output, tuple) else (output,)
+        if not all(isinstance(tensor, Tensor) for tensor in tensors):
+            raise CountingError(f"layer {self.name} puts out no tensors, so it cannot be explained")
+        if cut or not all(tensor.requires_grad for tensor in tensors):
+            tensors = tuple(tensor.detach().requires_grad_() for tensor in tensors)
+        self._tensors = tensors
+        copies = tuple(tensor.clone() for tensor in tensors)
+        return copies if isinstance(output, tuple) else copies[0]
+
+    def forget(self) -> None:
+        """Let go of the tensors, and with them of the graph."""
+        self._tensors = ()
+
+
+@contextmanager
+def recorded(model: nn.Module, layer: str, *, cut: bool = True) -> Iterator[Recording]:
+    """Record what ``layer`` (a name from ``model.named_modules()``) puts out in the block's one forward pass.
+
+    With ``cut`` the graph begins at the layer: what lies before it is computed without one, so a gradient costs
+    only the layers behind it. Without, gradients of gradients reach the weights on both sides, as a loss on the
+    explanation wants it. Parameters may be frozen either way. The hook is gone when the block ends, however.
+
+    Raises:
+        CountingError: the model has no such layer.
+    """
+    recording = Recording(layer)
+
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        torch.set_grad_enabled(True)
+        return recording.take(output, cut=cut)
+
+    handle = find_layer(model, layer).register_forward_hook(hook)
+    try:
+        with torch.inference_mode(False), torch.set_grad_enabled(not cut):
+            yield recording
+    finally:
+        handle.remove()
+        recording.forget()
+
+
+def find_layer(model: nn.Module, name: str) -> nn.Module:
+    """The layer called ``name``.
+
+    Raises:
+        CountingError: there is none; says what there is at the place where the name goes wrong.
+    """
+    layer = model
+    known = ""
+    for part in name.split("."):
+        children = dict(layer.named_children())
+        if part not in children:
+            there = ", ".join(f"{known}{child}" for child in children) or "nothing"
+            raise CountingError(f"unknown layer {name!r}: {known.rstrip('.') or 'the model'} has {there}")
+        layer = children[part]
+        known += f"{part}."
+    return layer
+
+
+def gradients(scores: Tensor, tensors: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
+    """B×T ``scores`` → B×T×... for each of ``tensors`` (B×...): ∂score/∂tensor, one backward pass a column.
+
+    The images of a batch must not depend on each other (a model in evaluation mode). ``create_graph`` keeps the
+    result in the graph, for a loss on it.
+
+    Raises:
+        CountingError: the scores do not depend on any of the tensors, or hold no graph.
+    """
+    if not scores.requires_grad:
+        raise CountingError("the score does not depend on this layer: name one that the score is computed from")
+    by_column = [
+        torch.autograd.grad(
+            column.sum(), list(tensors), retain_graph=True, create_graph=create_graph, materialize_grads=True
+        )
+        for column in scores.unbind(dim=1)
+    ]
+    return tuple(torch.stack(of_tensor, dim=1) for of_tensor in zip(*by_column, strict=True))
