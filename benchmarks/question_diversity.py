@@ -1,4 +1,4 @@
-"""Claim: Diverse Beam Search asks more different questions of a photo than beam search, and questions as good.
+"""Claim: of a photo, Diverse Beam Search asks more different questions than beam search, the first as good.
 
     pip install sacrebleu pycocoevalcap
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter]
