@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_predict,
         _add_ask,
+        _add_questions_for,
         _add_explain,
         _add_train,
         _add_evaluate,
@@ -103,7 +104,10 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 def _add_predict(commands: Commands) -> None:
     parser = _command(
-        commands, "predict", "count objects in photos", "counting predict holiday/ --out counts.csv --draw drawn/"
+        commands,
+        "predict",
+        "count objects in photos",
+        "counting predict holiday/ --out counts.csv --draw drawn/",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTO|FOLDER|GLOB")
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
@@ -115,12 +119,51 @@ def _add_predict(commands: Commands) -> None:
 
 def _add_ask(commands: Commands) -> None:
     parser = _command(
-        commands, "ask", "answer a question about a photo", 'counting ask photo.jpg "how many dogs are there?"'
+        commands,
+        "ask",
+        "answer a question about a photo",
+        'counting ask photo.jpg "how many dogs are there?"',
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
     parser.add_argument("question", metavar="QUESTION", help="how many …? in English")
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+    _add_device(parser)
+
+
+def _add_questions_for(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "questions",
+        "ask different questions about a photo, and answer them",
+        "counting questions photo.jpg\n  counting questions photo.jpg --beams 20 --groups 10 --strength 0.5",
+    )
+    parser.add_argument("photo", type=Path, metavar="PHOTO")
+    parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument(
+        "--method",
+        choices=["beam", "diverse", "sample"],
+        default="diverse",
+        help="how to find them: diverse"
+        " (default: Diverse Beam Search), beam (plain beam search) or sample (draw them)",
+    )
+    parser.add_argument(
+        "--beams",
+        type=int,
+        default=20,
+        metavar="B",
+        help="find B, and print those worth asking (default: 20)",
+    )
+    parser.add_argument("--groups", type=int, metavar="G", help="in G equal groups that differ (default: B)")
+    parser.add_argument(
+        "--diversity",
+        choices=["hamming", "cumulative", "ngram", "embedding"],
+        help="how they differ: in words at the same place (default), in words so far, in pairs of words anywhere, "
+        "in what words mean",
+    )
+    parser.add_argument("--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 1)")
+    parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
     _add_device(parser)
 
 
@@ -190,7 +233,10 @@ def _add_evaluate(commands: Commands) -> None:
     )
     parser.add_argument("--fit-truth", metavar="FILE", help="true val counts from a file, with --truth")
     parser.add_argument(
-        "--boxes", choices=["soft", "threshold"], default="soft", help="how fitted boxes count (default: soft)"
+        "--boxes",
+        choices=["soft", "threshold"],
+        default="soft",
+        help="how fitted boxes count (default: soft)",
     )
     parser.add_argument(
         "--weights", choices=["average", "fitted"], default="average", help="how an ensemble is weighed"
@@ -292,7 +338,10 @@ def _add_models(commands: Commands) -> None:
 
 def _add_download(commands: Commands) -> None:
     parser = _command(
-        commands, "download", "fetch a data set; run again to resume", "counting download voc2007 --root ~/data"
+        commands,
+        "download",
+        "fetch a data set; run again to resume",
+        "counting download voc2007 --root ~/data",
     )
     parser.add_argument("dataset", choices=["voc2007", "coco2014"])
     parser.add_argument("--root", type=Path, help="where to (default: $COUNTING_DATA)")

@@ -20,10 +20,10 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.counter or BEST
     found = answer(find_counter(name, arguments.device), arguments.photo, arguments.question)
     if arguments.json:
-        print(json.dumps(_to_json(found)))
+        print(json.dumps(to_json(found)))
         return 0
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_number(found), style="bold")
+    console.print(number(found), style="bold")
     console.print(found.reading.explanation, markup=False)
     if found.uncounted:
         console.print(f"not counted by {name}: {', '.join(found.uncounted)}", markup=False)
@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _number(found: Answer) -> str:
+def number(found: Answer) -> str:
+    """The answer, and how sure it is."""
     if found.interval is None:
         return str(found.count)
     low, high = found.interval
@@ -59,7 +60,8 @@ def _place(row: int, column: int, side: int) -> str:
     )
 
 
-def _to_json(found: Answer) -> dict[str, object]:
+def to_json(found: Answer) -> dict[str, object]:
+    """All that is known of the answer."""
     side = isqrt(len(found.cells))
     interval = found.interval and {"level": LEVEL, "low": found.interval[0], "high": found.interval[1]}
     return {

@@ -82,24 +82,38 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     if reading.refusal:
         known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
         raise CountingError(reading.explanation + known)
+    return answer_from(checkpoint, count_photo(checkpoint, path), reading)
+
+
+def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
+    """Count in the photo at ``path``.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
     skipped: dict[Path, str] = {}
     photos = list(count_photos(checkpoint.counter, [path], skipped))
     if not photos:
         raise PhotoError(skipped[path])
-    counts = photos[0].counts
+    return photos[0]
+
+
+def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
+    """The answer to a question that was understood, from what ``checkpoint`` has counted."""
+    categories, counts = checkpoint.counter.categories, photo.counts
     counted = reading.counted(dict(zip(categories, counts.tolist(), strict=True)))
     columns = [categories.index(name) for name in counted]
     told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
-    learned = None if told is None else _learned(question, categories, counts, told)
+    learned = None if told is None else _learned(reading.question, categories, counts, told)
     return Answer(
         reading=reading,
         categories=counted,
         raw=float(counts[columns].sum()),
-        photo=photos[0],
-        cells=photos[0].cells[:, columns].sum(axis=1),
+        photo=photo,
+        cells=photo.cells[:, columns].sum(axis=1),
         distribution=learned if learned is not None or told is None else sum_of(told[columns]),
         learned=learned is not None,
-        uncounted=_uncounted(question, categories),
+        uncounted=_uncounted(reading.question, categories),
     )
 
 

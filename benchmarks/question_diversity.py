@@ -1,0 +1,287 @@
+"""Claim: of a photo, Diverse Beam Search asks more different questions than beam search, the first as good.
+
+    pip install sacrebleu pycocoevalcap
+    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter]
+
+DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000)
+that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
+of them in VQA. λ is 0 to 1, and 2. All figures are means over photos:
+
+words        in a question; at w words a question distinct-4 cannot exceed 1 − 3/w
+distinct-n   different n-grams in the 20 questions, over the words in them (0–100)
+oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document
+             frequencies from the references of the N photos)
+formed       share of the 20 that the parser takes for a question that counts answer
+there        share of the 20 that are so, and about something that is in the photo
+things       different things in the photo, categories or sets of them, that these ask about
+found        share of people's questions that ask for something in the photo, whose thing is among those
+shown        how many of the 20 `counting questions` would show
+
+--counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the best counter of the zoo counts, and
+judges by the true counts: the errors of the counts are in the figures.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from counting.inference import count_scenes
+from counting.language.distinct import distinct
+from counting.language.methods import Method
+from counting.language.question_data import load_counts, load_questions
+from counting.language.question_files import load_generator
+from counting.language.question_generator import QuestionGenerator
+from counting.language.question_vocabulary import Mark, question_words
+from counting.language.questions_for_photo import contents_of
+from counting.language.what_to_ask import Contents, WorthAsking
+from counting.progress import track
+from counting.table import CountTable
+from counting.vqa.parser import QuestionParser
+from counting.zoo import BEST, find_counter
+from counting_datasets.catalog import Place, load
+from counting_datasets.categories import COCO_CATEGORIES
+from counting_datasets.protocol import Protocol
+
+BEAMS, AT_ONCE = 20, 50
+RANKS = (1, 5, 10, 20)
+STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
+DIVERSITIES = ("hamming", "cumulative", "ngram", "embedding")
+Asked = list[list[str]]
+"""Of every photo its questions, the likeliest first."""
+
+
+def methods() -> dict[str, Method]:
+    """All that is compared, by the name of its row. At strength 0 all diversities are the same."""
+    found = {"beam": Method("beam", BEAMS), "sample": Method("sample", BEAMS)}
+    found["diverse 0"] = Method("diverse", BEAMS, BEAMS, "hamming", 0.0)
+    for name in DIVERSITIES:
+        for strength in STRENGTHS:
+            found[f"{name} {strength}"] = Method("diverse", BEAMS, BEAMS, name, strength)
+    return found
+
+
+def ask(
+    generator: QuestionGenerator, method: Method, counts: NDArray[np.float32], categories: Sequence[str], name: str
+) -> Asked:
+    """The questions of N photos with N×K ``counts``."""
+    asked: Asked = []
+    with torch.no_grad():
+        for begin in track(range(0, len(counts), AT_ONCE), name, unit=AT_ONCE):
+            placed = generator.place(torch.from_numpy(counts[begin : begin + AT_ONCE]), categories)
+            for beams in method(generator, *generator.prompt(*placed)):
+                asked.append([generator.text(beam) for beam in beams])
+    return asked
+
+
+class Scores:
+    """BLEU-4 and CIDEr of questions against people's, photo by photo."""
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        try:
+            from pycocoevalcap.cider.cider import Cider
+            from sacrebleu.metrics.bleu import BLEU
+        except ImportError as error:
+            sys.exit(f"{error}: pip install sacrebleu pycocoevalcap")
+        self._references = [[_plain(text) for text in texts] for texts in references]
+        self._bleu, self._cider = BLEU(tokenize="none", effective_order=True), Cider()
+        self._known: dict[tuple[int, str], float] = {}
+
+    def bleu(self, asked: Asked) -> NDArray[np.float64]:
+        """N×B."""
+        return np.array([[self._one(photo, _plain(text)) for text in texts] for photo, texts in enumerate(asked)])
+
+    def cider(self, asked: Asked) -> NDArray[np.float64]:
+        """N×B; every rank is scored as a corpus of its own, against the same references."""
+        gold = dict(enumerate(self._references))
+        ranks = []
+        for rank in zip(*asked, strict=True):
+            _, scores = self._cider.compute_score(gold, {i: [_plain(text)] for i, text in enumerate(rank)})
+            ranks.append(scores)
+        return np.stack(ranks, axis=1)
+
+    def _one(self, photo: int, text: str) -> float:
+        key = photo, text
+        if key not in self._known:
+            self._known[key] = self._bleu.sentence_score(text, self._references[photo]).score
+        return self._known[key]
+
+
+def _plain(text: str) -> str:
+    return " ".join(question_words(text))
+
+
+@dataclass(frozen=True)
+class Row:
+    """The means of a method over the photos."""
+
+    words: float
+    distinct: tuple[float, ...]
+    bleu: tuple[float, ...]
+    cider: tuple[float, ...]
+    formed: float
+    there: float
+    things: float
+    found: float
+    shown: float
+
+    def __str__(self) -> str:
+        cells = [f"{self.words:.1f}", *(f"{100 * value:.1f}" for value in self.distinct)]
+        cells += [f"{value:.1f}" for value in self.bleu] + [f"{value:.3f}" for value in self.cider]
+        cells += [f"{value:.3f}" for value in (self.formed, self.there)]
+        return " | ".join([*cells, f"{self.things:.2f}", f"{self.found:.3f}", f"{self.shown:.1f}"])
+
+
+COLUMNS = (
+    *("words", "distinct-1", "distinct-2", "distinct-3", "distinct-4"),
+    *(f"{what}@{k}" for what in ("BLEU", "CIDEr") for k in RANKS),
+    *("formed", "there", "things", "found", "shown"),
+)
+
+
+class Photos:
+    """N photos, what is in them and what people ask of them."""
+
+    def __init__(self, contents: Sequence[Contents], references: Sequence[Sequence[str]]) -> None:
+        self._contents, self._scores = contents, Scores(references)
+        self._parser = QuestionParser(contents[0].categories)
+        self._worth = WorthAsking(contents[0].categories)
+        pairs = zip(references, contents, strict=True)
+        self._asked_for = [
+            [thing for text in texts if (thing := self._thing(text, each))] for texts, each in pairs
+        ]
+
+    def measure(self, asked: Asked) -> Row:
+        """The row of one method."""
+        words = [[question_words(text) for text in texts] for texts in asked]
+        bleu, cider = self._scores.bleu(asked), self._scores.cider(asked)
+        things = [[self._thing(text, each) for text in texts] for texts, each in self._with(asked)]
+        different = [{thing for thing in of_photo if thing} for of_photo in things]
+        found = [one in ours for theirs, ours in zip(self._asked_for, different, strict=True) for one in theirs]
+        return Row(
+            words=float(np.mean([len(each) for texts in words for each in texts])),
+            distinct=tuple(float(np.mean([distinct(each, n) for each in words])) for n in (1, 2, 3, 4)),
+            bleu=tuple(float(bleu[:, :k].max(axis=1).mean()) for k in RANKS),
+            cider=tuple(float(cider[:, :k].max(axis=1).mean()) for k in RANKS),
+            formed=formed(asked, self._parser),
+            there=float(np.mean([bool(thing) for of_photo in things for thing in of_photo])),
+            things=float(np.mean([len(each) for each in different])),
+            found=float(np.mean(found)),
+            shown=float(np.mean([len(self._worth(texts, each)) for texts, each in self._with(asked)])),
+        )
+
+    def _with(self, asked: Asked) -> Iterator[tuple[list[str], Contents]]:
+        return zip(asked, self._contents, strict=True)
+
+    def _thing(self, text: str, contents: Contents) -> frozenset[int]:
+        """Those of the categories asked for that are in the photo."""
+        return frozenset(place for place in contents.asked(self._parser(text)) if contents.counts[place] >= 0.5)
+
+
+def formed(asked: Asked, parser: QuestionParser) -> float:
+    """The share that the parser takes for a question that counts answer."""
+    return float(np.mean([parser(text).refusal is None for texts in asked for text in texts]))
+
+
+def compare(data: Path, photos: int) -> dict[str, Row]:
+    """The table of all methods, printed as it grows."""
+    people = [each for each in load_questions(data)["test"] if each.mark == Mark.PEOPLE]
+    images = sorted({each.image for each in people}, key=int)
+    chosen = np.random.default_rng(0).permutation(len(images))[:photos]
+    images = [images[place] for place in sorted(chosen)]
+    references: dict[str, list[str]] = {image: [] for image in images}
+    for each in people:
+        if each.image in references:
+            references[each.image].append(each.text)
+    true = load_counts(data)
+    counts = np.stack([true[image] for image in images])
+    contents = [Contents.certain(COCO_CATEGORIES, row) for row in counts]
+    generator, asked_of = load_generator(), Photos(contents, list(references.values()))
+    print(f"{len(images):,} photos, {sum(map(len, references.values())):,} questions of people, B = {BEAMS}\n")
+    print("| " + " | ".join(["method", *COLUMNS]) + " |\n|" + "---|" * (1 + len(COLUMNS)))
+    rows = {}
+    for name, method in methods().items():
+        rows[name] = asked_of.measure(ask(generator, method, counts, COCO_CATEGORIES, name))
+        print(f"| {name} | {rows[name]} |", flush=True)
+    return rows
+
+
+def plot(rows: Mapping[str, Row], path: Path) -> None:
+    """Distinct 4-grams and the best of 20, by λ."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    panels = (
+        ("distinct-4", lambda row: 100 * row.distinct[3]),
+        ("CIDEr@20", lambda row: row.cider[3]),
+        ("people's questions found", lambda row: row.found),
+    )
+    for axis, (title, value) in zip(axes, panels, strict=True):
+        for name in DIVERSITIES:
+            line = [value(rows["diverse 0"]), *(value(rows[f"{name} {strength}"]) for strength in STRENGTHS)]
+            axis.plot((0.0, *STRENGTHS), line, marker="o", markersize=3, label=name)
+        axis.axhline(value(rows["beam"]), color="black", linewidth=1, label="beam search")
+        axis.axhline(value(rows["sample"]), color="gray", linewidth=1, linestyle="--", label="sampling")
+        axis.set(title=title, xlabel="λ")
+    axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def with_a_counter(data: Path, photos: int) -> None:
+    """What is asked and shown of VOC photos by their measured counts, against their true ones."""
+    checkpoint = find_counter(BEST)
+    scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
+    scenes = scenes[:photos]
+    table, _ = count_scenes(checkpoint, scenes)
+    truth = CountTable.from_scenes(scenes, Protocol.parse("all", scenes.family))
+    true = [Contents.certain(table.categories, row) for row in truth.counts]
+    seen = [contents_of(checkpoint, row) for row in table.counts]
+    generator, parser, worth = load_generator(), QuestionParser(table.categories), WorthAsking(table.categories)
+    counts = np.stack([each.likely() for each in seen]).astype(np.float32)
+    print(f"{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
+    columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for name, method in {"beam": Method("beam"), "diverse": Method(), "sample": Method("sample")}.items():
+        asked = ask(generator, method, counts, table.categories, name)
+        readings = [worth(texts, each) for texts, each in zip(asked, seen, strict=True)]
+        shown = [[each.question for each in of_photo] for of_photo in readings]
+        figures = [f"{formed(asked, parser):.3f}", f"{truly_there(asked, true, parser):.3f}"]
+        figures += [f"{np.mean([len(each) for each in shown]):.2f}"]
+        figures += [f"{formed(shown, parser):.3f}", f"{truly_there(shown, true, parser):.3f}"]
+        figures += [f"{np.mean([bool(each) for each in shown]):.3f}"]
+        print(f"| {name} | {' | '.join(figures)} |", flush=True)
+
+
+def truly_there(asked: Asked, contents: Sequence[Contents], parser: QuestionParser) -> float:
+    """The share that is about something in the photo."""
+    return float(
+        np.mean([each.holds(parser(text)) for texts, each in zip(asked, contents, strict=True) for text in texts])
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
+    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--counter", action="store_true", help="ask by measured counts, of VOC photos")
+    arguments = parser.parse_args()
+    if arguments.counter:
+        with_a_counter(arguments.data, arguments.photos)
+        return
+    rows = compare(arguments.data, arguments.photos)
+    if arguments.plot:
+        plot(rows, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""counting questions"""
+
+import argparse
+import json
+import sys
+
+from counting.commands.ask import number, to_json
+from counting.language.methods import Method
+from counting.language.questions_for_photo import questions_for_photo
+from counting.zoo import BEST, find_counter
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print different questions about a photo, each with its answer and how sure that is."""
+    method = Method(
+        arguments.method,
+        arguments.beams,
+        arguments.groups,
+        arguments.diversity,
+        arguments.strength,
+        arguments.seed,
+    )
+    found = questions_for_photo(find_counter(arguments.counter or BEST, arguments.device), arguments.photo, method)
+    if arguments.json:
+        print(json.dumps({"photo": str(arguments.photo), "questions": [to_json(each) for each in found]}))
+        return 0
+    if not found:
+        print("nothing to ask: this counter sees nothing that it knows in this photo", file=sys.stderr)
+    width = max((len(each.reading.question) for each in found), default=0)
+    for each in found:
+        print(f"{each.reading.question:{width}}  {number(each)}")
+    return 0
