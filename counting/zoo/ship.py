@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from counting.calibrating import calibrate
-from counting.checkpoint import load, save
+from counting.checkpoint import Checkpoint, load, save
 from counting.evaluation import Evaluation, evaluate
 from counting.files import write_json
 from counting.inference import count_scenes
@@ -32,9 +32,7 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     weights = run / "weights" / "best.safetensors"
     trained = load(weights)
     config = trained.config
-    val = load_split(config, config.data.val)
-    truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
-    best = calibrate(weights, count_scenes(trained, val)[0], truth)
+    best = trained if config.final else _calibrated(trained, weights)
     path = Path(__file__).parent / f"{name}.safetensors"
     best.counter.head.half()
     save(best.counter, config, path, best.card, best.calibration)
@@ -47,7 +45,7 @@ def ship(run: Path, name: str, config_name: str) -> Path:
         "data": best.card["data"],
         "chosen_on": f"{data.name}/{data.val}",
         "backbone": f"{config.backbone.name}, ImageNet, frozen",
-        "command": f"counting train {config_name}",
+        "command": f"counting train {config_name}" + (f" final={config.final}" if config.final else ""),
         "epoch": best.card["epoch"],
         "scored_on": f"{data.name}/test",
         "scores": [
@@ -56,6 +54,13 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     }
     write_json(path.with_suffix(".json"), card)
     return path
+
+
+def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
+    config = trained.config
+    val = load_split(config, config.data.val)
+    truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
+    return calibrate(weights, count_scenes(trained, val)[0], truth)
 
 
 def _score(name: str, data: str, root: Path | None, protocol_name: str) -> Evaluation:
