@@ -15,6 +15,7 @@ from torch.nn.functional import one_hot
 
 from counting.progress import track
 from counting.vqa.evidence import ANSWERS, LARGEST, Evidence, nothing, sure
+from counting.vqa.head_grounding import HeadGrounding
 from counting.vqa.how_many_head import HowManyHead
 from counting.vqa.question_encoding import EncodedQuestions, encode, read_questions
 from counting.vqa.simulated_counter import SimulatedCounter
@@ -95,9 +96,14 @@ def target_of(question: Question) -> Tensor:
 
 
 def train_head(
-    data: Answered, counter: SimulatedCounter | None, seed: int, epochs: int = EPOCHS, what: str = "training"
+    data: Answered,
+    counter: SimulatedCounter | None,
+    seed: int,
+    epochs: int = EPOCHS,
+    what: str = "training",
+    grounding: HeadGrounding | None = None,
 ) -> HowManyHead:
-    """A head trained on ``data`` with cross-entropy; the same seed gives the same head.
+    """A head trained on ``data`` with cross-entropy, and HINT if asked for; the same seed gives the same head.
 
     Without a ``counter`` to simulate, its photos' shares go to those with all counts.
     """
@@ -108,11 +114,15 @@ def train_head(
     orders = [torch.randperm(len(data.target), generator=generator) for _ in range(epochs)]
     batches = [order[start : start + BATCH] for order in orders for start in range(0, len(order), BATCH)]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=len(batches))
+    if grounding:
+        marks = grounding.marks(data.encoded, sure(data.true), torch.Generator().manual_seed(seed))
     head.train()
     for rows in track(batches, what):
         evidence = _views(data.true[rows], counter, generator)
         log_probability = head(data.encoded[rows], evidence).log_softmax(dim=1)
         loss = -(data.target[rows] * log_probability).sum(dim=1).mean()
+        if grounding:
+            loss = loss + grounding(head, data.encoded[rows], evidence, data.target[rows], marks[rows])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
