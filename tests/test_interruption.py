@@ -2,12 +2,21 @@
 
 import signal
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 
 from counting.cli import main
 from counting.interruption import Interruption
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C works, also in tests that a shell runs in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_is_remembered_where_a_library_turns_it_into_an_error_of_its_own() -> None:
