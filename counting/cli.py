@@ -175,7 +175,8 @@ def _add_explain(commands: Commands) -> None:
         "counting explain photo.jpg --category dog --category person --out why/",
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
-    parser.add_argument("--category", action="append", required=True, help="what is counted; may be repeated")
+    parser.add_argument("--category", action="append", help="what is counted; may be repeated")
+    parser.add_argument("--question", help="how many …?: explain the answer that the how-many head gives")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write (default: here)")
     parser.add_argument("--counterfactual", action="store_true", help="also what speaks against the count")
     parser.add_argument("--guided", action="store_true", help="also Guided Grad-CAM, fine detail, in the figure")

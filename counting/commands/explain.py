@@ -15,38 +15,48 @@ from counting.explain.overlay import figure, overlay
 from counting.explain.photos import Explanation, explain_photo
 from counting.files import atomic_write
 from counting.zoo import BEST, find_counter
+from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write each category's map as an array and over the photo, and say what was found."""
+    if not arguments.category and not arguments.question:
+        raise CountingError('say what to explain: --category NAME or --question "how many …?"')
     photo = open_photo(arguments.photo)
-    counter = find_counter(arguments.counter or BEST, arguments.device).counter
-    explained = explain_photo(
-        counter,
-        photo,
-        list(dict.fromkeys(arguments.category)),
-        layer=arguments.layer or BACKBONE,
-        method=arguments.method,
-        guided=arguments.guided,
-    )
+    explained = list(_explained(arguments, photo))
     console = Console(highlight=False, soft_wrap=True)
     said = []
     for one in explained:
-        stem = f"{arguments.photo.stem}-{one.category.replace(' ', '_')}"
+        name = "answer" if one.category == arguments.question else one.category.replace(" ", "_")
+        stem = f"{arguments.photo.stem}-{name}"
         arrays = dict(_arrays(one, arguments.counterfactual))
         written = [_write_array(arguments.out / f"{stem}{end}.npy", array) for end, array in arrays.items()]
         pictures = dict(_pictures(photo, one, arguments.counterfactual))
         written += [_write_picture(arguments.out / f"{stem}{end}.png", drawn) for end, drawn in pictures.items()]
-        said.append(_to_json(one, written))
+        said.append({**_to_json(one, arguments.question), "files": [str(path) for path in written]})
         if not arguments.json:
-            console.print(f"{max(one.score, 0.0):.1f} {one.category}", style="bold")
+            console.print(one.said, style="bold", markup=False)
             if one.why_empty:
                 console.print(one.why_empty, markup=False)
             console.print(f"wrote {', '.join(map(str, written))}", markup=False)
     if arguments.json:
         print(json.dumps(said))
     return 0
+
+
+def _explained(arguments: argparse.Namespace, photo: Image.Image) -> Iterator[Explanation]:
+    checkpoint = find_counter(arguments.counter or BEST, arguments.device)
+    layer = arguments.layer or BACKBONE
+    if arguments.category:
+        categories = list(dict.fromkeys(arguments.category))
+        yield from explain_photo(
+            checkpoint.counter, photo, categories, layer=layer, method=arguments.method, guided=arguments.guided
+        )
+    if arguments.question:
+        from counting.explain.answers import explain_answer
+
+        yield explain_answer(checkpoint, photo, arguments.question, layer=layer, method=arguments.method)
 
 
 def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -77,10 +87,7 @@ def _write_picture(path: Path, picture: Image.Image) -> Path:
     return path
 
 
-def _to_json(one: Explanation, written: list[Path]) -> dict[str, object]:
-    return {
-        "category": one.category,
-        "count_raw": one.score,
-        "why_empty": one.why_empty,
-        "files": [str(path) for path in written],
-    }
+def _to_json(one: Explanation, question: str | None) -> dict[str, object]:
+    if one.category == question:
+        return {"question": question, "said": one.said, "logit": one.score, "why_empty": one.why_empty}
+    return {"category": one.category, "count_raw": one.score, "why_empty": one.why_empty}

@@ -1,7 +1,7 @@
 """Grad-CAM of a counter: where in a photo its count of a category comes from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -70,9 +70,26 @@ def explain_by_method(
 ) -> dict[Method, CountCam]:
     """``explain_counts`` by every method, from the same passes."""
     columns = [column_of(counter, name) for name in categories]
+
+    def counts(raw: Tensor) -> Tensor:
+        return raw[:, :, columns].sum(dim=1)
+
+    found = explain_scores(counter, images, counts, layer=layer, create_graph=create_graph)
+    return {name: replace(one, cells=one.cells[:, :, columns]) for name, one in found.items()}
+
+
+def explain_scores(
+    counter: Counter,
+    images: Tensor,
+    scores: Callable[[Tensor], Tensor],
+    *,
+    layer: str = BACKBONE,
+    create_graph: bool = False,
+) -> dict[Method, CountCam]:
+    """As ``explain_by_method``, of whatever ``scores`` makes of the B×cells×K raw counts: B×T."""
     with differentiable(), recorded(counter, layer, cut=not create_graph) as recording:
-        raw = counter(images.clone() if images.is_inference() else images)[:, :, columns]
-        of_maps = cams_of(raw.sum(dim=1), recording.tensors, create_graph=create_graph)
+        raw = counter(images.clone() if images.is_inference() else images)
+        of_maps = cams_of(scores(raw), recording.tensors, create_graph=create_graph)
     cams = [_put_together(cam, len(images), layer) for cam in of_maps]
     cells = raw if create_graph else raw.detach()
     return {"fused": CountCam(fuse(cams), cells), "grad-cam": CountCam(cams[-1], cells)}

@@ -35,10 +35,8 @@ def figure(photo: Image.Image, explained: Explanation, *, counterfactual: bool =
 
     Guided Grad-CAM joins them where the explanation has it. An empty map says why.
     """
-    score = f"{max(explained.score, 0.0):.1f} {explained.category}"
-    counted = explained.cells is not None
     panels = [
-        (draw_evidence(photo, np.zeros((0, 4)), explained.cells), f"counted: {score}" if counted else score),
+        (draw_evidence(photo, np.zeros((0, 4)), explained.cells), explained.said),
         (_panel(photo, explained.map, explained.why_empty), "what speaks for it"),
     ]
     if counterfactual:

@@ -25,6 +25,7 @@ class Explanation:
     Attributes:
         category: what was counted.
         score: what is explained: the unclipped sum of the cells' raw counts, or a classifier's score.
+        said: the score in words.
         cells: g² raw counts, clipped at 0; None of a model that is no counter.
         map: H×W, 0–1: its largest value is 1, unless it is zero all over.
         against: H×W, 0–1: the counterfactual map.
@@ -34,6 +35,7 @@ class Explanation:
 
     category: str
     score: float
+    said: str
     cells: Map | None
     map: Map
     against: Map
@@ -73,15 +75,23 @@ def explain_photo(
 
 
 def describe(
-    cam: Cam, row: int, category: str, size: tuple[int, int], cells: Map | None = None, guided: Map | None = None
+    cam: Cam,
+    row: int,
+    category: str,
+    size: tuple[int, int],
+    cells: Map | None = None,
+    guided: Map | None = None,
+    said: str | None = None,
 ) -> Explanation:
-    """Score ``row`` of a Grad-CAM of one photo of ``size`` (width, height)."""
+    """Score ``row`` of a Grad-CAM of one photo of ``size`` (width, height); ``said`` if not a count or class."""
     score = float(cam.scores[0, row])
-    because = f"the counter counts {max(score, 0.0):.1f}" if cells is not None else f"its score is {score:.2f}"
+    counts = cells is not None and said is None
+    because = f"the counter counts {max(score, 0.0):.1f}" if counts else f"its score is {score:.2f}"
     empty, nothing = (cam.why_empty(0, row, counterfactual=against) for against in (False, True))
     return Explanation(
         category,
         score,
+        said or (f"counted: {max(score, 0.0):.1f} {category}" if cells is not None else f"{score:.2f} {category}"),
         cells,
         _at_size(cam.maps[0, row], size),
         _at_size(cam.counterfactuals[0, row], size),

@@ -77,12 +77,21 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
         CountingError: the question cannot be answered by counting, or not by this counter; says why.
         PhotoError: the photo cannot be read.
     """
-    categories = checkpoint.counter.categories
+    reading = understood(question, checkpoint.counter.categories)
+    return answer_from(checkpoint, count_photo(checkpoint, path), reading)
+
+
+def understood(question: str, categories: tuple[str, ...]) -> Reading:
+    """What ``question`` asks a counter of ``categories`` to count.
+
+    Raises:
+        CountingError: the question cannot be answered by counting, or not by this counter; says why.
+    """
     reading = QuestionParser(categories)(question)
     if reading.refusal:
         known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
         raise CountingError(reading.explanation + known)
-    return answer_from(checkpoint, count_photo(checkpoint, path), reading)
+    return reading
 
 
 def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
