@@ -23,7 +23,7 @@ def explain_answer(
 ) -> Explanation:
     """Why the how-many head answers ``question`` as it does.
 
-    The score is the logit of its likeliest answer. The gradient goes through the head, the calibrated distributions
+    The score is the logit of its likeliest answer. The gradient passes the head, the calibrated distributions
     and the unclipped counts to the layer.
 
     Raises:
