@@ -4,7 +4,7 @@ import argparse
 import json
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from counting.config import config_names
 from counting.counters.baselines import BASELINES
@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"zoo": cards, "configurations": config_names(), "baselines": list(BASELINES)}))
         return 0
-    table = Table("counter", "trained on", "mRMSE", "scored on", "protocol", title="zoo", title_justify="left")
+    table = Table(Column("counter", no_wrap=True), "trained on", "mRMSE", "scored on", "protocol", title="zoo")
     for name, card in cards.items():
         for score in card["scores"]:
             table.add_row(name, card["data"], f"{score['mRMSE']:.3f}", card["scored_on"], score["protocol"])
