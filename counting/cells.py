@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
-from counting.backbones import Backbone
+from counting.backbones import Backbone, fingerprint
 from counting.grid import Grid
 
 Mode = Literal["pool", "crop"]
@@ -33,6 +33,10 @@ class Cells(nn.Module):
         self.mode = mode
         self.width = 2 * sum(backbone.channels)
 
+    def fingerprint(self) -> str:
+        """A digest of all weights that a cell's features depend on."""
+        return fingerprint(self.backbone)
+
     def forward(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×cells×width, cells row by row."""
         if self.mode == "pool":
@@ -53,3 +57,10 @@ def cut(images: Tensor, side: int) -> Tensor:
     batch, channels, height, width = images.shape
     cells = images.reshape(batch, channels, side, height // side, side, width // side)
     return cells.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, height // side, width // side)
+
+
+def put_together(maps: Tensor, side: int) -> Tensor:
+    """The inverse of ``cut``: (B·side²)×C×h×w → B×C×(side·h)×(side·w)."""
+    channels, height, width = maps.shape[1:]
+    grid = maps.reshape(-1, side, side, channels, height, width)
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, side * height, side * width)

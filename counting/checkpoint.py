@@ -20,6 +20,7 @@ from counting_datasets.errors import CountingError
 
 FORMAT = "everyday-counting/1"
 _CALIBRATION = "calibration.weights"
+_BACKBONE = "cells.backbone."
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ def save(
 
     ``card`` says what it was trained on and how it scored.
     """
-    own = config.backbone.weights is None and config.backbone.subitizing is None
+    own = not (config.backbone.weights or config.backbone.subitizing or config.start)
     embedded = config.backbone.frozen and own
-    kept = "scale", "head." if embedded else ""
-    stored = {name: tensor for name, tensor in counter.state_dict().items() if name.startswith(kept)}
+    state = counter.state_dict()
+    stored = {name: tensor for name, tensor in state.items() if not (embedded and name.startswith(_BACKBONE))}
     metadata = {
         "format": FORMAT,
         "config": config.model_dump_json(),
@@ -80,7 +81,7 @@ def load(path: Path) -> Checkpoint:
         raise CountingError(f"{path}: its header is damaged") from None
     config = parse_config(values, str(path))
     calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata.get("largest"), len(categories))
-    whole = any(name.startswith("cells.") for name in tensors)
+    whole = any(name.startswith(_BACKBONE) for name in tensors)
     counter = _build(config, tuple(categories), None if whole else "own")
     if not _fill(counter, tensors, whole=whole):
         raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
@@ -118,7 +119,7 @@ def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
         result = counter.load_state_dict(tensors, strict=False)
     except RuntimeError:  # other shapes
         return False
-    missing = [name for name in result.missing_keys if whole or not name.startswith("cells.")]
+    missing = [name for name in result.missing_keys if whole or not name.startswith(_BACKBONE)]
     return not missing and not result.unexpected_keys
 
 

@@ -52,13 +52,15 @@ class SubitizingConfig(_Strict):
 class BackboneConfig(_Strict):
     """A backbone's name, a file of weights in place of its own, and how much of it stays as it is.
 
-    Of a backbone that is not ``frozen``, the first ``frozen_stages`` still are.
+    Of a backbone that is not ``frozen``, the first ``frozen_stages`` still are, and with ``frozen_depthwise`` all
+    of its depthwise kernels, whose gradient is slow on a CPU.
     """
 
     name: str = "efficientnet_lite0"
     weights: Path | None = None
     frozen: bool = True
     frozen_stages: NonNegativeInt = 0
+    frozen_depthwise: bool = False
     subitizing: SubitizingConfig | None = None
 
 
@@ -77,12 +79,16 @@ class CellsConfig(_Strict):
 
 
 class LossConfig(_Strict):
-    """See ``counting.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training."""
+    """See ``counting.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training.
+
+    ``centres`` is the weight of ``counting.locating.centre_loss`` beside it, for a counter that locates.
+    """
 
     kind: Literal["huber", "mse"] = "mse"
     on: tuple[Literal["cells", "sum"] | PositiveInt, ...] = Field(default=("cells", "sum"), min_length=1)
     beta: PositiveFloat = 0.5
     balanced: bool = False
+    centres: float = Field(default=0, ge=0)
 
 
 class OptimizationConfig(_Strict):
@@ -90,9 +96,10 @@ class OptimizationConfig(_Strict):
 
     It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
-    random crops. Count-val is scored after every ``validate_every`` epochs and after the last; training stops when
-    it has not improved for ``patience`` epochs. With ``rescale`` the counts are then multiplied by the number that
-    fits Count-val best. ``bfloat16`` is faster on a CPU that has it, and less exact.
+    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. Count-val is scored after
+    every ``validate_every`` epochs and after the last; training stops when it has not improved for ``patience``
+    epochs. With ``rescale`` the counts are then multiplied by the number that fits Count-val best. ``bfloat16`` is
+    faster on a CPU that has it, and less exact.
     """
 
     epochs: PositiveInt = 40
@@ -105,6 +112,7 @@ class OptimizationConfig(_Strict):
     backbone_rate: PositiveFloat = 0.1
     validate_every: PositiveInt = 1
     rescale: bool = False
+    zoom_out: bool = False
     side: PositiveInt | None = None
     bfloat16: bool = False
 
@@ -157,6 +165,12 @@ class Config(_Strict):
         side = self.optimization.side
         if side and self.cells.mode == "crop" and side % self.cells.grid:
             raise ValueError(f"optimization.side {side} does not divide into {self.cells.grid} crops")
+        return self
+
+    @model_validator(mode="after")
+    def _centres_take_the_place_of_hints(self) -> Self:
+        if self.loss.centres and (self.hint or self.backbone.frozen):
+            raise ValueError("loss.centres is for a backbone with frozen: false, and without hint")
         return self
 
     def to_yaml(self) -> str:

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor
 
-from counting.backbones import fingerprint
 from counting.cells import Cells
 from counting.files import write_bytes
 from counting.preprocessing import to_square
@@ -37,7 +36,7 @@ class FeatureCache:
 
     def __init__(self, cells: Cells, folder: Path | None = None) -> None:
         self.cells = cells
-        key = f"{fingerprint(cells.backbone)} {cells.mode} {cells.grid.side} {cells.side}"
+        key = f"{cells.fingerprint()} {cells.mode} {cells.grid.side} {cells.side}"
         self.folder = (folder or cache_folder()) / "features" / hashlib.sha256(key.encode()).hexdigest()[:16]
         self._names: dict[tuple[Scene, int], Path] = {}
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 
-from counting.batches import Reader, ViewDataset
+from counting.batches import Hint, Reader, ViewDataset
 from counting.checkpoint import Checkpoint, build, save
 from counting.config import Config
 from counting.counters.base import Counter
@@ -15,6 +15,7 @@ from counting.devices import default_device
 from counting.features import FeatureCache
 from counting.grounding import Grounding
 from counting.human_importance import HumanImportance
+from counting.locating import CentreMaps, LocatedCells
 from counting.losses import CountLoss, balancing_weights
 from counting.preprocessing import to_square
 from counting.progress import report_skipped
@@ -59,11 +60,15 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
     counter = build(config, train.categories)
     if config.start:
         go_on_from(config.start, counter)
+    elif config.backbone.frozen and isinstance(counter.cells, LocatedCells):
+        raise CountingError(f"{config.counter} learns to locate: set backbone.frozen to false, or start from one")
     if config.backbone.subitizing:
         kept = run.path / "weights" / "subitizing.safetensors"
         with processes.main_process_first():
             learn_to_subitize(counter.cells.backbone, config.backbone.subitizing, config.seed, kept, device)
     counter.cells.backbone.freeze(config.backbone.frozen_stages)
+    if config.backbone.frozen_depthwise:
+        counter.cells.backbone.freeze_depthwise()
     criterion = _criterion(config, train)
     trainer = Trainer(
         counter,
@@ -73,6 +78,7 @@ def learn(config: Config, run: RunFolder, *, resume: bool = False, device: str |
         device=device,
         frozen=config.backbone.frozen,
         grounding=Grounding(config.hint.weight) if config.hint else None,
+        centres=config.loss.centres,
     )
     if settled:
         counter.scale.copy_(settled.counter.scale)
@@ -138,14 +144,24 @@ def _datasets(config: Config, trainer: Trainer, train: SceneSet, val: SceneSet) 
         with trainer.accelerator.main_process_first():
             lost, lost_of_val = cache.fill(train, options.views), cache.fill(val)
     else:
-        read = PhotoReader(counter, options.side or counter.cells.side)
+        read = PhotoReader(counter, options.side or counter.cells.side, options.zoom_out)
         read_val = PhotoReader(counter, counter.cells.side)
         lost, lost_of_val = missing_photos(train), missing_photos(val)
-    human = HumanImportance(config.hint, counter.cells.grid, protocol, config.seed) if config.hint else None
+    hint = _hint(config, counter, protocol)
     return (
-        ViewDataset(without(train, lost), read, counter.grid, protocol, options.views, config.seed, human),
+        ViewDataset(without(train, lost), read, counter.grid, protocol, options.views, config.seed, hint),
         ViewDataset(without(val, lost_of_val), read_val, counter.grid, protocol),
     )
+
+
+def _hint(config: Config, counter: Counter, protocol: Protocol) -> Hint | None:
+    if config.hint:
+        return HumanImportance(config.hint, counter.cells.grid, protocol, config.seed)
+    if config.loss.centres:
+        if not isinstance(counter.cells, LocatedCells):
+            raise CountingError(f"loss.centres: {config.counter} does not locate, loc_sub does")
+        return CentreMaps(protocol, counter.cells.places(config.optimization.side or counter.cells.side))
+    return None
 
 
 @dataclass(frozen=True)
@@ -154,10 +170,11 @@ class PhotoReader:
 
     counter: Counter
     side: int
+    zoom_out: bool = False
 
     def __call__(self, scene: Scene, view: int) -> Any:
         normalization = self.counter.cells.backbone.normalization
-        photo, objects = view_of(scene, view, self.side)
+        photo, objects = view_of(scene, view, self.side, zoom_out=self.zoom_out)
         return normalization(to_square(photo, self.side, normalization.interpolation)), objects
 
 

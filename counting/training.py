@@ -17,6 +17,7 @@ from counting.batches import EpochSampler, ViewDataset
 from counting.config import OptimizationConfig
 from counting.counters.base import Counter, count_cells
 from counting.grounding import Grounding
+from counting.locating import LocatedCells, centre_loss
 from counting.losses import CountLoss
 from counting.metrics import Floats, as_scored, mean_over_categories, rmse
 from counting.progress import EpochProgress
@@ -47,16 +48,23 @@ class LearningPart(nn.Module):
         self.cells = None if frozen else counter.cells
         self.head = counter.head
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """B×cells×width features, or B×3×H×W photos → the features and the head's output."""
-        features = inputs if self.cells is None else self.cells(inputs)
-        return features, self.head(features)
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """B×cells×width features, or B×3×H×W photos → the features, the head's output, the logits of centres."""
+        centres = None
+        if self.cells is None:
+            features = inputs
+        elif isinstance(self.cells, LocatedCells):
+            features, centres = self.cells.with_centres(inputs)
+        else:
+            features = self.cells(inputs)
+        return features, self.head(features), centres
 
 
 class Trainer:
     """Trains a counter: its head where its backbone is ``frozen``, which then takes cell features, or all of it.
 
-    With ``grounding`` the batches of ``train`` carry the cells' importance to people too.
+    With ``grounding`` the batches of ``train`` carry the cells' importance to people too; with ``centres``, the
+    weight of their loss, where the objects' centres are.
     """
 
     def __init__(
@@ -69,8 +77,10 @@ class Trainer:
         device: str,
         frozen: bool,
         grounding: Grounding | None = None,
+        centres: float = 0,
     ) -> None:
-        self.criterion, self.grounding, self.options, self.seed = criterion, grounding, options, seed
+        self.criterion, self.grounding, self.centres = criterion, grounding, centres
+        self.options, self.seed = options, seed
         precision = "bf16" if options.bfloat16 else "fp16" if device.startswith("cuda") else "no"
         AcceleratorState._reset_state()  # else a process keeps the precision of its first training
         self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
@@ -119,7 +129,7 @@ class Trainer:
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         """The head at the full rate and, where the network has one that learns, the backbone at its share."""
         rate = self.options.learning_rate
-        of_backbone = set(self.counter.cells.parameters())
+        of_backbone = set(self.counter.cells.backbone.parameters())
         learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         yield {"params": [p for p in learning if p not in of_backbone], "lr": rate}
         if backbone := [p for p in learning if p in of_backbone]:
@@ -141,12 +151,14 @@ class Trainer:
             raise CountingError(f"epoch {epoch + 1}: the loss is {mean}, try a smaller optimization.learning_rate")
         return mean
 
-    def step(self, inputs: Tensor, target: Tensor, human: Tensor | None = None) -> Tensor:
-        """One step of gradient descent; returns the loss."""
-        features, output = self.network(inputs)
+    def step(self, inputs: Tensor, target: Tensor, hint: Tensor | None = None) -> Tensor:
+        """One step of gradient descent; returns the loss. ``hint`` is the importance to people, or the centres."""
+        features, output, centres = self.network(inputs)
         loss = self.counter.loss(output, target, self.criterion)
-        if self.grounding is not None and human is not None:
-            loss = loss + self.grounding(self.counter, features, human)
+        if self.grounding is not None and hint is not None:
+            loss = loss + self.grounding(self.counter, features, hint)
+        if self.centres and hint is not None and centres is not None:
+            loss = loss + self.centres * centre_loss(centres, hint)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
@@ -161,7 +173,7 @@ class Trainer:
         self.network.eval()
         batches: list[tuple[Tensor, Tensor]] = []
         for inputs, target in val:
-            _, output = self.network(inputs)
+            _, output, _ = self.network(inputs)
             counts = count_cells(self.counter.raw_counts(output))
             batches.append(self.accelerator.gather_for_metrics((counts, target.sum(dim=1))))
         predicted, true = (torch.cat(part).double().cpu().numpy() for part in zip(*batches, strict=True))

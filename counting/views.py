@@ -30,10 +30,11 @@ class View:
         return grid.fractional_counts(self.boxes[chosen], labels, (1, 1), len(scene.categories))
 
 
-def view_of(scene: Scene, number: int, side: int) -> tuple[Image.Image, View]:
+def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> tuple[Image.Image, View]:
     """View ``number`` of a scene: 0 is the photo as it is, 1 its mirror image, from 2 on random ones.
 
-    The same number always gives the same view. Raises PhotoError where the photo cannot be read.
+    With ``zoom_out`` some of the random ones show the photo small, on grey. The same number always gives the same
+    view. Raises PhotoError where the photo cannot be read.
     """
     photo = scene.image()
     extent = np.array([*photo.size, *photo.size], dtype=np.float64)
@@ -46,4 +47,5 @@ def view_of(scene: Scene, number: int, side: int) -> tuple[Image.Image, View]:
         return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, everything)
     from counting.augment import augment
 
-    return augment(photo, scene.boxes, side, seed=zlib.crc32(f"{scene.id} {number}".encode()))
+    seed = zlib.crc32(f"{scene.id} {number}".encode())
+    return augment(photo, scene.boxes, side, seed, zoom_out=zoom_out)

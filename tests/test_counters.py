@@ -34,6 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "glance": {"hidden": [8, 8]},
     "gt_class": {"hidden": [8], "largest": 4},
     "linear": {},
+    "loc_sub": {"depth": 8, "hidden": 8, "heads": 2},
     "seq_sub": {"hidden": 8, "recurrent": 4},
 }
 
@@ -136,7 +137,7 @@ def test_aso_sub_counts_each_cell_on_its_own() -> None:
     assert torch.equal(influence(small("aso_sub")), torch.eye(9, dtype=torch.bool))
 
 
-@pytest.mark.parametrize("name", ["seq_sub", "att_sub"])
+@pytest.mark.parametrize("name", ["seq_sub", "att_sub", "loc_sub"])
 def test_context_is_that_of_all_cells(name: str) -> None:
     assert influence(small(name)).all()
 

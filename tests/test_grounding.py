@@ -147,7 +147,7 @@ def agreement(run: Path, root: Path) -> float:
     cache.fill(scenes)
     human = HumanImportance(HintConfig(share=1), counter.cells.grid, ALL, seed=0)
     found = []
-    for features, _, wanted in ViewDataset(list(scenes), cache.read, counter.grid, ALL, human=human):
+    for features, _, wanted in ViewDataset(list(scenes), cache.read, counter.grid, ALL, hint=human):
         for category in np.flatnonzero(wanted.sum(dim=0)):
             batch = features[None].requires_grad_()
             score = counter.from_features(batch).sum(dim=1)[:, category]

@@ -1,6 +1,6 @@
 """The counters, published ones and ours, each in a file of its own, and the registry they and yours join."""
 
-from counting.counters import aso_sub, att_sub, glance, gt_class, seq_sub
+from counting.counters import aso_sub, att_sub, glance, gt_class, loc_sub, seq_sub
 from counting.counters.base import Counter, build_counter, count_cells, register_counter, registered_counters
 from counting.counters.committee import Committee
 
@@ -13,6 +13,7 @@ __all__ = [
     "count_cells",
     "glance",
     "gt_class",
+    "loc_sub",
     "register_counter",
     "registered_counters",
     "seq_sub",

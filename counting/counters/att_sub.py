@@ -10,14 +10,20 @@ from counting_datasets.errors import CountingError
 
 
 class AttentiveHead(nn.Module):
-    """A transformer encoder over the cells, then a linear layer on each cell's own features beside its context."""
+    """A transformer encoder over the cells, then a linear layer on each cell's own features beside its context.
+
+    Raises:
+        CountingError: ``heads`` does not divide ``hidden``.
+    """
 
     def __init__(
-        self, cells: int, width: int, hidden: int, layers: int, heads: int, categories: int, dropout: float
+        self, cells: Cells, hidden: int, layers: int, heads: int, categories: int, dropout: float
     ) -> None:
+        if hidden % heads:
+            raise CountingError(f"head.heads: {heads} heads cannot share {hidden} features")
         super().__init__()
-        self.embed = embedding(width, [hidden], dropout)
-        self.position = nn.Parameter(torch.randn(1, cells, hidden) * 0.02)
+        self.embed = embedding(cells.width, [hidden], dropout)
+        self.position = nn.Parameter(torch.randn(1, cells.grid.cells, hidden) * 0.02)
         layer = nn.TransformerEncoderLayer(hidden, heads, 2 * hidden, dropout, batch_first=True, norm_first=True)
         self.attend = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.counts = nn.Sequential(
@@ -46,7 +52,4 @@ def att_sub(
     Raises:
         CountingError: ``heads`` does not divide ``hidden``.
     """
-    if hidden % heads:
-        raise CountingError(f"head.heads: {heads} heads cannot share {hidden} features")
-    head = AttentiveHead(cells.grid.cells, cells.width, hidden, layers, heads, len(categories), dropout)
-    return Counter(cells, head, categories)
+    return Counter(cells, AttentiveHead(cells, hidden, layers, heads, len(categories), dropout), categories)

@@ -1,0 +1,196 @@
+"""Locating: where centres are, what the loss asks for, and what a cell's soft count is."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tiny import tiny_backbone, tiny_config, write_voc
+from torch import nn
+
+from counting.cells import Cells, cut, put_together
+from counting.config import parse_config
+from counting.counters import build_counter
+from counting.counters.att_sub import AttentiveHead
+from counting.counters.loc_sub import LocatingHead
+from counting.grid import Grid
+from counting.learning import learn
+from counting.locating import CentreMaps, LocatedCells, Neck, centre_loss, soft_counts
+from counting.runs import RunFolder
+from counting.views import View
+from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
+
+
+def scene_of(boxes: list[list[float]], labels: list[int], difficult: list[bool]) -> Scene:
+    n = len(boxes)
+    return Scene(
+        "scene",
+        "scene",
+        Path("scene.jpg"),
+        (100, 100),
+        np.array(boxes).reshape(n, 4),
+        np.array(labels, dtype=np.int64),
+        np.array(difficult, dtype=bool),
+        np.zeros(n, dtype=bool),
+        ("a", "b"),
+    )
+
+
+def maps_of(scene: Scene, protocol: str = "all", places: int = 10) -> NDArray[np.float32]:
+    view = View(scene.boxes / 100, np.arange(len(scene.boxes)))
+    return CentreMaps(Protocol.parse(protocol, "voc"), places)(scene, 0, view)
+
+
+class TestCentreMaps:
+    def test_a_centre_is_1_in_the_place_it_falls_in_and_less_around_it(self) -> None:
+        found = maps_of(scene_of([[20, 40, 60, 60]], [1], [False]))
+        assert found.shape == (2, 10, 10)
+        assert found[0].max() == 0
+        assert np.argwhere(found[1] == 1).tolist() == [[5, 4]]
+        across, down = 0.1 * 4, 0.4  # a tenth of four places, and the least
+        expected = np.exp(-(1 / (2 * across**2))), np.exp(-(1 / (2 * down**2)))
+        np.testing.assert_allclose((found[1, 5, 3], found[1, 4, 4]), expected, rtol=1e-5)
+
+    def test_a_larger_object_has_a_wider_bump(self) -> None:
+        small, large = (maps_of(scene_of([box], [0], [False]))[0] for box in ([45, 45, 56, 56], [0, 0, 100, 100]))
+        assert large.sum() > small.sum()
+
+    def test_two_centres_in_one_place_are_one_and_bumps_do_not_add_up(self) -> None:
+        found = maps_of(scene_of([[20, 40, 60, 60], [22, 40, 58, 60]], [0, 0], [False, False]))
+        assert found.max() == 1
+        assert (found[0] == 1).sum() == 1
+
+    def test_only_what_the_protocol_counts_is_there(self) -> None:
+        scene = scene_of([[20, 40, 60, 60], [70, 70, 90, 90]], [0, 0], [False, True])
+        assert (maps_of(scene)[0] == 1).sum() == 2
+        assert (maps_of(scene, "non-difficult")[0] == 1).sum() == 1
+
+    @pytest.mark.parametrize("box", [[99, 99, 100, 100], [100, 100, 100, 100], [0, 0, 0, 0]])
+    def test_objects_at_the_edge_and_without_area_have_a_centre_too(self, box: list[float]) -> None:
+        assert (maps_of(scene_of([box], [0], [False]))[0] == 1).sum() == 1
+
+    def test_an_empty_photo_has_none(self) -> None:
+        assert maps_of(scene_of([], [], [])).max() == 0
+
+
+def reference_loss(logits: NDArray[np.float64], target: NDArray[np.float64]) -> float:
+    """Objects as Points, equation 1, α = 2, β = 4, place by place."""
+    total, objects = 0.0, 0
+    for logit, wanted in zip(logits.ravel(), target.ravel(), strict=True):
+        probable = 1 / (1 + np.exp(-logit))
+        if wanted == 1:
+            objects += 1
+            total -= (1 - probable) ** 2 * np.log(probable)
+        else:
+            total -= (1 - wanted) ** 4 * probable**2 * np.log(1 - probable)
+    return total / max(1, objects)
+
+
+@pytest.mark.parametrize("objects", [0, 1, 7])
+def test_the_loss_is_the_published_one(objects: int) -> None:
+    random = np.random.default_rng(objects)
+    logits, target = random.normal(size=(2, 3, 4, 4)), random.uniform(0, 0.9, size=(2, 3, 4, 4))
+    target.ravel()[:objects] = 1
+    found = centre_loss(torch.from_numpy(logits), torch.from_numpy(target))
+    assert float(found) == pytest.approx(reference_loss(logits, target))
+
+
+def test_the_loss_stays_finite_where_the_logits_are_extreme() -> None:
+    logits = torch.tensor([[[[-200.0, 200.0]]]], requires_grad=True)
+    loss = centre_loss(logits, torch.tensor([[[[1.0, 0.0]]]]))
+    loss.backward()
+    assert loss.isfinite()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+class TestSoftCounts:
+    def test_peaks_are_summed_by_cell_and_slopes_are_not(self) -> None:
+        probable = torch.zeros(1, 1, 6, 6)
+        probable[0, 0, 1, 1], probable[0, 0, 1, 2] = 0.9, 0.5  # a peak and its slope, in the first cell
+        probable[0, 0, 4, 4], probable[0, 0, 5, 0] = 0.8, 0.6
+        sums, squares = soft_counts(probable, 2)[0].unbind(dim=1)
+        assert sums.tolist() == pytest.approx([0.9, 0, 0.6, 0.8])
+        assert squares.tolist() == pytest.approx([0.81, 0, 0.36, 0.64])
+
+    def test_cells_sum_to_the_photo(self) -> None:
+        probable = torch.rand(2, 3, 12, 12)
+        torch.testing.assert_close(soft_counts(probable, 3).sum(dim=1), soft_counts(probable, 1)[:, 0])
+
+    def test_the_head_weighs_them_by_category(self) -> None:
+        located = LocatedCells(Cells(tiny_backbone(), Grid(2), 48, "pool"), 3, 8)
+        attend = AttentiveHead(located, 8, 1, 2, 3, 0.0)
+        nn.init.zeros_(attend.counts[-1].weight)
+        nn.init.zeros_(attend.counts[-1].bias)
+        head = LocatingHead(attend, 3)
+        with torch.no_grad():
+            head.gains.copy_(torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 10.0]]))
+        features = torch.zeros(1, 4, located.width)
+        features[..., -6:] = torch.tensor([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])
+        assert head(features)[0, 0].tolist() == [1.0, 2.0, 8.0]
+
+
+class TestNeck:
+    @pytest.mark.parametrize(
+        ("sides", "expected"), [((8,), 8), ((16, 8), 16), ((32, 16, 8), 16), ((64, 32, 16, 8), 16)]
+    )
+    def test_answers_as_finely_as_the_last_map_but_one(self, sides: tuple[int, ...], expected: int) -> None:
+        widths = range(3, 3 + len(sides))
+        maps = [torch.randn(2, width, side, side) for width, side in zip(widths, sides, strict=True)]
+        assert Neck(list(widths), 8)(maps).shape == (2, 8, expected, expected)
+
+    def test_every_map_has_a_say(self) -> None:
+        maps = [torch.randn(1, 4, side, side, requires_grad=True) for side in (32, 16, 8)]
+        Neck([4, 4, 4], 8)(maps).square().sum().backward()
+        assert all(one.grad is not None and one.grad.any() for one in maps)
+
+
+def test_crops_are_put_together_as_they_were_cut() -> None:
+    photos = torch.randn(2, 3, 12, 12)
+    assert torch.equal(put_together(cut(photos, 3), 3), photos)
+
+
+def test_the_map_of_centres_spans_the_photo_however_it_is_divided() -> None:
+    for mode in ("pool", "crop"):
+        located = LocatedCells(Cells(tiny_backbone(), Grid(3), 48, mode), 3, 8)  # type: ignore[arg-type]
+        assert located.places(48) == 6
+
+
+class TestTraining:
+    def config(self, root: Path, **sections: object) -> object:
+        values = {
+            "counter": "loc_sub",
+            "backbone": {"name": "tiny", "frozen": False},
+            "head": {"depth": 8, "hidden": 8, "heads": 2, "dropout": 0.0},
+            "loss": {"centres": 1.0},
+            "optimization": {"epochs": 4, "batch": 8, "views": 4, "zoom_out": True},
+        }
+        return tiny_config(root, **{**values, **sections})
+
+    def test_centres_are_learned_beside_the_counts(self, tmp_path: Path) -> None:
+        config = self.config(write_voc(tmp_path / "voc"))
+        learned = learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        losses = [epoch["loss"] for epoch in learned.progressed.history]
+        assert losses[-1] < losses[0]  # type: ignore[operator]
+
+    def test_a_counter_that_does_not_locate_cannot_learn_centres(self, tmp_path: Path) -> None:
+        config = self.config(write_voc(tmp_path / "voc"), counter="aso_sub", head={"hidden": [8]})
+        with pytest.raises(CountingError, match="aso_sub does not locate"):
+            learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+
+    def test_centres_need_a_backbone_that_learns(self) -> None:
+        with pytest.raises(CountingError, match=r"loss.centres is for a backbone with frozen: false"):
+            parse_config({"counter": "loc_sub", "loss": {"centres": 1}}, "mine.yaml")
+
+    def test_a_frozen_backbone_must_have_learned_to_locate_before(self, tmp_path: Path) -> None:
+        config = self.config(write_voc(tmp_path / "voc"), backbone={"name": "tiny", "frozen": True}, loss={})
+        with pytest.raises(CountingError, match="loc_sub learns to locate"):
+            learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+
+
+def test_depth_is_a_multiple_of_the_groups_it_is_normalized_in() -> None:
+    with pytest.raises(CountingError, match=r"head.depth"):
+        build_counter("loc_sub", Cells(tiny_backbone(), Grid(2), 48, "pool"), ("a", "b"), {"depth": 12})
