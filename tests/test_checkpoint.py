@@ -43,6 +43,21 @@ def test_a_counter_reads_back_as_it_was(tmp_path: Path, frozen: bool) -> None:
     assert not found.counter.training
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_half_precision_takes_half_the_space_and_the_counter_is_what_the_file_holds(
+    tmp_path: Path, frozen: bool
+) -> None:
+    config = tiny_config(tmp_path, backbone={"name": "tiny", "frozen": frozen})
+    counter = build(config, CATEGORIES).eval()
+    save(counter, config, tmp_path / "whole.safetensors")
+    save(counter, config, tmp_path / "half.safetensors", half=True)
+    whole, half = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "half"))
+    assert whole.keys() == half.keys()
+    assert half["head.1.weight"].dtype == torch.float16
+    photos = torch.randn(2, 3, 48, 48)
+    assert torch.equal(load(tmp_path / "half.safetensors").counter(photos), counter(photos))
+
+
 def test_a_frozen_backbones_own_weights_stay_out_of_the_file(file: Path) -> None:
     assert all(name.startswith(("head.", "scale")) for name in load_file(file))
 

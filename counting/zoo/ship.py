@@ -4,6 +4,7 @@ python -m counting.zoo.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from counting.calibrating import calibrate
@@ -19,7 +20,7 @@ from counting_datasets.catalog import load as load_scenes
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
-LARGEST = 8_000_000
+LARGEST = 25_000_000
 """Bytes; a wheel is no place for more."""
 
 
@@ -34,23 +35,20 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     config = trained.config
     best = trained if config.final else _calibrated(trained, weights)
     path = Path(__file__).parent / f"{name}.safetensors"
-    best.counter.head.half()
-    save(best.counter, config, path, best.card, best.calibration)
+    save(best.counter, config, path, best.card, best.calibration, half=True)
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
-    data = config.data
+    data, backbone = config.data, config.backbone
     card = {
         "counter": config.counter,
         "data": best.card["data"],
         "chosen_on": f"{data.name}/{data.val}",
-        "backbone": f"{config.backbone.name}, ImageNet, frozen",
+        "backbone": f"{backbone.name}, ImageNet, {'frozen' if backbone.frozen else 'tuned'}",
         "command": f"counting train {config_name}" + (f" final={config.final}" if config.final else ""),
         "epoch": best.card["epoch"],
         "scored_on": f"{data.name}/test",
-        "scores": [
-            _score(name, data.name, data.root, protocol).to_json() for protocol in ("all", "non-difficult")
-        ],
+        "scores": [evaluation.to_json() for evaluation in _scores(name, data.name, data.root)],
     }
     write_json(path.with_suffix(".json"), card)
     return path
@@ -63,12 +61,13 @@ def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
     return calibrate(weights, count_scenes(trained, val)[0], truth)
 
 
-def _score(name: str, data: str, root: Path | None, protocol_name: str) -> Evaluation:
+def _scores(name: str, data: str, root: Path | None) -> Iterator[Evaluation]:
     scenes = load_scenes(data, "test", Place(root))
-    protocol = Protocol.parse(protocol_name, scenes.family)
     table, _ = count_scenes(find_counter(name), scenes)
-    truth = CountTable.from_scenes(scenes, protocol)
-    return evaluate(table, truth, counter=name, data=data, split="test", protocol=str(protocol))
+    for protocol_name in ("all", "non-difficult"):
+        protocol = Protocol.parse(protocol_name, scenes.family)
+        truth = CountTable.from_scenes(scenes, protocol)
+        yield evaluate(table, truth, counter=name, data=data, split="test", protocol=str(protocol))
 
 
 if __name__ == "__main__":
