@@ -1,4 +1,4 @@
-"""The published counters and loc-sub, with the settings that Count-val chose, once more: on Count-val's photos too.
+"""The published counters and loc-sub, with the settings that Count-val chose, learning from its photos too.
 
 Trains what is not yet there under runs/ (three quarters of an hour once features are cached, and an hour and a
 half of one core for loc-sub), then prints a row each on PASCAL VOC 2007 test, and their ensembles, alone and with
