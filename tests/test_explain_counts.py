@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "att_sub": {"hidden": 8, "heads": 2},
     "glance": {"hidden": [8, 8]},
     "gt_class": {"hidden": [8], "largest": 4},
+    "loc_sub": {"depth": 8, "hidden": 8, "heads": 2},
     "seq_sub": {"hidden": 8, "recurrent": 4},
 }
 
