@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import reduce
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from counting.distribution import Calibration
 from counting.table import CountTable
 from counting.table_files import read_table
 from counting.vqa.evaluation import evaluate_questions, paired, with_counts
-from counting.vqa.evidence import ANSWERS, asked_categories, count_prior, from_table, nothing, sure
+from counting.vqa.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
 from counting.vqa.fusion import Fusion, fit_fusion
 from counting.vqa.head_training import answered, hold_out, train_head
 from counting.vqa.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
@@ -51,7 +52,7 @@ def asking(
 
 def prior_of(text: str, counts: CountTable) -> np.ndarray:
     questions, evidence = encode(read_questions([text])), from_table(counts)
-    return count_prior(asked_categories(questions, evidence), evidence)[0].numpy()
+    return count_prior(questions, evidence)[0].numpy()
 
 
 class TestPrior:
@@ -69,6 +70,21 @@ class TestPrior:
         counts = table(photo(dog=3, cat=2, motorcycle=4, person=50))
         for text, count in (("dogs", 3), ("dogs and cats", 5), ("bikes", 4), ("animals", 5), ("people", 20)):
             assert prior_of(f"how many {text} are there?", counts).argmax() == count
+
+    def test_of_kinds_is_how_many_categories_are_there(self) -> None:
+        assert prior_of("how many kinds of animals?", table(photo(dog=3, cat=2, person=4))).argmax() == 2
+
+    @pytest.mark.parametrize(("boards", "surfers"), [(2, 2), (9, 5), (0, 5)])
+    def test_of_people_with_gear_is_no_more_than_of_their_gear(self, boards: int, surfers: int) -> None:
+        assert prior_of("how many surfers?", table(photo(person=5, surfboard=boards))).argmax() == surfers
+
+    def test_of_unsure_counts_is_the_distribution_of_the_smaller(self) -> None:
+        one, other = np.random.default_rng(0).dirichlet(np.ones(ANSWERS), size=2)
+        by_hand = np.zeros(ANSWERS)
+        for (a, p), (b, q) in product(enumerate(one), enumerate(other)):
+            by_hand[min(a, b)] += p * q
+        found = at_most(torch.from_numpy(one), torch.from_numpy(other))
+        np.testing.assert_allclose(found.numpy(), by_hand, atol=1e-12)
 
     @pytest.mark.parametrize("thing", ["windows", "zebras"])
     def test_says_nothing_of_what_is_not_counted(self, thing: str) -> None:

@@ -78,7 +78,7 @@ class HowMany:
         asked = asked_categories(questions, evidence)
         experts = {
             QUESTION: self.head(questions, nothing(len(questions))),
-            PRIOR: count_prior(asked, evidence),
+            PRIOR: count_prior(questions, evidence),
             HEAD: self.head(questions, evidence),
         }
         return experts, group_of(questions, asked)

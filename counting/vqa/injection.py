@@ -133,7 +133,7 @@ def _experts(
             if number is not None:
                 theirs[row, min(number, LARGEST)] += score
     theirs = theirs / theirs.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    return [theirs, count_prior(asked, evidence)], group_of(encoded, asked)
+    return [theirs, count_prior(encoded, evidence)], group_of(encoded, asked)
 
 
 def _shared_out(scores: Scores, fused: Sequence[float]) -> Scores:

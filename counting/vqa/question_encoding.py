@@ -37,6 +37,8 @@ class EncodedQuestions:
         understood: B×F, zeros and ones: how the noun led to categories, or why counts do not answer.
         asked: B×80, whether the noun names a category.
         otherwise: B×80, those that it names in a photo without any of the first.
+        gear: B×80, those of which each thing counted has one.
+        of_kinds: B, whether it is asked how many of several categories there are.
     """
 
     vectors: Tensor
@@ -45,6 +47,8 @@ class EncodedQuestions:
     understood: Tensor
     asked: Tensor
     otherwise: Tensor
+    gear: Tensor
+    of_kinds: Tensor
 
     def __len__(self) -> int:
         return len(self.words)
@@ -57,6 +61,8 @@ class EncodedQuestions:
             self.understood[rows],
             self.asked[rows],
             self.otherwise[rows],
+            self.gear[rows],
+            self.of_kinds[rows],
         )
 
     @property
@@ -93,6 +99,8 @@ def encode(readings: Sequence[Reading]) -> EncodedQuestions:
         understood=torch.tensor([_understood(reading) for reading in readings]).reshape(-1, UNDERSTOOD),
         asked=_among(reading.categories for reading in readings),
         otherwise=_among(reading.otherwise for reading in readings),
+        gear=_among(reading.gear for reading in readings),
+        of_kinds=torch.tensor([reading.of_kinds for reading in readings], dtype=torch.bool),
     )
 
 
