@@ -20,9 +20,9 @@ MOST_WORDS = 24
 _SCALE = 4.0
 """Word vectors are that long: of length 1, their entries would be too small to learn from."""
 
-_HOW: tuple[str, ...] = get_args(How)
-_REFUSALS: tuple[str, ...] = get_args(Refusal)
-UNDERSTOOD = len(_HOW) + len(_REFUSALS)
+HOW: tuple[str, ...] = get_args(How)
+REFUSALS: tuple[str, ...] = get_args(Refusal)
+UNDERSTOOD = len(HOW) + len(REFUSALS)
 _WORD = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*")
 
 
@@ -73,7 +73,7 @@ class EncodedQuestions:
     @property
     def answered(self) -> Tensor:
         """B: whether a count of categories is what is asked for."""
-        return ~self.understood[:, len(_HOW) :].any(dim=1)
+        return ~self.understood[:, len(HOW) :].any(dim=1)
 
 
 def read_questions(questions: Sequence[str]) -> list[Reading]:
@@ -112,7 +112,7 @@ def word_vectors(words: Sequence[str]) -> Tensor:
 
 
 def _understood(reading: Reading) -> list[float]:
-    return [float(reading.how == how) for how in _HOW] + [float(reading.refusal == why) for why in _REFUSALS]
+    return [float(reading.how == how) for how in HOW] + [float(reading.refusal == why) for why in REFUSALS]
 
 
 def _among(named: Iterable[Sequence[str]]) -> Tensor:
