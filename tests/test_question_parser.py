@@ -221,6 +221,23 @@ class TestCounting:
         assert parse("How many surfers are there?").count(counts) == surfers
         assert parse("How many people are there?").count(counts) == 5
 
+    @pytest.mark.parametrize(
+        ("question", "gear"),
+        [
+            ("How many people are riding horses on the beach?", ("horse",)),
+            ("how many men on a motorcycle in the street", ("motorcycle",)),
+            ("how many boys on bikes", ("bicycle", "motorcycle")),
+            ("how many people skateboarding in the park", ("skateboard",)),
+            ("how many women playing tennis", ("tennis racket",)),
+            ("How many people are on the boat?", ()),
+            ("How many people are near the horses?", ()),
+            ("How many dogs are with the horse?", ()),
+        ],
+    )
+    def test_what_is_said_of_people_may_tell_their_gear(self, question: str, gear: tuple[str, ...]) -> None:
+        assert parse(question).gear == gear
+        assert parse_voc("How many people are on skateboards?").gear == ()
+
     def test_of_kinds_it_is_how_many_categories_are_there(self) -> None:
         counts = {**self.counts, "dog": 2, "cat": 7, "car": 4}
         assert parse("How many kinds of animals are there?").count(counts) == 2

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from counting.vqa.gear import gear_of
 from counting.vqa.inflection import singular
 from counting.vqa.language import is_english
 from counting.vqa.noun_phrase import (
@@ -92,7 +93,7 @@ class QuestionParser:
             condition=" ".join(after),
             categories=meaning.categories,
             otherwise=meaning.otherwise,
-            gear=meaning.gear,
+            gear=gear_of(meaning, after, self._vocabulary),
             how=meaning.how if meaning.categories else None,
             similar=similar,
             refusal=refusal,

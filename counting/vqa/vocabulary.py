@@ -80,6 +80,11 @@ class Vocabulary:
         found = self._meanings.get(form)
         return self._meanings.get(form.replace("-", " ")) if found is None and "-" in form else found
 
+    def known(self, name: str) -> tuple[str, ...]:
+        """The category of COCO's name, if it is one of ``categories``."""
+        category = self._named.get(canonical(name))
+        return () if category is None else (category,)
+
     def _add_own_names(self) -> None:
         """The categories' names, written VOC's way, COCO's, or as the user has them; then their plurals."""
         names = [
