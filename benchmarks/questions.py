@@ -87,12 +87,12 @@ def fit(questions: Sequence[Question]) -> float:
 
 
 def speed(questions: Sequence[Question]) -> float:
-    """Questions a second, with a parser that has seen none before."""
+    """Questions a second of processor time, with a parser that has seen none before."""
     parser = QuestionParser(COCO_CATEGORIES)
-    start = time.perf_counter()
+    start = time.process_time()
     for question in questions:
         parser(question.text)
-    return len(questions) / (time.perf_counter() - start)
+    return len(questions) / (time.process_time() - start)
 
 
 def main() -> None:

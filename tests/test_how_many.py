@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import reduce
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from counting.distribution import Calibration
 from counting.table import CountTable
 from counting.table_files import read_table
 from counting.vqa.evaluation import evaluate_questions, paired, with_counts
-from counting.vqa.evidence import ANSWERS, asked_categories, count_prior, from_table, nothing, sure
-from counting.vqa.fusion import Fusion, fit_fusion
+from counting.vqa.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
+from counting.vqa.fusion import Fusion
 from counting.vqa.head_training import answered, hold_out, train_head
 from counting.vqa.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
 from counting.vqa.how_many_head import HeadCommittee
@@ -51,7 +52,7 @@ def asking(
 
 def prior_of(text: str, counts: CountTable) -> np.ndarray:
     questions, evidence = encode(read_questions([text])), from_table(counts)
-    return count_prior(asked_categories(questions, evidence), evidence)[0].numpy()
+    return count_prior(questions, evidence)[0].numpy()
 
 
 class TestPrior:
@@ -70,6 +71,21 @@ class TestPrior:
         for text, count in (("dogs", 3), ("dogs and cats", 5), ("bikes", 4), ("animals", 5), ("people", 20)):
             assert prior_of(f"how many {text} are there?", counts).argmax() == count
 
+    def test_of_kinds_is_how_many_categories_are_there(self) -> None:
+        assert prior_of("how many kinds of animals?", table(photo(dog=3, cat=2, person=4))).argmax() == 2
+
+    @pytest.mark.parametrize(("boards", "surfers"), [(2, 2), (9, 5), (0, 5)])
+    def test_of_people_with_gear_is_no_more_than_of_their_gear(self, boards: int, surfers: int) -> None:
+        assert prior_of("how many surfers?", table(photo(person=5, surfboard=boards))).argmax() == surfers
+
+    def test_of_unsure_counts_is_the_distribution_of_the_smaller(self) -> None:
+        one, other = np.random.default_rng(0).dirichlet(np.ones(ANSWERS), size=2)
+        by_hand = np.zeros(ANSWERS)
+        for (a, p), (b, q) in product(enumerate(one), enumerate(other)):
+            by_hand[min(a, b)] += p * q
+        found = at_most(torch.from_numpy(one), torch.from_numpy(other))
+        np.testing.assert_allclose(found.numpy(), by_hand, atol=1e-12)
+
     @pytest.mark.parametrize("thing", ["windows", "zebras"])
     def test_says_nothing_of_what_is_not_counted(self, thing: str) -> None:
         of_voc = CountTable(("0",), VOC_CATEGORIES, np.ones((1, 20)))
@@ -78,53 +94,6 @@ class TestPrior:
     def test_needs_some_category_of_coco(self) -> None:
         with pytest.raises(DataError, match="none of COCO's categories"):
             from_table(CountTable(("0",), ("blob",), np.ones((1, 1))))
-
-
-class TestFusion:
-    def experts(self) -> list[torch.Tensor]:
-        torch.manual_seed(0)
-        return [torch.rand(4, ANSWERS).softmax(dim=1) for _ in range(2)]
-
-    def test_by_hand(self) -> None:
-        fusion = Fusion(2)
-        with torch.no_grad():
-            for parameter in fusion.parameters():
-                parameter.normal_()
-        experts, group = self.experts(), torch.tensor([0, 1, 2, 1])
-        found = fusion(experts, group).exp().detach().numpy()
-        soft, sigmoid = (lambda x: np.log1p(np.exp(x))), (lambda x: 1 / (1 + np.exp(-x)))
-        strength, doubt, slope = (value.detach().numpy() for value in fusion.parameters())
-        for row, of in enumerate(group):
-            product = np.ones(ANSWERS)
-            for place, expert in enumerate(experts):
-                kernel = np.zeros((ANSWERS, ANSWERS))
-                for n in range(ANSWERS):
-                    for answer in range(ANSWERS):
-                        far = np.log((1 + answer) / (1 + n))
-                        kernel[n, answer] = np.exp(-soft(slope[place, 0 if far > 0 else 1]) * abs(far))
-                kernel /= kernel.sum(axis=1, keepdims=True)
-                p, leak = expert[row].numpy(), sigmoid(doubt[of, place])
-                product *= ((1 - leak) * p + leak * p @ kernel) ** soft(strength[of, place])
-            np.testing.assert_allclose(found[row], product / product.sum(), rtol=1e-4)
-
-    def test_an_expert_that_says_nothing_changes_nothing(self) -> None:
-        question, _ = self.experts()
-        group = torch.zeros(4, dtype=torch.long)
-        alone, beside = Fusion(1)([question], group), Fusion(2)([question, torch.zeros(4, ANSWERS)], group)
-        torch.testing.assert_close(beside, alone)
-
-    def test_fitted_beats_each_of_two_experts_that_err_apart(self) -> None:
-        torch.manual_seed(1)
-        true = torch.randint(0, 8, (600,))
-        target = torch.nn.functional.one_hot(true, ANSWERS).float()
-        experts = [(3 * target + 2 * torch.randn(600, ANSWERS)).softmax(dim=1) for _ in range(2)]
-        group = torch.ones(600, dtype=torch.long)
-        fusion = fit_fusion([one[:300] for one in experts], group[:300], target[:300])
-        fused = fusion([one[300:] for one in experts], group[300:])
-        surprise = [-(target[300:] * one[300:].log()).sum(dim=1).mean() for one in experts]
-        assert -(target[300:] * fused).sum(dim=1).mean() < min(surprise) - 0.1
-        right = [(one[300:].argmax(dim=1) == true[300:]).float().mean() for one in experts]
-        assert (fused.argmax(dim=1) == true[300:]).float().mean() > max(right) + 0.05
 
 
 class TestSimulatedCounter:

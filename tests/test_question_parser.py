@@ -5,13 +5,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from itertools import product
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from counting.vqa.answering import sum_of
 from counting.vqa.inflection import plurals, singular
 from counting.vqa.parser import QuestionParser
 from counting.vqa.scores import NounMode, score_answers
@@ -61,6 +58,9 @@ parse_voc = QuestionParser(VOC_CATEGORIES)
         ),
         ("How many zeebras?", ("zebra",), "synonym"),
         ("How many birdies are there?", ("bird",), "similar"),
+        ("How many up close zebras are there?", ("zebra",), "plural"),
+        ("how many delta airlines plane sits on the runway", ("airplane",), "synonym"),
+        ("How many car seats are there?", ("chair",), "synonym"),
     ],
 )
 def test_the_thing_counted(question: str, categories: tuple[str, ...], how: str) -> None:
@@ -101,11 +101,16 @@ def test_the_words_around_it(question: str, noun: str, modifiers: tuple[str, ...
         ("How many giraffe legs are there?", "no category", "giraffe legs: no such category"),
         ("How many elephants' trunks are there?", "no category", "elephants' trunks: no such category"),
         ("How many of the zebra's legs are white?", "no category", "zebra's legs: no such category"),
+        ("How many bird feeders?", "no category", "bird feeders: no such category"),
+        ("How many cutting boards are there?", "no category", "cutting boards: no such category"),
+        ("How many spires of the clock?", "no category", "spires: no such category"),
         ("How many train cars are there?", "no category", "train cars: no such category"),
         ("How many dogs and windows are there?", "no category", "dogs and windows: no such category"),
         ("How many kinds of animals are there?", "kinds", "kinds of animals are none"),
-        ("How many modes of transportation?", "kinds", "modes are none"),
+        ("How many modes of transportation?", "kinds", "modes of transportation are none"),
+        ("How many animal species are there?", "kinds", "animal species are none"),
         ("How many herds of sheep are there?", "groups", "herds of sheep are none"),
+        ("How many bushels of bananas?", "groups", "bushels of bananas are none"),
         ("How many plates of pizza are there?", "groups", "plates of pizza are none"),
         ("How many people are wearing hats?", "property", "people are wearing hats: what a thing is like"),
         ("How many people are not sitting?", "property", "people are not sitting: what a thing is like"),
@@ -172,6 +177,7 @@ def test_what_containers_hold_and_pictures_show_is_meant_but_not_counted(
         ("How many cars are there?", True),
         ("How many red cars are there?", True),
         ("How many baby elephants are there?", True),
+        ("How many people are holding umbrellas?", True),
         ("How many people are wearing hats?", False),
         ("How many people can sit on the couch?", False),
         ("How many windows are there?", False),
@@ -185,22 +191,8 @@ def test_explanations_say_what_is_counted_and_how() -> None:
     assert parse("How many kids?").explanation == "kids: counts person (synonym)"
     assert parse("How many fruits?").explanation == "fruits: counts banana + apple + orange (super-category)"
     assert parse("How many birdies?").explanation == "birdies: counts bird (similar to bird, 0.93)"
-
-
-class TestCounting:
-    counts = dict.fromkeys(COCO_CATEGORIES, 0.0)
-
-    def test_sums_the_categories(self) -> None:
-        assert parse("How many animals?").count({**self.counts, "dog": 2, "cat": 1.5, "car": 7}) == 3.5
-
-    def test_every_category_once(self) -> None:
-        assert parse("How many men and women are there?").count({**self.counts, "person": 3}) == 3
-
-    def test_a_second_meaning_serves_a_photo_without_the_first(self) -> None:
-        bikes = parse("How many bikes are there?")
-        assert bikes.count({**self.counts, "bicycle": 2, "motorcycle": 5}) == 2
-        assert bikes.count({**self.counts, "motorcycle": 5}) == 5
-        assert bikes.counted({**self.counts, "motorcycle": 5}) == ("motorcycle",)
+    surfers = "surfers: counts person, at most surfboard (synonym)"
+    assert parse("How many surfers?").explanation == surfers
 
 
 class TestCategories:
@@ -223,6 +215,7 @@ class TestCategories:
         assert own("How many windows?").refusal == "no category"
         hyphened = QuestionParser(["T-shirt", "x_ray"])
         assert hyphened("How many t-shirts?").how == hyphened("How many t shirts?").how == "plural"
+        assert QuestionParser(["person", "bicycle"])("How many bikers?").gear == ()
         assert hyphened("How many x-rays?").categories == ("x_ray",)
         assert QuestionParser(["window"])("How many windows?").categories == ("window",)
 
@@ -354,12 +347,3 @@ class TestReal:
         for question in questions:
             parse(question)
         assert len(questions) / (time.process_time() - start) > 5000
-
-
-def test_the_distribution_of_a_sum_is_that_of_all_pairs() -> None:
-    two = np.array([[0.5, 0.3, 0.2], [0.1, 0.0, 0.9]], dtype=np.float32)
-    by_hand = np.zeros(5)
-    for (i, p), (j, q) in product(enumerate(two[0]), enumerate(two[1])):
-        by_hand[i + j] += p * q
-    assert sum_of(two) == pytest.approx(by_hand, abs=1e-6)
-    assert sum_of(two[:1]) == pytest.approx(two[0])

@@ -40,7 +40,11 @@ TALLYQA: list[dict[str, Any]] = [
         "image": "train2014/COCO_train2014_000000000009.jpg", "image_id": 9, "question": "How many bowls?",
         "question_id": 20000001, "answer": 4, "issimple": True,
     },
-    {"image": "VG_100K_2/9.jpg", "image_id": 9, "question": "How many cars?", "question_id": 5, "answer": 0},
+    {
+        "image": "VG_100K_2/9.jpg", "image_id": 9, "question": "How many cars are red?", "question_id": 20000002,
+        "answer": 0, "issimple": False,
+    },
+    {"image": "VG_100K/7.jpg", "image_id": 7, "question": "How many dogs?", "question_id": 5, "answer": 15},
 ]  # fmt: skip
 
 
@@ -86,9 +90,10 @@ class TestLayouts:
         assert [question.answer for question in cocoqa(tmp_path, answers="three\r\ncat\r\n")] == [3, None]
 
     def test_tallyqa_keeps_the_photos_of_visual_genome_apart_from_coco(self, tmp_path: Path) -> None:
-        bowls, cars = tallyqa(tmp_path, TALLYQA)
+        bowls, cars, dogs = tallyqa(tmp_path, TALLYQA)
         assert bowls == Question(20000001, "9", "How many bowls?", 4, simple=True)
-        assert cars == Question(5, "VG_100K_2/9", "How many cars?", 0)
+        assert cars == Question(20000002, "VG_100K_2/9", "How many cars are red?", 0, simple=False)
+        assert dogs == Question(5, "VG_100K/7", "How many dogs?", 15)
 
 
 class TestMalformed:

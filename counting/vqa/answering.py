@@ -6,13 +6,14 @@ from functools import reduce
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from counting.checkpoint import Checkpoint
 from counting.distribution import LEVEL, intervals, is_vague
 from counting.inference import PhotoCounts, count_photos
 from counting.metrics import round_half_up
-from counting.vqa.evidence import asked_categories, count_prior, from_counts
+from counting.vqa.evidence import at_most, count_prior, from_counts
 from counting.vqa.how_many import BEST, shipped
 from counting.vqa.parser import QuestionParser
 from counting.vqa.question_encoding import encode, read_questions
@@ -31,7 +32,7 @@ class Answer:
     Attributes:
         reading: how the question was understood.
         categories: those whose counts were added up.
-        raw: their raw count.
+        raw: their raw count, at most that of the gear that each of them has.
         photo: all that was counted in the photo.
         cells: g² shares of ``raw``, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
@@ -110,17 +111,20 @@ def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
 def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
     """The answer to a question that was understood, from what ``checkpoint`` has counted."""
     categories, counts = checkpoint.counter.categories, photo.counts
-    counted = reading.counted(dict(zip(categories, counts.tolist(), strict=True)))
+    by_name = dict(zip(categories, counts.tolist(), strict=True))
+    counted, raw = reading.counted(by_name), reading.count(by_name)
     columns = [categories.index(name) for name in counted]
+    total = float(counts[columns].sum())
+    gear = [categories.index(name) for name in reading.gear] if raw < total else []
     told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
     learned = None if told is None else _learned(reading.question, categories, counts, told)
     return Answer(
         reading=reading,
         categories=counted,
-        raw=float(counts[columns].sum()),
+        raw=raw,
         photo=photo,
-        cells=photo.cells[:, columns].sum(axis=1),
-        distribution=learned if learned is not None or told is None else sum_of(told[columns]),
+        cells=photo.cells[:, columns].sum(axis=1) * (raw / total if gear else 1),
+        distribution=learned if learned is not None or told is None else _told(told, columns, gear),
         learned=learned is not None,
         uncounted=_uncounted(reading.question, categories),
     )
@@ -138,7 +142,7 @@ def _learned(
         return None
     questions = encode(read_questions([question]))
     evidence = from_counts(categories, counts[None], told[None])
-    prior = count_prior(asked_categories(questions, evidence), evidence)[0]
+    prior = count_prior(questions, evidence)[0]
     if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MOST_BEYOND:
         return None
     return np.asarray(shipped().answers(questions, evidence)[BEST][0].numpy(), dtype=np.float32)
@@ -148,6 +152,17 @@ def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
     known = {canonical(name) for name in categories}
     named = QuestionParser(COCO_CATEGORIES)(question).categories
     return tuple(name for name in named if canonical(name) not in known)
+
+
+def _told(distributions: NDArray[np.float32], columns: Sequence[int], gear: Sequence[int]) -> NDArray[np.float32]:
+    """That of the sum of ``columns``, but of no more than that of ``gear``, if it is given."""
+    total = sum_of(distributions[columns])
+    if not gear:
+        return total
+    limit = sum_of(distributions[gear])
+    most = max(len(total), len(limit))
+    padded = [torch.from_numpy(np.pad(one, (0, most - len(one)))) for one in (total, limit)]
+    return np.asarray(at_most(*padded).numpy())
 
 
 def sum_of(distributions: NDArray[np.float32]) -> NDArray[np.float32]:

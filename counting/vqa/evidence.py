@@ -10,15 +10,13 @@ from torch.nn.functional import one_hot
 
 from counting.table import CountTable
 from counting.vqa.question_encoding import EncodedQuestions
+from counting.vqa.reading import FEWEST
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 
 LARGEST = 20
 """Answers are 0, 1, …, 19 and "20 or more"; HowMany-QA leaves greater ones out."""
 ANSWERS = LARGEST + 1
-
-_FEWEST = 0.5
-"""Below this expected count a photo is taken to have none of a thing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +38,14 @@ class Evidence:
     def expected(self) -> Tensor:
         """B×80 expected counts, 0 where not known."""
         return self.probability @ torch.arange(ANSWERS, dtype=self.probability.dtype)
+
+    @property
+    def presence(self) -> "Evidence":
+        """Of each category, 1 if the photo has any, else 0."""
+        none = self.probability[..., :1]
+        some = self.probability[..., 1:].sum(dim=-1, keepdim=True)
+        rest = self.probability.new_zeros(*none.shape[:-1], ANSWERS - 2)
+        return Evidence(torch.cat([none, some, rest], dim=-1), self.known)
 
     def keeping(self, known: Tensor) -> "Evidence":
         """With only the counts that ``known`` (B×80 or 80) leaves."""
@@ -101,15 +107,31 @@ def asked_categories(questions: EncodedQuestions, evidence: Evidence) -> Tensor:
     """B×80: the known categories whose counts each question adds up."""
     asked = questions.asked & evidence.known
     otherwise = questions.otherwise & evidence.known
-    few = (evidence.expected * asked).sum(dim=1) < _FEWEST
+    few = (evidence.expected * asked).sum(dim=1) < FEWEST
     return torch.where((few & otherwise.any(dim=1))[:, None], otherwise, asked)
 
 
-def count_prior(asked: Tensor, evidence: Evidence) -> Tensor:
-    """B×21: the distribution of the summed counts of ``asked``; zeros where nothing is asked for.
+def count_prior(questions: EncodedQuestions, evidence: Evidence) -> Tensor:
+    """B×21: the distribution of the count that each question asks for; zeros where it asks for nothing known.
 
-    Counts of different categories are taken not to depend on one another.
+    As ``Reading.count``: of kinds the number of categories that are there, of people with gear no more than of
+    their gear. Counts of different categories are taken not to depend on one another.
     """
+    asked = asked_categories(questions, evidence)
+    gear = questions.gear & (evidence.known | ~questions.gear).all(dim=1, keepdim=True)
+    limited = (evidence.expected * gear).sum(dim=1) >= FEWEST
+    total = torch.where(questions.of_kinds[:, None], _sum(asked, evidence.presence), _sum(asked, evidence))
+    return torch.where(limited[:, None], at_most(total, _sum(gear, evidence)), total)
+
+
+def at_most(total: Tensor, limit: Tensor) -> Tensor:
+    """...×N and ...×N → ...×N: the distribution of the smaller of two counts that do not depend on one another."""
+    both = total.flip(-1).cumsum(-1) * limit.flip(-1).cumsum(-1)
+    return torch.nn.functional.pad(both, (1, 0)).diff(dim=-1).flip(-1)
+
+
+def _sum(asked: Tensor, evidence: Evidence) -> Tensor:
+    """B×21: the distribution of the summed counts of ``asked``; zeros where nothing is asked for."""
     most = int(asked.sum(dim=1).max()) if len(asked) else 0
     if most == 0:
         return evidence.probability.new_zeros(len(asked), ANSWERS)

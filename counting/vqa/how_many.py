@@ -15,13 +15,13 @@ from torch.nn.functional import one_hot
 
 from counting.files import write_bytes
 from counting.vqa.evidence import ANSWERS, Evidence, asked_categories, count_prior, nothing
-from counting.vqa.fusion import Fusion, group_of
+from counting.vqa.fusion import Fusion, signs_of
 from counting.vqa.how_many_head import HeadCommittee
 from counting.vqa.question_encoding import EncodedQuestions
 from counting_datasets.errors import CountingError
 
 SHIPPED = Path(__file__).parents[1] / "zoo" / "questions" / "how-many.safetensors"
-FORMAT = "everyday-counting/how-many/1"
+FORMAT = "everyday-counting/how-many/2"
 
 QUESTION, PRIOR, HEAD = "question", "prior", "head"
 FUSIONS: Mapping[str, tuple[str, ...]] = {
@@ -65,23 +65,23 @@ class HowMany:
 
         "question" is the head that sees no counts; "prior" is the distribution of the count asked for.
         """
-        experts, group = self.experts(questions, evidence)
+        experts, signs = self.experts(questions, evidence)
         found = dict(experts)
         silent = ~experts[PRIOR].any(dim=1)
         found[PRIOR] = torch.where(silent[:, None], one_hot(torch.tensor(self.commonest), ANSWERS), found[PRIOR])
         for name, fusion in self.fusions.items():
-            found[name] = fusion([experts[part] for part in FUSIONS[name]], group).exp()
+            found[name] = fusion([experts[part] for part in FUSIONS[name]], signs).exp()
         return found
 
     def experts(self, questions: EncodedQuestions, evidence: Evidence) -> tuple[dict[str, Tensor], Tensor]:
-        """What a fusion takes: B×21 by expert, zeros where the prior says nothing; and B groups."""
+        """What a fusion takes: B×21 by expert, zeros where the prior says nothing; and the questions' signs."""
         asked = asked_categories(questions, evidence)
         experts = {
             QUESTION: self.head(questions, nothing(len(questions))),
-            PRIOR: count_prior(asked, evidence),
+            PRIOR: count_prior(questions, evidence),
             HEAD: self.head(questions, evidence),
         }
-        return experts, group_of(questions, asked)
+        return experts, signs_of(questions, asked)
 
 
 def save_how_many(model: HowMany, path: Path) -> None:

@@ -60,7 +60,7 @@ class HowManyHead(nn.Module):
         text = self._read(questions)
         asked = asked_categories(questions, evidence)
         looks = self._look(text, questions.nouns, asked, evidence)
-        seen = torch.cat([count_prior(asked, evidence)[:, None], looks], dim=1)
+        seen = torch.cat([count_prior(questions, evidence)[:, None], looks], dim=1)
         about = torch.cat([text, torch.tanh(self.noun(self.drop(questions.nouns))), questions.understood], dim=1)
         expected = seen @ torch.arange(ANSWERS, dtype=seen.dtype, device=seen.device)
         inputs = [about, seen.flatten(1), expected.log1p(), self._context(evidence)]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from counting.table import CountTable
 from counting.vqa.evidence import ANSWERS, LARGEST, asked_categories, count_prior, from_table
-from counting.vqa.fusion import Fusion, fit_fusion, group_of
+from counting.vqa.fusion import Fusion, fit_fusion, signs_of
 from counting.vqa.head_training import target_of
 from counting.vqa.question_encoding import encode, read_questions
 from counting_datasets.answers import numeric_answer
@@ -86,8 +86,8 @@ def inject(
         DataError: the counts have none of COCO's categories.
     """
     asked = [row for row, question in enumerate(questions) if question.id in scores]
-    experts, group = _experts(scores, [questions[row] for row in asked], _rows(counts, asked))
-    fused = fusion(experts, group).exp()
+    experts, signs = _experts(scores, [questions[row] for row in asked], _rows(counts, asked))
+    fused = fusion(experts, signs).exp()
     spoke = (experts[0].sum(dim=1) > 0) & (experts[1].sum(dim=1) > 0)
     found, changed = dict(scores), set()
     for place, row in enumerate(asked):
@@ -108,12 +108,12 @@ def fit_injection(scores: Mapping[int, Scores], questions: Sequence[Question], c
     chosen = [questions[row] for row in kept]
     if not chosen:
         raise DataError("no scored question with a number as its answer to fit the fusion on")
-    experts, group = _experts(scores, chosen, _rows(counts, kept))
+    experts, signs = _experts(scores, chosen, _rows(counts, kept))
     heard = (experts[0].sum(dim=1) > 0) & (experts[1].sum(dim=1) > 0)
     if not heard.any():
         raise DataError("no scored question asks for a category that is counted: nothing to fit the fusion on")
     target = torch.stack([target_of(question) for question in chosen])
-    return fit_fusion([expert[heard] for expert in experts], group[heard], target[heard])
+    return fit_fusion([expert[heard] for expert in experts], signs[heard], target[heard])
 
 
 def _rows(counts: CountTable, rows: Sequence[int]) -> CountTable:
@@ -123,9 +123,9 @@ def _rows(counts: CountTable, rows: Sequence[int]) -> CountTable:
 def _experts(
     scores: Mapping[int, Scores], questions: Sequence[Question], counts: CountTable
 ) -> tuple[list[Tensor], Tensor]:
-    """The model's distributions over numbers, zeros where it scores none, and the prior's; and the groups."""
+    """The model's distributions over numbers, zeros where it scores none, and the prior's; and the signs."""
     encoded, evidence = encode(read_questions([question.text for question in questions])), from_table(counts)
-    asked = asked_categories(encoded, evidence)
+    signs = signs_of(encoded, asked_categories(encoded, evidence))
     theirs = torch.zeros(len(questions), ANSWERS)
     for row, question in enumerate(questions):
         for answer, score in scores[question.id].items():
@@ -133,7 +133,7 @@ def _experts(
             if number is not None:
                 theirs[row, min(number, LARGEST)] += score
     theirs = theirs / theirs.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    return [theirs, count_prior(asked, evidence)], group_of(encoded, asked)
+    return [theirs, count_prior(encoded, evidence)], signs
 
 
 def _shared_out(scores: Scores, fused: Sequence[float]) -> Scores:

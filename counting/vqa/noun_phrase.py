@@ -14,9 +14,10 @@ _BETWEEN = frozenset(_GRAMMAR["between"])
 _OBJECTS = frozenset(_GRAMMAR["objects"])
 _HOLDING = frozenset(_GRAMMAR["holding"])
 _PLACES = frozenset(_GRAMMAR["places"])
+_PARTICLES = frozenset(_GRAMMAR["particles"])
 _VERBS = all_forms(_GRAMMAR["verbs"])
 _MEASURES = all_forms(words()["measures"]["names"])
-_AUXILIARIES = [[word] for word in ("is", "are", "was", "were", "do", "does", "did", "can", "has", "have", "of")]
+_AUXILIARIES = frozenset({"is", "are", "was", "were", "do", "does", "did", "can", "has", "have", "of"})
 _ANIMATE = frozenset(
     name for kind in ("people", "animal") for name in words()["super-categories"][kind]["members"]
 )
@@ -43,7 +44,7 @@ def find_noun_phrase(tokens: Sequence[str], start: int, vocabulary: Vocabulary) 
     screens"). Without one it is another thing that the vocabulary knows, else the first word that looks like a
     plural, else the last. A measure gives way to what it measures ("pieces of pizza").
     """
-    while start < len(tokens) and tokens[start] in _SKIPPED:
+    while start < len(tokens) and (tokens[start] in _SKIPPED or _describes(tokens, start, vocabulary)):
         start += 1
     other: NounPhrase | None = None
     place = start
@@ -100,6 +101,12 @@ def joined(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) ->
     return other if known or tokens[other.end : other.end + 1] in ([], ["are"], ["were"]) else None
 
 
+def counts_what_follows(tokens: Sequence[str], phrase: NounPhrase) -> bool:
+    """Whether an unknown noun is one like "herds": before "of" and a bare noun, where parts have "of the"."""
+    after = tokens[phrase.end : phrase.end + 2]
+    return len(after) == 2 and after[0] == "of" and after[1] not in _ENDS
+
+
 def is_measure(noun: str) -> bool:
     """Whether the noun, such as "pieces", counts what follows its "of"."""
     return noun in _MEASURES
@@ -120,15 +127,13 @@ def _compound(
     tokens: Sequence[str], start: int, noun: int, end: int, meaning: Meaning, vocabulary: Vocabulary
 ) -> NounPhrase:
     """The noun phrase of a known noun, which may only describe the next: "dog beds", "bus windows"."""
-    if noun > start and is_plural(tokens[noun - 1]) and not _plural_only(tokens[end - 1]):
-        return NounPhrase(start, noun - 1, noun, None)
     while end < len(tokens) and not _plural_only(tokens[end - 1]) and tokens[end] not in _ENDS:
         after, next_meaning = _longest(tokens, end, vocabulary)
         if after <= end + 1 and _goes_on(tokens, end):
             break
         if next_meaning is not None:
             noun, end, meaning = end, after, next_meaning
-        elif is_plural(tokens[end]) and not (_moves(meaning) and tokens[end + 1 : end + 2] not in _AUXILIARIES):
+        elif is_plural(tokens[end]) and (not _moves(meaning) or _closes(tokens, end)):
             return NounPhrase(start, end, end + 1, None)
         else:
             break
@@ -140,10 +145,24 @@ def _moves(meaning: Meaning) -> bool:
     return bool(meaning.categories) and all(canonical(name) in _ANIMATE for name in meaning.categories)
 
 
+def _describes(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> bool:
+    """Whether a word such as "up" belongs to what follows: "up close zebras", not "up in the tree"."""
+    if tokens[place] not in _PARTICLES or place + 1 == len(tokens) or tokens[place + 1] in _ENDS:
+        return False
+    return _longest(tokens, place, vocabulary)[1] is None  # "back packs"
+
+
+def _closes(tokens: Sequence[str], place: int) -> bool:
+    """Whether the word is the last of a noun phrase for sure: "plant stands are", "bird feeders"."""
+    return place + 1 == len(tokens) or tokens[place + 1] in _AUXILIARIES
+
+
 def _goes_on(tokens: Sequence[str], place: int) -> bool:
     """Whether the word after a noun is its verb or a measure: "man stands", "boat tows another", "cake slices"."""
     word, after = tokens[place], tokens[place + 1 : place + 2]
-    return word in _VERBS or word in _MEASURES or (bool(after) and after[0] in _OBJECTS)
+    if word in _MEASURES or (bool(after) and after[0] in _OBJECTS):
+        return True
+    return word in _VERBS and not (_plural_only(word) and _closes(tokens, place))
 
 
 def _ends(tokens: Sequence[str], start: int, place: int) -> bool:

@@ -3,10 +3,19 @@
 import re
 from collections.abc import Sequence
 
+from counting.vqa.gear import gear_of
 from counting.vqa.inflection import singular
 from counting.vqa.language import is_english
-from counting.vqa.noun_phrase import NounPhrase, find_noun_phrase, held, is_measure, joined, measured
-from counting.vqa.reach import is_group, of_kinds_or_groups, out_of_reach
+from counting.vqa.noun_phrase import (
+    NounPhrase,
+    counts_what_follows,
+    find_noun_phrase,
+    held,
+    is_measure,
+    joined,
+    measured,
+)
+from counting.vqa.reach import is_group, is_sort, of_kinds_or_groups, out_of_reach
 from counting.vqa.reading import Reading, Refusal
 from counting.vqa.similarity import WordSimilarity
 from counting.vqa.vocabulary import NO_CATEGORY, Meaning, Vocabulary
@@ -58,29 +67,33 @@ class QuestionParser:
     def _read(self, question: str, tokens: list[str]) -> Reading:
         """What a question asks for that goes on with ``tokens`` after its "how many"."""
         phrase = find_noun_phrase(tokens, 0, self._vocabulary)
-        start, first, noun = phrase.start, phrase.noun, _text(tokens, phrase)
+        start, first, end, noun = phrase.start, phrase.noun, phrase.end, _text(tokens, phrase)
         if not noun:
             return Reading(question, refusal="no noun")
         refusal = None
         # a counter of boxes counts "boxes of apples"
         if phrase.meaning is None or phrase.meaning.how not in ("exact", "plural"):
             refusal = of_kinds_or_groups(noun, before_of=tokens[phrase.end : phrase.end + 1] == ["of"])
+            if refusal is None and phrase.meaning is None and counts_what_follows(tokens, phrase):
+                refusal = "groups"
             phrase, refusal = self._inside(tokens, phrase, refusal)
         meaning, similar = self._meaning(_text(tokens, phrase), phrase.meaning)
         if refusal is None:
             first = phrase.noun
         while meaning.categories and (other := joined(tokens, phrase, self._vocabulary)):
             phrase, meaning = other, _sum(meaning, other.meaning or NO_CATEGORY)
-        modifiers, after = tokens[start:first], tokens[phrase.end :]
+        end = max(end, phrase.end)
+        modifiers, after = tokens[start:first], tokens[end:]
         if refusal is None:
             refusal = out_of_reach(modifiers, after) if meaning.categories else "no category"
         return Reading(
             question=question,
-            noun=" ".join(tokens[first : phrase.end]),
+            noun=" ".join(tokens[first:end]),
             modifiers=tuple(modifiers),
             condition=" ".join(after),
             categories=meaning.categories,
             otherwise=meaning.otherwise,
+            gear=gear_of(meaning, after, self._vocabulary),
             how=meaning.how if meaning.categories else None,
             similar=similar,
             refusal=refusal,
@@ -97,8 +110,9 @@ class QuestionParser:
         of = measured(tokens, phrase, self._vocabulary) if refusal is not None or is_measure(noun) else None
         if of is not None:
             return of, refusal
-        inside = held(tokens, phrase, self._vocabulary) if is_measure(noun) or is_group(noun) else None
-        return (phrase, refusal) if inside is None else (inside, "groups")
+        holds = is_measure(noun) or is_group(noun) or is_sort(noun)
+        inside = held(tokens, phrase, self._vocabulary) if holds else None
+        return (phrase, refusal) if inside is None else (inside, refusal or "groups")
 
     def _meaning(self, noun: str, known: Meaning | None) -> tuple[Meaning, tuple[str, float] | None]:
         """What the noun means, and where the tables lack it the nearest word that they have."""

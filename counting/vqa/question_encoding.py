@@ -20,9 +20,9 @@ MOST_WORDS = 24
 _SCALE = 4.0
 """Word vectors are that long: of length 1, their entries would be too small to learn from."""
 
-_HOW: tuple[str, ...] = get_args(How)
-_REFUSALS: tuple[str, ...] = get_args(Refusal)
-UNDERSTOOD = len(_HOW) + len(_REFUSALS)
+HOW: tuple[str, ...] = get_args(How)
+REFUSALS: tuple[str, ...] = get_args(Refusal)
+UNDERSTOOD = len(HOW) + len(REFUSALS)
 _WORD = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*")
 
 
@@ -37,6 +37,8 @@ class EncodedQuestions:
         understood: B×F, zeros and ones: how the noun led to categories, or why counts do not answer.
         asked: B×80, whether the noun names a category.
         otherwise: B×80, those that it names in a photo without any of the first.
+        gear: B×80, those of which each thing counted has one.
+        of_kinds: B, whether it is asked how many of several categories there are.
     """
 
     vectors: Tensor
@@ -45,6 +47,8 @@ class EncodedQuestions:
     understood: Tensor
     asked: Tensor
     otherwise: Tensor
+    gear: Tensor
+    of_kinds: Tensor
 
     def __len__(self) -> int:
         return len(self.words)
@@ -57,6 +61,8 @@ class EncodedQuestions:
             self.understood[rows],
             self.asked[rows],
             self.otherwise[rows],
+            self.gear[rows],
+            self.of_kinds[rows],
         )
 
     @property
@@ -67,7 +73,7 @@ class EncodedQuestions:
     @property
     def answered(self) -> Tensor:
         """B: whether a count of categories is what is asked for."""
-        return ~self.understood[:, len(_HOW) :].any(dim=1)
+        return ~self.understood[:, len(HOW) :].any(dim=1)
 
 
 def read_questions(questions: Sequence[str]) -> list[Reading]:
@@ -93,6 +99,8 @@ def encode(readings: Sequence[Reading]) -> EncodedQuestions:
         understood=torch.tensor([_understood(reading) for reading in readings]).reshape(-1, UNDERSTOOD),
         asked=_among(reading.categories for reading in readings),
         otherwise=_among(reading.otherwise for reading in readings),
+        gear=_among(reading.gear for reading in readings),
+        of_kinds=torch.tensor([reading.of_kinds for reading in readings], dtype=torch.bool),
     )
 
 
@@ -104,7 +112,7 @@ def word_vectors(words: Sequence[str]) -> Tensor:
 
 
 def _understood(reading: Reading) -> list[float]:
-    return [float(reading.how == how) for how in _HOW] + [float(reading.refusal == why) for why in _REFUSALS]
+    return [float(reading.how == how) for how in HOW] + [float(reading.refusal == why) for why in REFUSALS]
 
 
 def _among(named: Iterable[Sequence[str]]) -> Tensor:

@@ -15,7 +15,8 @@ _PROPERTIES_BEFORE = frozenset(_WORDS["properties-before"])
 _NEGATIONS = frozenset(_WORDS["negations"])
 _RELATIVE = frozenset({"that", "which", "who"})
 _CAPACITIES = frozenset(_WORDS["capacities"])
-_KINDS = all_forms(_WORDS["kinds"])
+_SORTS = all_forms(_WORDS["sorts"])
+_KINDS = _SORTS | all_forms(_WORDS["looks"])
 _GROUPS = all_forms(_WORDS["groups"])
 _BE = frozenset({"is", "are", "was", "were"})
 _MODALS = frozenset({"can", "could", "will", "would", "should", "may", "might", "do", "does"})
@@ -28,6 +29,11 @@ def of_kinds_or_groups(noun: str, before_of: bool) -> Refusal | None:
     if noun in _KINDS:
         return "kinds"
     return "groups" if before_of and is_group(noun) else None
+
+
+def is_sort(noun: str) -> bool:
+    """Whether the noun, such as "species", stands for kinds of things rather than looks or makes."""
+    return noun in _SORTS
 
 
 def is_group(noun: str) -> bool:

@@ -28,8 +28,11 @@ _WHY: Mapping[Refusal, str] = {
     "capacity": "{asked}: what could be is out of reach, only what is there is counted",
 }
 
-# "people are wearing hats", "men are holding rackets": it is the hats and rackets that are to be counted
-_WITH_ANOTHER = re.compile(r"(are|were) (wearing|holding|using|touching)\b")
+# "people are wearing hats": it is the hats that are to be counted
+_WITH_ANOTHER = re.compile(r"(are|were) wearing\b")
+
+FEWEST = 0.5
+"""Below this count a photo is taken to have none of a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Reading:
         condition: the words after it, such as "are on the beach". Not looked at either.
         categories: what the noun names; their counts are added up. Empty where it names none.
         otherwise: what it names in a photo that has none of ``categories``: "bikes" are motorcycles there.
+        gear: what each of the things counted has: there are no more "surfers" than surfboards.
         how: how the noun led to the categories; None where it did not.
         similar: the known word nearest to the noun and their cosine, where the tables lack the noun.
         refusal: why counts do not answer the question; None where they do.
@@ -54,19 +58,32 @@ class Reading:
     condition: str = ""
     categories: tuple[str, ...] = ()
     otherwise: tuple[str, ...] = ()
+    gear: tuple[str, ...] = ()
     how: How | None = None
     similar: tuple[str, float] | None = None
     refusal: Refusal | None = None
 
     def counted(self, counts: Mapping[str, float]) -> tuple[str, ...]:
         """The categories to add up in a photo of these counts: ``otherwise`` where it has none of the first."""
-        if self.otherwise and sum(counts[category] for category in self.categories) < 0.5:
+        if self.otherwise and sum(counts[category] for category in self.categories) < FEWEST:
             return self.otherwise
         return self.categories
 
     def count(self, counts: Mapping[str, float]) -> float:
-        """The sum of the photo's counts that the noun names. It is an answer only without a refusal."""
-        return sum(counts[category] for category in self.counted(counts))
+        """The sum of the photo's counts that the noun names, but no more than of their gear, if there is any.
+
+        Of kinds it is how many of several categories are there. It is an answer only without a refusal.
+        """
+        found = [counts[category] for category in self.counted(counts)]
+        if self.of_kinds:
+            return sum(count >= FEWEST for count in found)
+        gear = sum(counts[category] for category in self.gear)
+        return min(sum(found), gear) if gear >= FEWEST else sum(found)
+
+    @property
+    def of_kinds(self) -> bool:
+        """Whether kinds of things are asked for that are categories of their own: "kinds of animals"."""
+        return self.refusal == "kinds" and len(self.categories) > 1
 
     @property
     def mapped(self) -> bool:
@@ -84,4 +101,5 @@ class Reading:
             noun = " ".join((*self.modifiers, self.noun))
             return _WHY[self.refusal].format(noun=noun, asked=f"{noun} {self.condition}".rstrip())
         how = f"similar to {self.similar[0]}, {self.similar[1]:.2f}" if self.similar else self.how
-        return f"{self.noun}: counts {' + '.join(self.categories)} ({how})"
+        limit = f", at most {' + '.join(self.gear)}" * bool(self.gear)
+        return f"{self.noun}: counts {' + '.join(self.categories)}{limit} ({how})"

@@ -20,12 +20,14 @@ _WORDS = Path(__file__).with_name("words.toml")
 class Meaning:
     """The categories that a word names, which are summed, and how it names them.
 
-    ``otherwise`` are those that it names in a photo without any of the first.
+    ``otherwise`` are those that it names in a photo without any of the first. ``gear`` is what each of the things
+    named has ("surfers" surfboards), so that there are no more of them than of it, where there is any.
     """
 
     categories: tuple[str, ...]
     how: How
     otherwise: tuple[str, ...] = ()
+    gear: tuple[str, ...] = ()
 
 
 NO_CATEGORY = Meaning((), "synonym")
@@ -67,6 +69,7 @@ class Vocabulary:
         self._add_own_names()
         self._add_tables()
         self._add_second_meanings()
+        self._add_gear()
         self.longest = max(form.count(" ") + 1 for form in self._meanings)
 
     def meaning(self, form: str) -> Meaning | None:
@@ -76,6 +79,11 @@ class Vocabulary:
         """
         found = self._meanings.get(form)
         return self._meanings.get(form.replace("-", " ")) if found is None and "-" in form else found
+
+    def known(self, name: str) -> tuple[str, ...]:
+        """The category of COCO's name, if it is one of ``categories``."""
+        category = self._named.get(canonical(name))
+        return () if category is None else (category,)
 
     def _add_own_names(self) -> None:
         """The categories' names, written VOC's way, COCO's, or as the user has them; then their plurals."""
@@ -122,3 +130,14 @@ class Vocabulary:
                 first = self._meanings[form]
                 if category is not None and first.categories and category not in first.categories:
                     self._meanings[form] = replace(first, otherwise=(category,))
+
+    def _add_gear(self) -> None:
+        """Only where all that a person may have is known: a biker may have a bicycle or a motorcycle."""
+        for entry in words()["gear"].values():
+            gear = tuple(self._named[name] for name in map(canonical, entry["gear"]) if name in self._named)
+            if len(gear) < len(entry["gear"]):
+                continue
+            for word in entry["names"]:
+                for form in (word, *plurals(word)):
+                    if self._meanings[form].categories:
+                        self._meanings[form] = replace(self._meanings[form], gear=gear)

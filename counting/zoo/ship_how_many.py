@@ -103,9 +103,9 @@ def _fit(model: HowMany, val: Answered, counter: SimulatedCounter) -> dict[str, 
     generator = torch.Generator().manual_seed(0)
     views: Sequence[Evidence] = (sure(val.true), counter.draw(val.true, generator))
     found = [model.experts(val.encoded, evidence) for evidence in views]
-    group, target = torch.cat([group for _, group in found]), val.target.repeat(len(views), 1)
+    signs, target = torch.cat([signs for _, signs in found]), val.target.repeat(len(views), 1)
     return {
-        name: fit_fusion([torch.cat([experts[part] for experts, _ in found]) for part in parts], group, target)
+        name: fit_fusion([torch.cat([experts[part] for experts, _ in found]) for part in parts], signs, target)
         for name, parts in FUSIONS.items()
     }
 
