@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from counting.inference import count_scenes
 from counting.language.distinct import distinct
 from counting.language.methods import Method
-from counting.language.question_data import load_counts, load_questions
+from counting.language.question_data import Split, load_counts, load_questions
 from counting.language.question_files import load_generator
 from counting.language.question_generator import QuestionGenerator
 from counting.language.question_vocabulary import Mark, question_words
@@ -189,9 +189,9 @@ def formed(asked: Asked, parser: QuestionParser) -> float:
     return float(np.mean([parser(text).refusal is None for texts in asked for text in texts]))
 
 
-def compare(data: Path, photos: int) -> dict[str, Row]:
-    """The table of all methods, printed as it grows."""
-    people = [each for each in load_questions(data)["test"] if each.mark == Mark.PEOPLE]
+def gather(data: Path, split: Split, photos: int) -> tuple[NDArray[np.float32], Photos]:
+    """Of some photos of a split the true counts (N×80), and what is in them and asked of them."""
+    people = [each for each in load_questions(data)[split] if each.mark == Mark.PEOPLE]
     images = sorted({each.image for each in people}, key=int)
     chosen = np.random.default_rng(0).permutation(len(images))[:photos]
     images = [images[place] for place in sorted(chosen)]
@@ -202,8 +202,13 @@ def compare(data: Path, photos: int) -> dict[str, Row]:
     true = load_counts(data)
     counts = np.stack([true[image] for image in images])
     contents = [Contents.certain(COCO_CATEGORIES, row) for row in counts]
-    generator, asked_of = load_generator(), Photos(contents, list(references.values()))
     print(f"{len(images):,} photos, {sum(map(len, references.values())):,} questions of people, B = {BEAMS}\n")
+    return counts, Photos(contents, list(references.values()))
+
+
+def compare(data: Path, photos: int) -> dict[str, Row]:
+    """The table of all methods, printed as it grows."""
+    (counts, asked_of), generator = gather(data, "test", photos), load_generator()
     print("| " + " | ".join(["method", *COLUMNS]) + " |\n|" + "---|" * (1 + len(COLUMNS)))
     rows = {}
     for name, method in methods().items():
@@ -250,8 +255,9 @@ def with_a_counter(data: Path, photos: int) -> None:
     print(f"{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
     columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-    for name, method in {"beam": Method("beam"), "diverse": Method(), "sample": Method("sample")}.items():
-        asked = ask(generator, method, counts, table.categories, name)
+    compared = methods()
+    for name in ("beam", "sample", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
+        asked = ask(generator, compared[name], counts, table.categories, name)
         readings = [worth(texts, each) for texts, each in zip(asked, seen, strict=True)]
         shown = [[each.question for each in of_photo] for of_photo in readings]
         figures = [f"{formed(asked, parser):.3f}", f"{truly_there(asked, true, parser):.3f}"]
