@@ -1,7 +1,7 @@
 """Claim: of a photo, Diverse Beam Search asks more different questions than beam search, the first as good.
 
     pip install sacrebleu pycocoevalcap
-    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter]
+    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter NAME]
 
 DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000)
 that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
@@ -17,7 +17,7 @@ things       different things in the photo, categories or sets of them, that the
 found        share of people's questions that ask for something in the photo, whose thing is among those
 shown        how many of the 20 `counting questions` would show
 
---counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the best counter of the zoo counts, and
+--counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the counter NAME counts, and
 judges by the true counts: the errors of the counts are in the figures.
 """
 
@@ -44,7 +44,7 @@ from counting.language.what_to_ask import Contents, WorthAsking
 from counting.progress import track
 from counting.table import CountTable
 from counting.vqa.parser import QuestionParser
-from counting.zoo import BEST, find_counter
+from counting.zoo import find_counter
 from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.protocol import Protocol
@@ -241,9 +241,9 @@ def plot(rows: Mapping[str, Row], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def with_a_counter(data: Path, photos: int) -> None:
+def with_a_counter(name: str, data: Path, photos: int) -> None:
     """What is asked and shown of VOC photos by their measured counts, against their true ones."""
-    checkpoint = find_counter(BEST)
+    checkpoint = find_counter(name)
     scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
     scenes = scenes[:photos]
     table, _ = count_scenes(checkpoint, scenes)
@@ -252,19 +252,19 @@ def with_a_counter(data: Path, photos: int) -> None:
     seen = [contents_of(checkpoint, row) for row in table.counts]
     generator, parser, worth = load_generator(), QuestionParser(table.categories), WorthAsking(table.categories)
     counts = np.stack([each.likely() for each in seen]).astype(np.float32)
-    print(f"{len(seen):,} photos of VOC 2007 test, counted by {BEST}\n")
+    print(f"{len(seen):,} photos of VOC 2007 test, counted by {name}\n")
     columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     compared = methods()
-    for name in ("beam", "sample", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
-        asked = ask(generator, compared[name], counts, table.categories, name)
+    for method in ("beam", "sample", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
+        asked = ask(generator, compared[method], counts, table.categories, method)
         readings = [worth(texts, each) for texts, each in zip(asked, seen, strict=True)]
         shown = [[each.question for each in of_photo] for of_photo in readings]
         figures = [f"{formed(asked, parser):.3f}", f"{truly_there(asked, true, parser):.3f}"]
         figures += [f"{np.mean([len(each) for each in shown]):.2f}"]
         figures += [f"{formed(shown, parser):.3f}", f"{truly_there(shown, true, parser):.3f}"]
         figures += [f"{np.mean([bool(each) for each in shown]):.3f}"]
-        print(f"| {name} | {' | '.join(figures)} |", flush=True)
+        print(f"| {method} | {' | '.join(figures)} |", flush=True)
 
 
 def truly_there(asked: Asked, contents: Sequence[Contents], parser: QuestionParser) -> float:
@@ -279,10 +279,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    parser.add_argument("--counter", action="store_true", help="ask by measured counts, of VOC photos")
+    parser.add_argument("--counter", metavar="NAME", help="ask by the counts of this counter, of VOC photos")
     arguments = parser.parse_args()
     if arguments.counter:
-        with_a_counter(arguments.data, arguments.photos)
+        with_a_counter(arguments.counter, arguments.data, arguments.photos)
         return
     rows = compare(arguments.data, arguments.photos)
     if arguments.plot:

@@ -8,7 +8,7 @@ from counting.checkpoint import Checkpoint, load
 from counting.devices import default_device
 from counting_datasets.errors import CountingError
 
-BEST = "voc2007-seq-sub-final"
+BEST = "voc2007-loc-sub-final"
 """The counter that answers when none is named."""
 
 
