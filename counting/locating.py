@@ -73,7 +73,7 @@ class LocatedCells(Cells):
         self.neck = Neck(cells.backbone.channels, depth)
         self.centres = nn.Conv2d(depth, categories, 1)
         nn.init.normal_(self.centres.weight, std=0.01)
-        nn.init.constant_(self.centres.bias, math.log(RARE / (1 - RARE)))  # type: ignore[arg-type]
+        nn.init.constant_(self.centres.bias, math.log(RARE / (1 - RARE)))  # type: ignore[arg-type]  # it has a bias
         self.width = 2 * (depth + cells.backbone.channels[-1] + categories) + 2 * categories
 
     def fingerprint(self) -> str:

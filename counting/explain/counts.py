@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from counting.cells import put_together
 from counting.counters.base import Counter
 from counting.derivatives import differentiable
 from counting.explain.fused import fuse
@@ -118,10 +119,9 @@ def _put_together(cam: Cam, images: int, layer: str) -> Cam:
     side = math.isqrt(cells)
     if rest or side**2 != cells:
         raise CountingError(f"layer {layer}: puts out {len(cam.evidence)} maps for {images} photos")
-    grid = cam.evidence.reshape(images, side, side, *cam.evidence.shape[1:])
     return replace(
         cam,
         importance=cam.importance.reshape(images, cells, *cam.importance.shape[1:]),
-        evidence=grid.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3),
+        evidence=put_together(cam.evidence, side),
         moved=cam.moved.reshape(images, cells, -1).any(dim=1),
     )
