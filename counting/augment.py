@@ -16,7 +16,7 @@ import albumentations
 VISIBLE_SHARE = 0.4
 """An object counts while at least this share of its box stays in the frame."""
 
-SMALLEST_ZOOM, GREY, ZOOMED_OUT = (0.5, 1.0), 127, 0.35
+ZOOM, GREY, ZOOMED_OUT = (0.5, 1.0), 127, 0.35
 """A photo that is zoomed out is scaled by one of these factors, on this grey; so many are."""
 
 SMALLEST_CROP = 0.4
@@ -41,7 +41,7 @@ def augment(
 
 @cache
 def _transform(side: int, zoom_out: bool) -> albumentations.Compose:
-    shrink = albumentations.Affine(scale=SMALLEST_ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
+    shrink = albumentations.Affine(scale=ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
     return albumentations.Compose(
         [
             albumentations.HorizontalFlip(p=0.5),

@@ -161,6 +161,14 @@ class Config(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _nothing_is_asked_that_a_frozen_backbone_would_not_use(self) -> Self:
+        if self.backbone.frozen and (self.backbone.frozen_depthwise or self.optimization.zoom_out):
+            raise ValueError(
+                "backbone.frozen_depthwise and optimization.zoom_out are for a backbone with frozen: false"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _crops_in_training_are_whole_pixels(self) -> Self:
         side = self.optimization.side
         if side and self.cells.mode == "crop" and side % self.cells.grid:

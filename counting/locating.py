@@ -121,7 +121,7 @@ def soft_counts(probable: Tensor, side: int) -> Tensor:
 def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
     """The penalty-reduced focal loss of B×K×h×w logits, per object.
 
-    ``target`` is 1 at each object's centre and falls off around it. (Zhou et al., Objects as Points, section 3.)
+    ``target`` is 1 at each object's centre and falls off around it. (Zhou et al., Objects as Points, 2019.)
     """
     probable = logits.sigmoid()
     at_centre = target == 1

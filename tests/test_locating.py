@@ -77,7 +77,7 @@ class TestCentreMaps:
 
 
 def reference_loss(logits: NDArray[np.float64], target: NDArray[np.float64]) -> float:
-    """Objects as Points, equation 1, α = 2, β = 4, place by place."""
+    """Objects as Points, α = 2, β = 4, place by place."""
     total, objects = 0.0, 0
     for logit, wanted in zip(logits.ravel(), target.ravel(), strict=True):
         probable = 1 / (1 + np.exp(-logit))
@@ -185,8 +185,17 @@ class TestTraining:
         with pytest.raises(CountingError, match=r"loss.centres is for a backbone with frozen: false"):
             parse_config({"counter": "loc_sub", "loss": {"centres": 1}}, "mine.yaml")
 
+    @pytest.mark.parametrize(
+        "section", [{"backbone": {"frozen_depthwise": True}}, {"optimization": {"zoom_out": True}}]
+    )
+    def test_what_a_frozen_backbone_would_not_use_is_refused(self, section: dict[str, object]) -> None:
+        with pytest.raises(CountingError, match="are for a backbone with frozen: false"):
+            parse_config({"counter": "aso_sub", **section}, "mine.yaml")
+
     def test_a_frozen_backbone_must_have_learned_to_locate_before(self, tmp_path: Path) -> None:
-        config = self.config(write_voc(tmp_path / "voc"), backbone={"name": "tiny", "frozen": True}, loss={})
+        config = self.config(
+            write_voc(tmp_path / "voc"), backbone={"name": "tiny", "frozen": True}, loss={}, optimization={}
+        )
         with pytest.raises(CountingError, match="loc_sub learns to locate"):
             learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
