@@ -187,6 +187,11 @@ def test_a_question_is_mapped_if_things_of_a_category_are_counted(question: str,
     assert parse(question).mapped == mapped
 
 
+def test_what_stands_behind_an_article_is_no_verb() -> None:
+    assert parse("How many people does the park bench have sitting on it?").refusal is None
+    assert parse("How many people does the bench seat?").refusal == "capacity"
+
+
 def test_explanations_say_what_is_counted_and_how() -> None:
     assert parse("How many kids?").explanation == "kids: counts person (synonym)"
     assert parse("How many fruits?").explanation == "fruits: counts banana + apple + orange (super-category)"

@@ -18,6 +18,7 @@ _CAPACITIES = frozenset(_WORDS["capacities"])
 _SORTS = all_forms(_WORDS["sorts"])
 _KINDS = _SORTS | all_forms(_WORDS["looks"])
 _GROUPS = all_forms(_WORDS["groups"])
+_ARTICLES = frozenset({"the", "a", "an", "this", "that"})
 _BE = frozenset({"is", "are", "was", "were"})
 _MODALS = frozenset({"can", "could", "will", "would", "should", "may", "might", "do", "does"})
 _VERB_WITHIN = 4
@@ -49,9 +50,14 @@ def out_of_reach(modifiers: Sequence[str], after: Sequence[str]) -> Refusal | No
     limited = not (_PROPERTIES_BEFORE.isdisjoint(modifiers) and _NEGATIONS.isdisjoint(after))
     if limited or (predicate and predicate[0] in _PROPERTIES):
         return "property"
-    if after and after[0] in _MODALS and not _CAPACITIES.isdisjoint(after[1 : 1 + _VERB_WITHIN]):
+    if after and after[0] in _MODALS and _asks_what_could_be(after[: 1 + _VERB_WITHIN]):
         return "capacity"
     said_to_be = predicate[:2] if len(predicate) < len(after) else ()
     worn = [word for before, word in pairwise(after) if before == "in"]
     parts = (part for word in (*modifiers, *said_to_be, *worn) for part in re.split("[-']", word))
     return "colour" if any(part in _COLOURS for part in parts) else None
+
+
+def _asks_what_could_be(words: Sequence[str]) -> bool:
+    """Whether a verb of capacity follows the first of the words: "can the boat hold", not "does the park have"."""
+    return any(word in _CAPACITIES and before not in _ARTICLES for before, word in pairwise(words))
