@@ -47,7 +47,7 @@ def test_an_answer_is_explained_on_the_photo(
 
 
 def test_what_cannot_be_answered_cannot_be_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    photo = Path(__file__).parents[1] / "docs" / "grad_cam_cat.jpg"
+    photo = Path(__file__).parents[1] / "docs" / "gallery" / "cat.jpg"
     assert main(["explain", str(photo), "--question", "what colour is the dog?", "--out", str(tmp_path)]) == 2
     assert main(["explain", str(photo), "--out", str(tmp_path)]) == 2
     assert "--category NAME or --question" in capsys.readouterr().err

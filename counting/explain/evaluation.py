@@ -53,10 +53,11 @@ def present(scene: Scene) -> list[int]:
 
 
 class Judge:
-    """Looks at scene after scene with a counter, and keeps the score."""
+    """Looks at scene after scene with a counter, and keeps the score; one in ``erased_every`` is erased from."""
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: Counter, erased_every: int = ERASED_EVERY) -> None:
         self.counter = counter.eval()
+        self.erased_every = erased_every
         self.photos = self.erased = self.occluded = 0
         self._maps = {name: MapScores() for name in (*METHODS, *CONTROLS)}
         self._erasure = Erasure()
@@ -81,7 +82,7 @@ class Judge:
         for place, category in enumerate(categories):
             for name, of_categories in maps.items():
                 self._maps[name].add(of_categories[place], scene.boxes[scene.labels == category])
-        if self.photos % ERASED_EVERY == 0:
+        if self.photos % self.erased_every == 0:
             self._erase(scene, np.asarray(photo), categories)
         if self.photos % OCCLUDED_EVERY == 0:
             self._occlude(np.asarray(photo), names, maps)

@@ -1,0 +1,103 @@
+"""Do counts follow their objects any more after HINT? Grad-CAM and erasing, of the counters that hint.py trained.
+
+Printed are, of each setting, how often the fused map points inside, and how much of a count is left without its
+objects and without everything else; each the mean over seeds, with the 95 % interval, over photos, of its
+difference from no HINT.
+
+    python benchmarks/hint_maps.py RUNS [--photos N] [--split test]
+
+RUNS is the folder that hint.py kept its runs in. Every third photo is erased from.
+"""
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from explanations import SharedBackbone
+from hint import RESAMPLES
+from numpy.typing import NDArray
+
+from counting.backbones import fingerprint
+from counting.explain.evaluation import Judge
+from counting.explain.map_scores import Erasure, MapScores
+from counting.progress import track
+from counting.zoo import find_counter
+from counting_datasets.catalog import load
+
+Weights = NDArray[np.float64]
+"""R×N: how often each of N photos is drawn."""
+ERASED_EVERY = 3
+
+
+class Seed:
+    """A counter, and what its maps and erased counts were like, photo by photo."""
+
+    def __init__(self, run: Path, backbones: dict[str, SharedBackbone]) -> None:
+        counter = find_counter(str(run), "cpu").counter
+        shared = SharedBackbone(counter.cells.backbone)
+        counter.cells.backbone = backbones.setdefault(fingerprint(shared), shared)
+        self.judge = Judge(counter, erased_every=ERASED_EVERY)
+        self._photo_of_map: list[int] = []
+        self._photo_of_erasure: list[int] = []
+
+    @property
+    def fused(self) -> MapScores:
+        return self.judge.scores().maps["fused"]
+
+    @property
+    def erasure(self) -> Erasure:
+        return self.judge.scores().erasure
+
+    def note(self, photo: int) -> None:
+        """All that is new since the last time is of ``photo``."""
+        self._photo_of_map += [photo] * (len(self.fused.pointing) - len(self._photo_of_map))
+        self._photo_of_erasure += [photo] * (len(self.erasure.whole) - len(self._photo_of_erasure))
+
+    def figures(self, weights: Weights) -> NDArray[np.float64]:
+        """R×3: points inside, left without objects, left without everything else."""
+        maps, erased = weights[:, self._photo_of_map], weights[:, self._photo_of_erasure]
+        counted = erased @ np.array(self.erasure.whole)
+        shares = [maps @ np.array(self.fused.pointing) / maps.sum(axis=1)]
+        for left in (self.erasure.without_objects, self.erasure.without_background):
+            shares.append(erased @ np.array(left) / counted)
+        return np.stack(shares, axis=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--photos", type=int, default=600, help="the first so many (default: 600)")
+    parser.add_argument("--split", default="test")
+    arguments = parser.parse_args()
+    backbones: dict[str, SharedBackbone] = {}
+    settings: dict[str, list[Seed]] = defaultdict(list)
+    for run in sorted(arguments.runs.glob("* seed *")):
+        settings[run.name.rpartition(" seed ")[0]].append(Seed(run, backbones))
+    scenes = [scene for scene in load("voc2007", arguments.split) if scene.path.is_file()][: arguments.photos]
+    for number, scene in enumerate(track(scenes, "explaining")):
+        for seed in (seed for seeds in settings.values() for seed in seeds):
+            seed.judge.look(scene)
+            seed.note(number)
+        for shared in backbones.values():
+            shared.seen.clear()
+    report(settings, len(scenes))
+
+
+def report(settings: dict[str, list[Seed]], photos: int) -> None:
+    """A row a setting, no HINT the first."""
+    drawn = np.random.default_rng(0).multinomial(photos, np.full(photos, 1 / photos), RESAMPLES).astype(float)
+    everything = np.ones((1, photos))
+
+    def mean(seeds: list[Seed], weights: Weights) -> NDArray[np.float64]:
+        return np.asarray(np.mean([seed.figures(weights) for seed in seeds], axis=0))
+
+    without = mean(settings["no HINT"], drawn)
+    for name, seeds in sorted(settings.items(), key=lambda setting: setting[0] != "no HINT"):
+        low, high = np.quantile(mean(seeds, drawn) - without, [0.025, 0.975], axis=0)
+        spans = zip(mean(seeds, everything)[0], low, high, strict=True)
+        print(f"{name:18}" + "".join(f"  {f:.3f} [{a:+.3f}, {b:+.3f}]" for f, a, b in spans), flush=True)
+
+
+if __name__ == "__main__":
+    main()
