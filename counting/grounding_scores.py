@@ -1,7 +1,8 @@
 """Does a counter rest its counts on the cells where people see the objects?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from counting.counters.base import Counter
 from counting.grounding import importance
+
+BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +38,27 @@ def grounding_scores(counter: Counter, photos: Iterable[tuple[Tensor, Tensor]]) 
     """Score photos given as cells×width features and cells×K importance to people (HINT, section 5)."""
     counter.eval()
     pairs: list[tuple[int, int, float, bool]] = []
-    for number, (features, human) in enumerate(photos):
-        seen = features[None].detach().requires_grad_()
+    first = 0
+    for batch in batched(photos, BATCH):
+        features, human = (torch.stack(parts) for parts in zip(*batch, strict=True))
+        seen = features.detach().requires_grad_()
         counts = counter.raw_counts(counter.head(seen)).sum(dim=1)
-        for category in torch.nonzero(human.sum(dim=0))[:, 0].tolist():
-            found = importance(counts[:, category], seen, create_graph=False)[0].numpy()
-            wanted = human[:, category].numpy()
-            pairs.append((number, category, rank_correlation(found, wanted), bool(wanted[found.argmax()] > 0)))
+        of_category = human.sum(dim=1) != 0
+        for category in torch.nonzero(of_category.any(dim=0))[:, 0].tolist():
+            found = importance(counts[:, category], seen, create_graph=False).numpy()
+            for row in torch.nonzero(of_category[:, category])[:, 0].tolist():
+                mine, wanted = found[row], human[row, :, category].numpy()
+                pairs.append((first + row, category, rank_correlation(mine, wanted), wanted[mine.argmax()] > 0))
+        first += len(batch)
     photo, category_of, correlation, pointing = (np.array(column) for column in zip(*pairs, strict=True))
     return GroundingScores(photo, category_of, correlation, pointing)
+
+
+def batched(photos: Iterable[tuple[Tensor, Tensor]], size: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """Lists of ``size``, the last of what is left."""
+    iterator = iter(photos)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
 def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

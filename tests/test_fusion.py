@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from counting.vqa.evidence import ANSWERS, asked_categories, sure
+from counting.vqa.evidence import ANSWERS, asked_categories, count_prior, sure
 from counting.vqa.fusion import DOUBTFUL, SIGNS, Fusion, fit_fusion, signs_of
 from counting.vqa.question_encoding import encode, read_questions
 
@@ -20,17 +20,20 @@ class TestFusion:
             for parameter in fusion.parameters():
                 parameter.normal_()
         experts, signs = self.experts(), torch.randn(4, SIGNS)
+        signs[:, 0] = torch.tensor([0.0, 1.0, 0.0, 1.0])
         found = fusion(experts, signs).exp().detach().numpy()
         soft, sigmoid = (lambda x: np.log1p(np.exp(x))), (lambda x: 1 / (1 + np.exp(-x)))
         numbers = np.arange(ANSWERS)
         for row in range(4):
-            told = [expert[row].numpy() for expert in experts]
-            outlooks = [[-(p * np.log(p)).sum(), np.log1p(p @ numbers)] for p in told]
-            of = np.concatenate([signs[row].numpy(), *outlooks])
+            answers = [expert[row].numpy() for expert in experts]
+            outlooks = [[-(p * np.log(p)).sum(), np.log1p(p @ numbers)] for p in answers]
+            told = np.concatenate([signs[row, 1:].numpy(), *outlooks])
+            certain = signs[row, 0].item()
+            of = np.concatenate([certain * told, (1 - certain) * told])
             weights = (value.detach().numpy() for value in fusion.parameters())
             strength, doubt, slope = (np.tensordot(of, value, axes=1) for value in weights)
             product = np.ones(ANSWERS)
-            for place, p in enumerate(told):
+            for place, p in enumerate(answers):
                 kernel = np.zeros((ANSWERS, ANSWERS))
                 for n in range(ANSWERS):
                     for answer in range(ANSWERS):
@@ -78,12 +81,13 @@ class TestFusion:
     def test_signs_say_how_the_question_was_read(self) -> None:
         texts = ("how many windows?", "how many people are there?", "how many red cars?", "how many animals?")
         questions, counts = encode(read_questions(texts)), sure(torch.ones(4, 80))
-        signs = signs_of(questions, asked_categories(questions, counts))
-        unmapped, told, doubtful, people, several = signs[:, :5].T.tolist()
+        signs = signs_of(questions, asked_categories(questions, counts), count_prior(questions, counts))
+        certain, unmapped, told, doubtful, people, several = signs[:, :6].T.tolist()
+        assert certain == [0, 1, 1, 1]
         assert unmapped == [1, 0, 0, 0]
         assert told == [0, 1, 0, 1]
         assert doubtful == [0, 0, 1, 0]
         assert people == [0, 1, 0, 0]
         assert several == [0, 0, 0, 1]
-        assert signs[:, 5 + DOUBTFUL.index("colour")].tolist() == [0, 0, 1, 0]
+        assert signs[:, 6 + DOUBTFUL.index("colour")].tolist() == [0, 0, 1, 0]
         assert signs[:, -1].tolist() == pytest.approx([0.3, 0.5, 0.4, 0.3])

@@ -5,8 +5,9 @@ falls off with |log(1 + answer) − log(1 + n)|, at another rate upwards than do
 sure and wrong makes near answers likelier than far ones and rules none out: people tell fewer than there are of a
 crowd, and of "red cars" there are at most as many as cars. The weights w_i ≥ 0, the doubts ε_i and both rates are
 linear, up to a squashing, in the *signs*: how the question was read, how long it is, how unsure each expert is and
-how many it expects. All are fitted on validation questions. (Product of experts: Hinton 2002; logarithmic opinion
-pool: Genest and Zidek 1986.)
+how many it expects; there is one set of them for counts that are certain, as true ones are, and one for others.
+All are fitted on questions that the experts did not learn from. (Product of experts: Hinton 2002; logarithmic
+opinion pool: Genest and Zidek 1986.)
 """
 
 from collections.abc import Sequence
@@ -22,18 +23,21 @@ from counting_datasets.categories import COCO_CATEGORIES
 
 DOUBTFUL: tuple[Refusal, ...] = ("kinds", "groups", "colour", "property", "capacity")
 """What a question may ask beyond a count of the categories that it names."""
-SIGNS = 6 + len(DOUBTFUL)
+SIGNS = 7 + len(DOUBTFUL)
 """What is told of a question: see ``signs_of``."""
 
 _STRENGTH, _DOUBT = 0.5, -2.0
 """What the weights and doubts are before they are squashed, where nothing is learned."""
 _ITERATIONS = 200
-_PULL = 1e-3
-"""Weights that few questions speak for stay near where they start."""
+_PULL = 3.0
+"""Weights that few questions speak for stay near where they start: as if drawn around it with variance 1/6."""
+_CERTAIN = 0.999
 
 
 class Fusion(nn.Module):
     """Fuses P experts, by F signs: those of the question, and each expert's entropy and log(1 + expected answer).
+
+    F counts each twice, once for counts that are certain and once for others.
 
     Attributes:
         strength: F×P: w = softplus(0.5 + signs · strength).
@@ -43,14 +47,15 @@ class Fusion(nn.Module):
 
     def __init__(self, experts: int) -> None:
         super().__init__()
-        signs = SIGNS + 2 * experts
+        signs = 2 * (SIGNS - 1 + 2 * experts)
         self.strength = nn.Parameter(torch.zeros(signs, experts))
         self.doubt = nn.Parameter(torch.zeros(signs, experts))
         self.slope = nn.Parameter(torch.zeros(signs, experts, 2))
 
     def forward(self, experts: Sequence[Tensor], signs: Tensor) -> Tensor:
         """P distributions B×21, zeros where an expert says nothing, and B×``SIGNS`` → B×21 log-probabilities."""
-        signs = torch.cat([signs, *map(_outlook, experts)], dim=1)
+        certain, told = signs[:, :1], torch.cat([signs[:, 1:], *map(_outlook, experts)], dim=1)
+        signs = torch.cat([certain * told, (1 - certain) * told], dim=1)
         strength = softplus(_STRENGTH + signs @ self.strength)
         doubt = (_DOUBT + signs @ self.doubt).sigmoid()
         total = torch.zeros_like(experts[0])
@@ -81,11 +86,12 @@ def _outlook(probability: Tensor) -> Tensor:
     return torch.stack([entropy, expected.log1p()], dim=1)
 
 
-def signs_of(questions: EncodedQuestions, asked: Tensor) -> Tensor:
-    """B×``SIGNS``, of B questions; ``asked`` is B×80, the known categories that each asks for.
+def signs_of(questions: EncodedQuestions, asked: Tensor, prior: Tensor) -> Tensor:
+    """B×``SIGNS``, of B questions; ``asked`` is B×80, the known categories that each asks for, ``prior`` B×21.
 
-    Whether it names none, names some and asks for their count, or names some and asks for more than it; whether
-    these are people alone; whether they are a super-category; which of ``DOUBTFUL`` it asks for; its length.
+    First whether the prior is certain. Then whether the question names none, names some and asks for their count,
+    or names some and asks for more than it; whether these are people alone; whether they are a super-category;
+    which of ``DOUBTFUL`` it asks for; its length.
     """
     named, answered = asked.any(dim=1), questions.answered
     people = asked[:, COCO_CATEGORIES.index("person")] & (asked.sum(dim=1) == 1)
@@ -93,7 +99,8 @@ def signs_of(questions: EncodedQuestions, asked: Tensor) -> Tensor:
     understood = questions.understood
     places = [HOW.index("super-category"), *(len(HOW) + REFUSALS.index(why) for why in DOUBTFUL)]
     length = (questions.words > 0).sum(dim=1, keepdim=True) / 10
-    return torch.cat([torch.stack(read, dim=1).float(), understood[:, places], length], dim=1)
+    certain = (prior > _CERTAIN).any(dim=1, keepdim=True).float()
+    return torch.cat([certain, torch.stack(read, dim=1).float(), understood[:, places], length], dim=1)
 
 
 def fit_fusion(experts: Sequence[Tensor], signs: Tensor, target: Tensor) -> Fusion:
@@ -107,7 +114,7 @@ def fit_fusion(experts: Sequence[Tensor], signs: Tensor, target: Tensor) -> Fusi
     def loss() -> Tensor:
         optimizer.zero_grad()
         pull = torch.stack([parameter.square().sum() for parameter in parameters]).sum()
-        surprise: Tensor = -(target * fusion(experts, signs)).sum(dim=1).mean() + _PULL * pull
+        surprise: Tensor = -(target * fusion(experts, signs)).sum(dim=1).mean() + _PULL / len(target) * pull
         surprise.backward()  # type: ignore[no-untyped-call]
         return surprise
 

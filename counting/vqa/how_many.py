@@ -21,7 +21,7 @@ from counting.vqa.question_encoding import EncodedQuestions
 from counting_datasets.errors import CountingError
 
 SHIPPED = Path(__file__).parents[1] / "zoo" / "questions" / "how-many.safetensors"
-FORMAT = "everyday-counting/how-many/2"
+FORMAT = "everyday-counting/how-many/3"
 
 QUESTION, PRIOR, HEAD = "question", "prior", "head"
 FUSIONS: Mapping[str, tuple[str, ...]] = {
@@ -75,13 +75,12 @@ class HowMany:
 
     def experts(self, questions: EncodedQuestions, evidence: Evidence) -> tuple[dict[str, Tensor], Tensor]:
         """What a fusion takes: B×21 by expert, zeros where the prior says nothing; and the questions' signs."""
-        asked = asked_categories(questions, evidence)
         experts = {
             QUESTION: self.head(questions, nothing(len(questions))),
             PRIOR: count_prior(questions, evidence),
             HEAD: self.head(questions, evidence),
         }
-        return experts, signs_of(questions, asked)
+        return experts, signs_of(questions, asked_categories(questions, evidence), experts[PRIOR])
 
 
 def save_how_many(model: HowMany, path: Path) -> None:

@@ -125,7 +125,8 @@ def _experts(
 ) -> tuple[list[Tensor], Tensor]:
     """The model's distributions over numbers, zeros where it scores none, and the prior's; and the signs."""
     encoded, evidence = encode(read_questions([question.text for question in questions])), from_table(counts)
-    signs = signs_of(encoded, asked_categories(encoded, evidence))
+    prior = count_prior(encoded, evidence)
+    signs = signs_of(encoded, asked_categories(encoded, evidence), prior)
     theirs = torch.zeros(len(questions), ANSWERS)
     for row, question in enumerate(questions):
         for answer, score in scores[question.id].items():
@@ -133,7 +134,7 @@ def _experts(
             if number is not None:
                 theirs[row, min(number, LARGEST)] += score
     theirs = theirs / theirs.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    return [theirs, count_prior(encoded, evidence)], signs
+    return [theirs, prior], signs
 
 
 def _shared_out(scores: Scores, fused: Sequence[float]) -> Scores:

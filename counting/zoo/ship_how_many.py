@@ -4,22 +4,25 @@ python -m counting.zoo.ship_how_many DIR [--out FILE]
 
 DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. The head learns from the
 training questions of COCO-QA and of the VQA v2 subset whose photos no question of a valid or test file asks about;
-one photo in eight of these is left to choose on, and to fit the fusions on. Where DIR/coco has photos to count in,
-nothing is learned from those either.
+one photo in eight of these is left to choose on. Where DIR/coco has photos to count in, nothing is learned from
+those either. The fusions are fitted on the same training questions, each answered by heads that did not learn from
+its photo (cross-fitting).
 """
 
 import argparse
 import os
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from counting.table_files import read_table
-from counting.vqa.evidence import Evidence, sure
+from counting.vqa.evidence import sure
 from counting.vqa.fusion import Fusion, fit_fusion
-from counting.vqa.head_training import Answered, answered, hold_out, train_head
+from counting.vqa.head_training import Answered, Truth, answered, hold_out, train_head
 from counting.vqa.how_many import FUSIONS, SHIPPED, HowMany, save_how_many
 from counting.vqa.how_many_head import HeadCommittee
 from counting.vqa.simulated_counter import SimulatedCounter
@@ -30,6 +33,8 @@ from counting_datasets.errors import CountingError
 from counting_datasets.questions import Question, count_qa, load_cocoqa, load_vqa
 
 MEMBERS = 4
+FOLDS, FOLD_MEMBERS = 4, 2
+"""The fusions are fitted on so many parts, each answered by so many heads that learn from the others."""
 SIMULATED = "voc2007-seq-sub-final"
 """The counter whose errors the head learns to live with."""
 LARGEST = 8_000_000
@@ -83,16 +88,10 @@ def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
     questions, truth = questions_of(data), true_counts(data)
     held_out = held_out_photos(data, questions)
     learned, left = hold_out(questions["cocoqa train"] + questions["vqa2 train"], held_out)
-    train, val = answered(learned, truth), answered(left, truth)
     counter = simulated(truth)
-    committee = HeadCommittee(members)
-    for seed in range(members):
-        committee.members[seed] = train_head(train, counter, seed, what=f"head {seed + 1} of {members}")
-    # as it ships: in half precision
-    committee.half().float().eval()
+    committee = _committee(answered(learned, truth), counter, members, "learning")
     commonest = Counter(question.answer for question in learned).most_common(1)[0][0] or 0
-    model = HowMany(committee, {}, commonest, _card(learned, left, members))
-    model = HowMany(committee, _fit(model, val, counter), commonest, model.card)
+    model = HowMany(committee, _fusions(learned, truth, counter), commonest, _card(learned, left, members))
     save_how_many(model, out)
     if out.stat().st_size > LARGEST:
         out.unlink()
@@ -100,16 +99,36 @@ def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
     return model
 
 
-def _fit(model: HowMany, val: Answered, counter: SimulatedCounter) -> dict[str, Fusion]:
-    """On the validation questions, once with true counts and once with simulated ones."""
-    generator = torch.Generator().manual_seed(0)
-    views: Sequence[Evidence] = (sure(val.true), counter.draw(val.true, generator))
-    found = [model.experts(val.encoded, evidence) for evidence in views]
-    signs, target = torch.cat([signs for _, signs in found]), val.target.repeat(len(views), 1)
+def _committee(data: Answered, counter: SimulatedCounter, members: int, what: str) -> HeadCommittee:
+    committee = HeadCommittee(members)
+    for seed in range(members):
+        committee.members[seed] = train_head(data, counter, seed, what=f"{what}, head {seed + 1} of {members}")
+    # as it ships: in half precision
+    return committee.half().float().eval()
+
+
+def _fusions(learned: Sequence[Question], truth: Truth, counter: SimulatedCounter) -> dict[str, Fusion]:
+    """Fitted once with true counts and once with simulated ones, by heads that do not know the questions."""
+    found: list[tuple[dict[str, Tensor], Tensor]] = []
+    targets: list[Tensor] = []
+    for fold in range(FOLDS):
+        others = answered([question for question in learned if fold_of(question) != fold], truth)
+        asked = answered([question for question in learned if fold_of(question) == fold], truth)
+        committee = _committee(others, counter, FOLD_MEMBERS, f"without part {fold + 1} of {FOLDS}")
+        model = HowMany(committee, fusions={}, commonest=0, card={})
+        for evidence in (sure(asked.true), counter.draw(asked.true, torch.Generator().manual_seed(0))):
+            found.append(model.experts(asked.encoded, evidence))
+            targets.append(asked.target)
+    signs, target = torch.cat([signs for _, signs in found]), torch.cat(targets)
     return {
         name: fit_fusion([torch.cat([experts[part] for experts, _ in found]) for part in parts], signs, target)
         for name, parts in FUSIONS.items()
     }
+
+
+def fold_of(question: Question) -> int:
+    """All questions about a photo are in the same part."""
+    return zlib.crc32(f"fold {question.image}".encode()) % FOLDS
 
 
 def _card(learned: Sequence[Question], left: Sequence[Question], members: int) -> dict[str, object]:
