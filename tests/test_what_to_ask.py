@@ -88,9 +88,10 @@ def test_a_photo_is_asked_different_questions_and_they_are_answered(photo: Path)
     assert all("?  " in line and "80% interval" in line for line in lines)
 
 
-def test_the_answers_are_those_of_ask(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("style", ["people", "captions"])
+def test_the_answers_are_those_of_ask(photo: Path, style: str, capsys: pytest.CaptureFixture[str]) -> None:
     counter = ["--counter", "voc2007-seq-sub-final", "--json"]
-    search = ["--beams", "8", "--groups", "4", "--diversity", "ngram"]
+    search = ["--beams", "8", "--groups", "4", "--diversity", "ngram", "--style", style]
     assert main(["questions", str(photo), *search, *counter]) == 0
     asked = json.loads(capsys.readouterr().out)
     assert asked["photo"] == str(photo)
