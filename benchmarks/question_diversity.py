@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from counting.inference import count_scenes
 from counting.language.distinct import distinct
-from counting.language.methods import Method
+from counting.language.methods import DiversityName, Method
 from counting.language.question_data import AskedQuestion, Split, load_counts, load_questions
 from counting.language.question_files import load_generator
 from counting.language.question_generator import QuestionGenerator
@@ -57,7 +57,10 @@ from counting_datasets.protocol import Protocol
 BEAMS, AT_ONCE = 20, 50
 RANKS = (1, 5, 10, 20)
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
-DIVERSITIES = ("hamming", "cumulative", "ngram", "embedding")
+DIVERSITIES: dict[Mark, tuple[DiversityName, ...]] = {
+    Mark.PEOPLE: ("hamming", "cumulative", "ngram", "embedding"),
+    Mark.CAPTIONS: ("hamming", "cumulative"),
+}
 Asked = list[list[str]]
 """Of every photo its questions, the likeliest first."""
 
@@ -66,7 +69,7 @@ def methods(mark: Mark) -> dict[str, Method]:
     """All that is compared, by the name of its row. At strength 0 all diversities are the same."""
     found = {"beam": Method("beam", BEAMS), "sample": Method("sample", BEAMS)}
     found["diverse 0"] = Method("diverse", BEAMS, BEAMS, "hamming", 0.0)
-    for name in DIVERSITIES:
+    for name in DIVERSITIES[mark]:
         for strength in STRENGTHS:
             found[f"{name} {strength}"] = Method("diverse", BEAMS, BEAMS, name, strength)
     return {name: replace(method, mark=mark) for name, method in found.items()}
@@ -249,7 +252,7 @@ def compare(data: Path, split: Split, photos: int, mark: Mark) -> dict[str, Row]
     return rows
 
 
-def plot(rows: Mapping[str, Row], path: Path) -> None:
+def plot(rows: Mapping[str, Row], mark: Mark, path: Path) -> None:
     """Distinct 4-grams and the best of 20, by λ."""
     import matplotlib
 
@@ -263,7 +266,7 @@ def plot(rows: Mapping[str, Row], path: Path) -> None:
         ("questions found", lambda row: row.found),
     )
     for axis, (title, value) in zip(axes, panels, strict=True):
-        for name in DIVERSITIES:
+        for name in DIVERSITIES[mark]:
             line = [value(rows["diverse 0"]), *(value(rows[f"{name} {strength}"]) for strength in STRENGTHS)]
             axis.plot((0.0, *STRENGTHS), line, marker="o", markersize=3, label=name)
         axis.axhline(value(rows["beam"]), color="black", linewidth=1, label="beam search")
@@ -321,7 +324,7 @@ def main() -> None:
         return
     rows = compare(arguments.data, "valid" if arguments.choose else "test", arguments.photos, mark)
     if arguments.plot:
-        plot(rows, arguments.plot)
+        plot(rows, mark, arguments.plot)
 
 
 if __name__ == "__main__":
