@@ -1,11 +1,14 @@
 """Claim: of a photo, Diverse Beam Search asks more different questions than beam search, the first as good.
 
     pip install sacrebleu pycocoevalcap
-    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--plot FILE.png] [--counter NAME]
+    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--captions] [--choose] [--plot FILE.png]
+    python benchmarks/question_diversity.py [--data DIR] [--photos N] [--captions] --counter NAME
 
 DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000)
 that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
-of them in VQA. λ is 0 to 1, and 2. All figures are means over photos:
+of them in VQA. λ is 0 to 1, and 2. With --captions it asks longer, in the style of captions, and the references
+are all "how many" questions of COCO-QA, which a program made of people's captions, about photos with odd numbers.
+--choose asks of photos that choices are made on, in place of those. All figures are means over photos:
 
 words        in a question; at w words a question distinct-4 cannot exceed 1 − 3/w
 distinct-n   different n-grams in the 20 questions, over the words in them (0–100)
@@ -17,6 +20,8 @@ things       different things in the photo, categories or sets of them, that the
 found        share of people's questions that ask for something in the photo, whose thing is among those
 shown        how many of the 20 `counting questions` would show
 
+Below the table, by how much each is ahead of beam search, with 95 % bootstrap intervals over photos.
+
 --counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the counter NAME counts, and
 judges by the true counts: the errors of the counts are in the figures.
 """
@@ -25,7 +30,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +39,8 @@ from numpy.typing import NDArray
 
 from counting.inference import count_scenes
 from counting.language.distinct import distinct
-from counting.language.methods import Method
-from counting.language.question_data import Split, load_counts, load_questions
+from counting.language.methods import DiversityName, Method
+from counting.language.question_data import AskedQuestion, Split, load_counts, load_questions
 from counting.language.question_files import load_generator
 from counting.language.question_generator import QuestionGenerator
 from counting.language.question_vocabulary import Mark, question_words
@@ -52,19 +57,22 @@ from counting_datasets.protocol import Protocol
 BEAMS, AT_ONCE = 20, 50
 RANKS = (1, 5, 10, 20)
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
-DIVERSITIES = ("hamming", "cumulative", "ngram", "embedding")
+DIVERSITIES: dict[Mark, tuple[DiversityName, ...]] = {
+    Mark.PEOPLE: ("hamming", "cumulative", "ngram", "embedding"),
+    Mark.CAPTIONS: ("hamming", "cumulative"),
+}
 Asked = list[list[str]]
 """Of every photo its questions, the likeliest first."""
 
 
-def methods() -> dict[str, Method]:
+def methods(mark: Mark) -> dict[str, Method]:
     """All that is compared, by the name of its row. At strength 0 all diversities are the same."""
     found = {"beam": Method("beam", BEAMS), "sample": Method("sample", BEAMS)}
     found["diverse 0"] = Method("diverse", BEAMS, BEAMS, "hamming", 0.0)
-    for name in DIVERSITIES:
+    for name in DIVERSITIES[mark]:
         for strength in STRENGTHS:
             found[f"{name} {strength}"] = Method("diverse", BEAMS, BEAMS, name, strength)
-    return found
+    return {name: replace(method, mark=mark) for name, method in found.items()}
 
 
 def ask(
@@ -75,7 +83,7 @@ def ask(
     with torch.no_grad():
         for begin in track(range(0, len(counts), AT_ONCE), name, unit=AT_ONCE):
             placed = generator.place(torch.from_numpy(counts[begin : begin + AT_ONCE]), categories)
-            for beams in method(generator, *generator.prompt(*placed)):
+            for beams in method(generator, *generator.prompt(*placed, method.mark)):
                 asked.append([generator.text(beam) for beam in beams])
     return asked
 
@@ -117,10 +125,11 @@ def _plain(text: str) -> str:
     return " ".join(question_words(text))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
-    """The means of a method over the photos."""
+    """The means of a method over the photos, and of each photo what intervals are of (5×N, as ``GAINS``)."""
 
+    by_photo: NDArray[np.float64]
     words: float
     distinct: tuple[float, ...]
     bleu: tuple[float, ...]
@@ -137,6 +146,17 @@ class Row:
         cells += [f"{value:.3f}" for value in (self.formed, self.there)]
         return " | ".join([*cells, f"{self.things:.2f}", f"{self.found:.3f}", f"{self.shown:.1f}"])
 
+    def against(self, other: "Row") -> str:
+        """By how much it is ahead of ``other``, of the same photos, which are drawn 1,000 times."""
+        gains = self.by_photo - other.by_photo
+        drawn = np.random.default_rng(0).integers(gains.shape[1], size=(1000, gains.shape[1]))
+        low, high = np.quantile(gains[:, drawn].mean(axis=2), (0.025, 0.975), axis=1)
+        figures = zip(GAINS, gains.mean(axis=1), low, high, strict=True)
+        said = [f"{name} {gain:+.3f} ({least:+.3f} to {most:+.3f})" for name, gain, least, most in figures]
+        return f"distinct-4 × {self.distinct[3] / other.distinct[3]:.2f}, {', '.join(said)}"
+
+
+GAINS = ("distinct-4", "BLEU@1", "CIDEr@1", "BLEU@20", "CIDEr@20")
 
 COLUMNS = (
     *("words", "distinct-1", "distinct-2", "distinct-3", "distinct-4"),
@@ -164,7 +184,9 @@ class Photos:
         things = [[self._thing(text, each) for text in texts] for texts, each in self._with(asked)]
         different = [{thing for thing in of_photo if thing} for of_photo in things]
         found = [one in ours for theirs, ours in zip(self._asked_for, different, strict=True) for one in theirs]
+        grams = [100 * distinct(each, 4) for each in words]
         return Row(
+            by_photo=np.stack([grams, bleu[:, 0], cider[:, 0], bleu.max(axis=1), cider.max(axis=1)]),
             words=float(np.mean([len(each) for texts in words for each in texts])),
             distinct=tuple(float(np.mean([distinct(each, n) for each in words])) for n in (1, 2, 3, 4)),
             bleu=tuple(float(bleu[:, :k].max(axis=1).mean()) for k in RANKS),
@@ -189,35 +211,48 @@ def formed(asked: Asked, parser: QuestionParser) -> float:
     return float(np.mean([parser(text).refusal is None for texts in asked for text in texts]))
 
 
-def gather(data: Path, split: Split, photos: int) -> tuple[NDArray[np.float32], Photos]:
+def held_out(data: Path, split: Split, mark: Mark) -> list[AskedQuestion]:
+    """The references: people's of a split; of COCO-QA's, few of which are in "valid", by even and odd numbers."""
+    questions = load_questions(data)
+    if mark == Mark.PEOPLE:
+        return [each for each in questions[split] if each.mark == mark]
+    captions = [each for each in (*questions["valid"], *questions["test"]) if each.mark == mark]
+    return [each for each in captions if int(each.image) % 2 == (split == "test")]
+
+
+def gather(data: Path, split: Split, photos: int, mark: Mark = Mark.PEOPLE) -> tuple[NDArray[np.float32], Photos]:
     """Of some photos of a split the true counts (N×80), and what is in them and asked of them."""
-    people = [each for each in load_questions(data)[split] if each.mark == Mark.PEOPLE]
-    images = sorted({each.image for each in people}, key=int)
+    asked = held_out(data, split, mark)
+    images = sorted({each.image for each in asked}, key=int)
     chosen = np.random.default_rng(0).permutation(len(images))[:photos]
     images = [images[place] for place in sorted(chosen)]
     references: dict[str, list[str]] = {image: [] for image in images}
-    for each in people:
+    for each in asked:
         if each.image in references:
             references[each.image].append(each.text)
     true = load_counts(data)
     counts = np.stack([true[image] for image in images])
     contents = [Contents.certain(COCO_CATEGORIES, row) for row in counts]
-    print(f"{len(images):,} photos, {sum(map(len, references.values())):,} questions of people, B = {BEAMS}\n")
+    number = sum(map(len, references.values()))
+    print(f"{len(images):,} photos, {number:,} questions of {mark.name.lower()}, B = {BEAMS}\n")
     return counts, Photos(contents, list(references.values()))
 
 
-def compare(data: Path, photos: int) -> dict[str, Row]:
-    """The table of all methods, printed as it grows."""
-    (counts, asked_of), generator = gather(data, "test", photos), load_generator()
+def compare(data: Path, split: Split, photos: int, mark: Mark) -> dict[str, Row]:
+    """The table of all methods, printed as it grows, and how they compare with beam search."""
+    (counts, asked_of), generator = gather(data, split, photos, mark), load_generator()
     print("| " + " | ".join(["method", *COLUMNS]) + " |\n|" + "---|" * (1 + len(COLUMNS)))
     rows = {}
-    for name, method in methods().items():
+    for name, method in methods(mark).items():
         rows[name] = asked_of.measure(ask(generator, method, counts, COCO_CATEGORIES, name))
         print(f"| {name} | {rows[name]} |", flush=True)
+    print()
+    for name in rows:
+        print(f"{name}: {rows[name].against(rows['beam'])}")
     return rows
 
 
-def plot(rows: Mapping[str, Row], path: Path) -> None:
+def plot(rows: Mapping[str, Row], mark: Mark, path: Path) -> None:
     """Distinct 4-grams and the best of 20, by λ."""
     import matplotlib
 
@@ -228,10 +263,10 @@ def plot(rows: Mapping[str, Row], path: Path) -> None:
     panels = (
         ("distinct-4", lambda row: 100 * row.distinct[3]),
         ("CIDEr@20", lambda row: row.cider[3]),
-        ("people's questions found", lambda row: row.found),
+        ("questions found", lambda row: row.found),
     )
     for axis, (title, value) in zip(axes, panels, strict=True):
-        for name in DIVERSITIES:
+        for name in DIVERSITIES[mark]:
             line = [value(rows["diverse 0"]), *(value(rows[f"{name} {strength}"]) for strength in STRENGTHS)]
             axis.plot((0.0, *STRENGTHS), line, marker="o", markersize=3, label=name)
         axis.axhline(value(rows["beam"]), color="black", linewidth=1, label="beam search")
@@ -241,7 +276,7 @@ def plot(rows: Mapping[str, Row], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def with_a_counter(name: str, data: Path, photos: int) -> None:
+def with_a_counter(name: str, data: Path, photos: int, mark: Mark) -> None:
     """What is asked and shown of VOC photos by their measured counts, against their true ones."""
     checkpoint = find_counter(name)
     scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
@@ -255,8 +290,8 @@ def with_a_counter(name: str, data: Path, photos: int) -> None:
     print(f"{len(seen):,} photos of VOC 2007 test, counted by {name}\n")
     columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-    compared = methods()
-    for method in ("beam", "sample", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
+    compared = methods(mark)
+    for method in ("beam", "sample", "hamming 0.4", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
         asked = ask(generator, compared[method], counts, table.categories, method)
         readings = [worth(texts, each) for texts, each in zip(asked, seen, strict=True)]
         shown = [[each.question for each in of_photo] for of_photo in readings]
@@ -279,14 +314,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--captions", action="store_true", help="in the style of captions, against COCO-QA's")
+    parser.add_argument("--choose", action="store_true", help="the half that choices are made on")
     parser.add_argument("--counter", metavar="NAME", help="ask by the counts of this counter, of VOC photos")
     arguments = parser.parse_args()
+    mark = Mark.CAPTIONS if arguments.captions else Mark.PEOPLE
     if arguments.counter:
-        with_a_counter(arguments.counter, arguments.data, arguments.photos)
+        with_a_counter(arguments.counter, arguments.data, arguments.photos, mark)
         return
-    rows = compare(arguments.data, arguments.photos)
+    rows = compare(arguments.data, "valid" if arguments.choose else "test", arguments.photos, mark)
     if arguments.plot:
-        plot(rows, arguments.plot)
+        plot(rows, mark, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -161,8 +161,19 @@ def _add_questions_for(commands: Commands) -> None:
         help="how they differ: in words at the same place (default), in words so far, in pairs of words anywhere, "
         "in what words mean",
     )
-    parser.add_argument("--strength", type=float, metavar="λ", help="how much they should, from 0 (default: 1)")
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="λ",
+        help="how much they should, from 0 (default: 1; .4 in the style of captions)",
+    )
     parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
+    parser.add_argument(
+        "--style",
+        choices=["people", "captions"],
+        default="people",
+        help="as people ask (default), or longer, as captions tell of a photo",
+    )
     parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
     _add_device(parser)
 

@@ -151,6 +151,17 @@ class TestMethods:
         assert len({beam.tokens[0] for beam in unlike}) == 5
         assert max(beam.log_prob for beam in unlike) == pytest.approx(alike[0].log_prob)
 
+    def test_in_the_style_of_captions_it_asks_longer_and_differs_less_by_default(
+        self, shipped: QuestionGenerator
+    ) -> None:
+        placed = shipped.place(counts_of(COCO_CATEGORIES, dog=2, person=3), COCO_CATEGORIES)
+        people, captions = (
+            Method(mark=mark)(shipped, *shipped.prompt(*placed, mark))[0] for mark in (Mark.PEOPLE, Mark.CAPTIONS)
+        )
+        same = Method(strength=0.4)(shipped, *shipped.prompt(*placed, Mark.CAPTIONS))[0]
+        assert captions == same
+        assert sum(beam.length for beam in captions) > 1.3 * sum(beam.length for beam in people)
+
     def test_what_is_drawn_depends_on_the_seed_alone(self, shipped: QuestionGenerator) -> None:
         placed = shipped.prompt(*shipped.place(counts_of(COCO_CATEGORIES, dog=2, person=3), COCO_CATEGORIES))
         first, again, other = (Method("sample", seed=seed)(shipped, *placed) for seed in (1, 1, 2))

@@ -88,13 +88,16 @@ def test_a_photo_is_asked_different_questions_and_they_are_answered(photo: Path)
     assert all("?  " in line and "80% interval" in line for line in lines)
 
 
-def test_the_answers_are_those_of_ask(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("style", "things"), [("people", {"dog", "person"}), ("captions", {"person"})])
+def test_the_answers_are_those_of_ask(
+    photo: Path, style: str, things: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     counter = ["--counter", "voc2007-seq-sub-final", "--json"]
-    search = ["--beams", "8", "--groups", "4", "--diversity", "ngram"]
+    search = ["--beams", "8", "--groups", "4", "--diversity", "ngram", "--style", style]
     assert main(["questions", str(photo), *search, *counter]) == 0
     asked = json.loads(capsys.readouterr().out)
     assert asked["photo"] == str(photo)
-    assert {tuple(each["categories"]) for each in asked["questions"]} >= {("dog",), ("person",)}
+    assert {tuple(each["categories"]) for each in asked["questions"]} >= {(thing,) for thing in things}
     first = asked["questions"][0]
     assert main(["ask", str(photo), first["question"], *counter]) == 0
     assert json.loads(capsys.readouterr().out) == first

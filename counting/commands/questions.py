@@ -6,6 +6,7 @@ import sys
 
 from counting.commands.ask import number, to_json
 from counting.language.methods import Method
+from counting.language.question_vocabulary import Mark
 from counting.language.questions_for_photo import questions_for_photo
 from counting.zoo import BEST, find_counter
 
@@ -19,6 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.diversity,
         arguments.strength,
         arguments.seed,
+        Mark[arguments.style.upper()],
     )
     found = questions_for_photo(find_counter(arguments.counter or BEST, arguments.device), arguments.photo, method)
     if arguments.json:

@@ -23,7 +23,8 @@ LENGTH = LONGEST - len(BEGINNING) + 1
 """Of a question in tokens, from the third word to its end."""
 BEAMS = 20
 DIVERSITY: DiversityName = "hamming"
-STRENGTH = 1.0
+STRENGTHS = {Mark.PEOPLE: 1.0, Mark.CAPTIONS: 0.4}
+"""λ by who asks: the longer a question, the more of it differs at little λ."""
 SEED = 0
 
 
@@ -48,6 +49,7 @@ class Method:
         groups: of Diverse Beam Search; as many as ``beams`` by default.
         diversity, strength: its Δ, ``embedding`` by the generator's own word vectors, and λ.
         seed: of drawing.
+        mark: who asks; the prompt that it is called with must begin so.
 
     Raises:
         CountingError: names the argument that is wrong, or of no use to this method.
@@ -59,6 +61,7 @@ class Method:
     diversity: DiversityName | None = None
     strength: float | None = None
     seed: int | None = None
+    mark: Mark = Mark.PEOPLE
 
     def __post_init__(self) -> None:
         of_diverse = {"groups": self.groups, "diversity": self.diversity, "strength": self.strength}
@@ -78,7 +81,7 @@ class Method:
 
     def _search(self, diversity: Diversity) -> DiverseBeamSearch:
         groups = (self.groups if self.groups is not None else self.beams) if self.name == "diverse" else 1
-        strength = STRENGTH if self.strength is None else self.strength
+        strength = STRENGTHS[self.mark] if self.strength is None else self.strength
         return DiverseBeamSearch(self.beams, groups, strength, LENGTH, Mark.END, diversity)
 
     def _diversity(self, generator: QuestionGenerator, start: Tensor) -> Diversity:

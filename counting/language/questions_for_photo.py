@@ -24,7 +24,7 @@ def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> l
     contents = contents_of(checkpoint, photo.counts)
     generator, categories = load_generator(), checkpoint.counter.categories
     placed = generator.place(torch.from_numpy(contents.likely()[None]).float(), categories)
-    beams = method(generator, *generator.prompt(*placed))[0]
+    beams = method(generator, *generator.prompt(*placed, method.mark))[0]
     texts = [generator.text(beam) for beam in beams]
     return [answer_from(checkpoint, photo, each) for each in WorthAsking(categories)(texts, contents)]
 
