@@ -109,13 +109,13 @@ def go_on_from(start: str, counter: Counter) -> None:
 
 
 def settled_by(config: Config) -> Checkpoint:
-    """The counter of the run that ``config.final`` names.
+    """The counter of the run that ``config.final`` names; it may have gone on from another start.
 
     Raises:
         CountingError: there is none, or it was trained with other settings.
     """
     settled = find_counter(str(config.final), "cpu")
-    if settled.config.model_copy(update={"final": config.final}) != config:
+    if settled.config.model_copy(update={"final": config.final, "start": config.start}) != config:
         raise CountingError(f"final: {config.final} was trained with other settings than these")
     return settled
 

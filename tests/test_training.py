@@ -374,3 +374,11 @@ def test_a_final_run_takes_the_settings_of_the_run_that_settled_them(root: Path,
     other = tiny_config(root, head={"hidden": [8]}).model_copy(update={"final": str(run.path)})
     with pytest.raises(CountingError, match="was trained with other settings"):
         train(other, tmp_path / "final")
+
+
+def test_a_final_run_may_go_on_from_a_counter_that_has_learned_from_val(root: Path, tmp_path: Path) -> None:
+    start, other = (train(tiny_config(root, seed=seed), tmp_path / f"start {seed}") for seed in (0, 1))
+    settings = tiny_config(root, start=str(start.path))
+    run = train(settings, tmp_path / "settled")
+    final = settings.model_copy(update={"final": str(run.path), "start": str(other.path)})
+    assert load(train(final, tmp_path / "final").best).card["data"] == "voc/train+val"
