@@ -16,6 +16,7 @@ from counting.vqa.how_many import FUSIONS, HowMany
 from counting.vqa.question_encoding import encode, read_questions
 from counting.vqa.reading import Reading
 from counting.vqa.scores import AnswerScores, NounMode, score_answers
+from counting_datasets.answers import vqa_accuracy
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 from counting_datasets.questions import Question
@@ -35,14 +36,14 @@ class QuestionEvaluation:
         shares: by selection, the share of the questions: those that counts answer, those mapped to a category that
             is counted, and all.
         scores: by selection and by way.
-        differences: how much more often a fusion is exactly right than each of its parts, on all questions;
-            by fusion and part. Whole photos are resampled.
+        differences: by how much a fusion is ahead of each of its parts, on all questions, by fusion and part and
+            then by figure: ``exact``, and where annotators are known ``vqa_accuracy``. Whole photos are resampled.
     """
 
     questions: int
     shares: Mapping[str, float]
     scores: Mapping[str, Mapping[str, AnswerScores]]
-    differences: Mapping[tuple[str, str], PairedDifference]
+    differences: Mapping[tuple[str, str], Mapping[str, PairedDifference]]
 
     def to_json(self) -> dict[str, object]:
         """All figures, by name; those that do not exist are null."""
@@ -56,7 +57,9 @@ class QuestionEvaluation:
                 for selection, ways in self.scores.items()
             },
             "difference": {
-                f"{fusion} minus {part}": {"exact": found.difference, **found.interval.to_json()}
+                f"{fusion} minus {part}": {
+                    name: {"difference": one.difference, **one.interval.to_json()} for name, one in found.items()
+                }
                 for (fusion, part), found in self.differences.items()
             },
         }
@@ -78,9 +81,10 @@ class QuestionEvaluation:
     def difference_lines(self) -> list[str]:
         """Each difference in a line; a star where the interval leaves out 0."""
         return [
-            f"{fusion} minus {part}: exact {found.difference:+.3f}{'*' * found.significant}"
-            f" ({found.interval.low:+.3f} to {found.interval.high:+.3f}, {LEVEL:.0%} interval)"
+            f"{fusion} minus {part}: {name.replace('_', ' ')} {one.difference:+.3f}{'*' * one.significant}"
+            f" ({one.interval.low:+.3f} to {one.interval.high:+.3f}, {LEVEL:.0%} interval)"
             for (fusion, part), found in self.differences.items()
+            for name, one in found.items()
         ]
 
 
@@ -192,14 +196,28 @@ def _baselines(readings: Sequence[Reading], train: Sequence[Question]) -> dict[s
 
 
 def paired(
-    questions: Sequence[Question], a: NDArray[np.float64], b: NDArray[np.float64], resamples: int = RESAMPLES
-) -> PairedDifference:
-    """How much more often ``a`` answers exactly right than ``b``, with an interval; whole photos are resampled."""
-    true = np.array([question.answer for question in questions], dtype=np.float64)
-    better = (a == true).astype(np.float64) - (b == true)
+    questions: Sequence[Question], a: NDArray[np.float64], b: NDArray[np.float64]
+) -> dict[str, PairedDifference]:
+    """By how much the answers ``a`` are ahead of ``b``: exactly right, and by VQA accuracy if that is known."""
+    one, other = _points(questions, a), _points(questions, b)
     photos = {image: row for row, image in enumerate(dict.fromkeys(question.image for question in questions))}
     rows = np.array([photos[question.image] for question in questions])
-    terms = np.stack([np.bincount(rows, better), np.bincount(rows)], axis=1)
-    sums = np.concatenate([times @ terms for times in resampled(len(terms), resamples, seed=0)])
+    return {name: _difference(one[name] - other[name], rows) for name in one}
+
+
+def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Of every answer, 0 to 1."""
+    true = np.array([question.answer for question in questions], dtype=np.float64)
+    points = {"exact": (answers == true).astype(np.float64)}
+    if all(question.annotators for question in questions):
+        pairs = zip(answers.tolist(), questions, strict=True)
+        points["vqa_accuracy"] = np.array([vqa_accuracy(int(answer), one.annotators) for answer, one in pairs])
+    return points
+
+
+def _difference(ahead: NDArray[np.float64], photos: NDArray[np.int64]) -> PairedDifference:
+    """The mean of what N questions are ahead, with an interval; whole photos, by number, are resampled."""
+    terms = np.stack([np.bincount(photos, ahead), np.bincount(photos)], axis=1)
+    sums = np.concatenate([times @ terms for times in resampled(len(terms), RESAMPLES, seed=0)])
     low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return PairedDifference(float(better.mean()), Interval(LEVEL, float(low), float(high)))
+    return PairedDifference(float(ahead.mean()), Interval(LEVEL, float(low), float(high)))
