@@ -28,9 +28,12 @@ CONFIGS = {
     "voc2007-aso-sub": "voc2007/aso_sub",
     "voc2007-seq-sub": "voc2007/seq_sub",
     "runs/voc2007-loc_sub": "voc2007/loc_sub",
+    "runs/voc2007-loc_sub_head": "voc2007/loc_sub_head",
 }
 """By the counter that learned from Count-train alone."""
-BEST_TWO = ("voc2007-seq-sub", "runs/voc2007-loc_sub")
+STARTS = {"runs/voc2007-loc_sub_head": "runs/voc2007-loc_sub-final"}
+"""What a final fit goes on from."""
+BEST_TWO = ("voc2007-seq-sub", "runs/voc2007-loc_sub_head")
 
 
 def main() -> None:
@@ -60,7 +63,8 @@ def final_of(name: str) -> Path:
     settled, run = Path(name), RUNS / f"{Path(name).name}-final"
     if settled.parent == RUNS:
         train(settled, CONFIGS[name])
-    train(run, CONFIGS[name], f"final={name}")
+    start = [f"start={STARTS[name]}"] if name in STARTS else []
+    train(run, CONFIGS[name], f"final={name}", *start)
     return run
 
 

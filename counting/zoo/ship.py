@@ -9,6 +9,7 @@ from pathlib import Path
 
 from counting.calibrating import calibrate
 from counting.checkpoint import Checkpoint, load, save
+from counting.config import Config
 from counting.evaluation import Evaluation, evaluate
 from counting.files import write_json
 from counting.inference import count_scenes
@@ -39,19 +40,25 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
-    data, backbone = config.data, config.backbone
+    data = config.data
+    settled = "".join(f" {key}={value}" for key in ("start", "final") if (value := getattr(config, key)))
     card = {
         "counter": config.counter,
         "data": best.card["data"],
         "chosen_on": f"{data.name}/{data.val}",
-        "backbone": f"{backbone.name}, ImageNet, {'frozen' if backbone.frozen else 'tuned'}",
-        "command": f"counting train {config_name}" + (f" final={config.final}" if config.final else ""),
+        "backbone": _backbone(config),
+        "command": f"counting train {config_name}{settled}",
         "epoch": best.card["epoch"],
         "scored_on": f"{data.name}/test",
         "scores": [evaluation.to_json() for evaluation in _scores(name, data.name, data.root)],
     }
     write_json(path.with_suffix(".json"), card)
     return path
+
+
+def _backbone(config: Config) -> str:
+    came_from = f"from {config.start}" if config.start else "ImageNet"
+    return f"{config.backbone.name}, {came_from}, {'frozen' if config.backbone.frozen else 'tuned'}"
 
 
 def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
