@@ -1,6 +1,8 @@
 """Batches to learn from: cell features or photos, each with its fractional counts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +14,8 @@ from counting.grid import Grid
 from counting.views import View
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
+
+T = TypeVar("T")
 
 Reader = Callable[[Scene, int], tuple[Tensor, View]]
 """A scene and a view's number → the network's input and the objects in the view."""
@@ -74,3 +78,10 @@ class EpochSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
         return iter(order.tolist())
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size``, the last of what is left."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

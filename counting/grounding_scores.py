@@ -1,8 +1,7 @@
 """Does a counter rest its counts on the cells where people see the objects?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
+from counting.batches import batched
 from counting.counters.base import Counter
 from counting.grounding import importance
 
@@ -52,13 +52,6 @@ def grounding_scores(counter: Counter, photos: Iterable[tuple[Tensor, Tensor]]) 
         first += len(batch)
     photo, category_of, correlation, pointing = (np.array(column) for column in zip(*pairs, strict=True))
     return GroundingScores(photo, category_of, correlation, pointing)
-
-
-def batched(photos: Iterable[tuple[Tensor, Tensor]], size: int) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """Lists of ``size``, the last of what is left."""
-    iterator = iter(photos)
-    while batch := list(islice(iterator, size)):
-        yield batch
 
 
 def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from counting.batches import batched
 from counting.checkpoint import Checkpoint
 from counting.counters.base import Counter
 from counting.features import FeatureCache
@@ -94,7 +95,7 @@ def _from_cache(counter: Counter, scenes: SceneSet) -> tuple[dict[str, NDArray[n
     device = next(counter.parameters()).device
     cells: dict[str, NDArray[np.float32]] = {}
     readable = [scene for scene in scenes if scene.id not in lost]
-    for batch in _batched(readable, 64):
+    for batch in batched(readable, 64):
         features = torch.stack([cache.read(scene, 0)[0] for scene in batch]).to(device)
         cells |= _by_id(batch, counter.from_features(features))
     return cells, lost
@@ -105,7 +106,7 @@ def _from_photos(counter: Counter, scenes: SceneSet) -> tuple[dict[str, NDArray[
     lost: dict[str, str] = {}
     cells: dict[str, NDArray[np.float32]] = {}
     device = next(counter.parameters()).device
-    for batch in track(list(_batched(scenes, BATCH)), "counting", unit=BATCH):
+    for batch in track(list(batched(scenes, BATCH)), "counting", unit=BATCH):
         images: dict[str, Tensor] = {}
         for scene in batch:
             try:
@@ -116,11 +117,6 @@ def _from_photos(counter: Counter, scenes: SceneSet) -> tuple[dict[str, NDArray[
             read = [scene for scene in batch if scene.id in images]
             cells |= _by_id(read, counter(torch.stack(list(images.values())).to(device)))
     return cells, lost
-
-
-def _batched(scenes: Sequence[Scene], size: int) -> Iterator[list[Scene]]:
-    for start in range(0, len(scenes), size):
-        yield list(scenes[start : start + size])
 
 
 def _by_id(scenes: Sequence[Scene], raw: Tensor) -> dict[str, NDArray[np.float32]]:
