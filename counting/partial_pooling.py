@@ -31,5 +31,5 @@ def fit_partially_pooled(
         torch.autograd.backward(total)
         return total
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch has no types for it
     return (shared + own).detach()

@@ -29,7 +29,7 @@ def read_and_note(self: ViewDataset, index: int) -> tuple[Tensor, Tensor]:
 
 if __name__ == "__main__":
     config, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    ViewDataset.__getitem__ = read_and_note  # type: ignore[method-assign]
+    ViewDataset.__getitem__ = read_and_note  # type: ignore[method-assign]  # to note what is read
     learned = learn(read_config(str(config)), RunFolder(folder), device="cpu")
     distributed = torch.distributed.is_initialized()
     rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)

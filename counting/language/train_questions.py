@@ -169,7 +169,7 @@ def _train_one_epoch(
     for batch in _batches(data, random):
         loss = batch.loss(generator, draw_known(batch.about, random))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         clip_grad_norm_(generator.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -115,8 +115,8 @@ def fit_fusion(experts: Sequence[Tensor], signs: Tensor, target: Tensor) -> Fusi
         optimizer.zero_grad()
         pull = torch.stack([parameter.square().sum() for parameter in parameters]).sum()
         surprise: Tensor = -(target * fusion(experts, signs)).sum(dim=1).mean() + _PULL / len(target) * pull
-        surprise.backward()  # type: ignore[no-untyped-call]
+        surprise.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         return surprise
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch has no types for it
     return fusion.eval().requires_grad_(False)

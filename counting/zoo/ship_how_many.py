@@ -112,8 +112,8 @@ def _fusions(learned: Sequence[Question], truth: Truth, counter: SimulatedCounte
     found: list[tuple[dict[str, Tensor], Tensor]] = []
     targets: list[Tensor] = []
     for fold in range(FOLDS):
-        others = answered([question for question in learned if fold_of(question) != fold], truth)
-        asked = answered([question for question in learned if fold_of(question) == fold], truth)
+        others = answered([question for question in learned if _fold_of(question) != fold], truth)
+        asked = answered([question for question in learned if _fold_of(question) == fold], truth)
         committee = _committee(others, counter, FOLD_MEMBERS, f"without part {fold + 1} of {FOLDS}")
         model = HowMany(committee, fusions={}, commonest=0, card={})
         for evidence in (sure(asked.true), counter.draw(asked.true, torch.Generator().manual_seed(0))):
@@ -126,7 +126,7 @@ def _fusions(learned: Sequence[Question], truth: Truth, counter: SimulatedCounte
     }
 
 
-def fold_of(question: Question) -> int:
+def _fold_of(question: Question) -> int:
     """All questions about a photo are in the same part."""
     return zlib.crc32(f"fold {question.image}".encode()) % FOLDS
 
