@@ -59,5 +59,5 @@ def out_of_reach(modifiers: Sequence[str], after: Sequence[str]) -> Refusal | No
 
 
 def _asks_what_could_be(words: Sequence[str]) -> bool:
-    """Whether a verb of capacity follows the first of the words: "can the boat hold", not "does the park bench"."""
+    """Whether a verb of capacity follows the first of the words: "can the boat hold", not "does the park have"."""
     return any(word in _CAPACITIES and before not in _ARTICLES for before, word in pairwise(words))
