@@ -10,12 +10,18 @@ from torch import Tensor
 from counting.language.beams import Beam
 from counting.language.distinct import distinct
 from counting.language.methods import DiversityName, Method, MethodName
-from counting.language.question_data import Lesson, load_questions
+from counting.language.question_data import (
+    AskedQuestion,
+    Lesson,
+    load_other_questions,
+    load_questions,
+    other_lessons,
+)
 from counting.language.question_files import SHIPPED, load_generator, save_generator
 from counting.language.question_generator import QuestionGenerator
 from counting.language.question_vocabulary import Mark, QuestionVocabulary, as_text, question_words
 from counting.language.sampling import sample
-from counting.language.train_questions import draw_known, pack, train, voc_known
+from counting.language.train_questions import Stage, draw_known, pack, train, voc_known
 from counting.vqa.parser import QuestionParser
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import CountingError
@@ -207,13 +213,50 @@ class TestTraining:
 
     def test_it_learns_to_ask_for_what_is_there_and_the_same_from_the_same_seed(self) -> None:
         taught = [self.lesson("how many dogs", dog=2), self.lesson("how many people are there", person=1)] * 40
-        first, again = (train(taught, taught[:2], epochs=14, seed=3) for _ in range(2))
+        stage = Stage(epochs=14, rate=4e-3, dropout=0.2)
+        first, again = (train(taught, taught[:2], seed=3, stage=stage) for _ in range(2))
         assert first.loss == again.loss
         assert torch.equal(first.generator.bias, again.generator.bias)
         for name, text in (("dog", "How many dogs?"), ("person", "How many people are there?")):
             generator = first.generator
             placed = generator.place(counts_of(COCO_CATEGORIES, **{name: 1}), COCO_CATEGORIES)
             assert generator.text(Method("beam", 1)(generator, *generator.prompt(*placed))[0][0]) == text
+
+    @pytest.mark.parametrize("smoothing", [0.0, 0.2])
+    def test_the_loss_is_of_words_and_of_the_end_and_a_share_of_it_of_all_that_may_be_said(
+        self, generator: QuestionGenerator, smoothing: float
+    ) -> None:
+        asked = [self.lesson("how many dogs", dog=1), self.lesson("how many people are there", person=3)]
+        batch, known = pack(asked, generator.vocabulary), torch.ones(2, 80, dtype=torch.bool)
+        lines = [[Mark.PEOPLE, 3, 4, 5, Mark.END], [Mark.PEOPLE, 3, 4, 6, 7, 8, Mark.END]]
+        losses = []
+        for row, line in enumerate(lines):
+            with torch.no_grad():
+                log_probs = generator(torch.tensor([line[:-1]]), batch.counts[[row]], known[[row]])[0].numpy()
+            for said, then in zip(log_probs, line[1:], strict=True):
+                may_be_said = said[np.isfinite(said)]
+                assert len(may_be_said) == len(said) - 2, "a question begins but once"
+                losses.append(-(1 - smoothing) * said[then] - smoothing * may_be_said.mean())
+        assert batch.loss(generator, known, smoothing).item() == pytest.approx(np.mean(losses), rel=1e-5)
+
+    def test_a_question_that_no_count_answers_is_about_all_that_is_there(self) -> None:
+        seen = counts_of(COCO_CATEGORIES, dog=2, person=1)[0].numpy()
+        asked = [
+            AskedQuestion("7", "What is on the grass?", Mark.CAPTIONS),
+            AskedQuestion("7", "what " * 16, Mark.PEOPLE),
+        ]
+        learned = other_lessons(asked, {"7": seen})
+        assert [(each.words, each.mark) for each in learned] == [
+            (("what", "is", "on", "the", "grass"), Mark.CAPTIONS)
+        ]
+        assert [COCO_CATEGORIES[place] for place in learned[0].about.nonzero()[0]] == ["person", "dog"]
+
+    def test_from_other_questions_it_learns_words(self) -> None:
+        taught = [self.lesson("how many dogs", dog=2)] * 8
+        others = [self.lesson("what is on the grass", dog=2)] * 8
+        trained = train(taught, taught[:2], seed=0, others=others)
+        assert (trained.questions, trained.others) == (8, 8)
+        assert {"grass", "dogs"} < set(trained.generator.vocabulary.words)
 
     def test_what_answers_a_question_is_always_known(self) -> None:
         about = torch.zeros(300, 80, dtype=torch.bool)
@@ -232,8 +275,8 @@ class TestTraining:
         assert packed.lengths.tolist() == [4]
         with pytest.raises(CountingError, match="nothing to learn from"):
             pack([self.lesson("how many cats", cat=1)], QuestionVocabulary(WORDS))
-        with pytest.raises(CountingError, match="epochs"):
-            train([], [], epochs=0, seed=0)
+        with pytest.raises(CountingError, match="nothing to learn from"):
+            train([], [], seed=0)
 
     def test_no_photo_is_in_two_splits(self, data_root: Path) -> None:
         splits = load_questions(data_root)
@@ -245,6 +288,14 @@ class TestTraining:
             "valid": 1798,
             "test": 5512,
         }
+
+    def test_of_other_questions_none_is_of_a_photo_held_out_or_asks_how_many(self, data_root: Path) -> None:
+        splits = load_questions(data_root)
+        held_out = {each.image for split in ("valid", "test") for each in splits[split]}
+        others = load_other_questions(data_root, held_out)
+        assert len(others) > 100_000
+        assert held_out.isdisjoint(each.image for each in others)
+        assert not any(each.text.lower().startswith("how many") for each in others)
 
 
 class TestDistinct:

@@ -1,6 +1,6 @@
-"""What a question generator learns from and is measured on: "how many …?" and the counts of the photos."""
+"""What a question generator learns from and is measured on: questions and the counts of the photos."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,7 +33,10 @@ class AskedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A question to learn: its words, the photo's 80 counts, and which categories answer it and are there (80)."""
+    """A question to learn: its words, the photo's 80 counts, and which categories answer it and are there (80).
+
+    A question that no count answers is ``about`` all that is there.
+    """
 
     words: tuple[str, ...]
     mark: Mark
@@ -50,27 +53,48 @@ def load_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
     Raises:
         DataError: a file is missing or malformed.
     """
-    people: dict[str, list[AskedQuestion]] = {}
-    folder = data / "vqa" / "vqa2_subset"
-    for split in ("train", "valid", "test"):
-        loaded = load_vqa(folder / f"questions_{split}.json", folder / f"annotations_{split}.json")
-        people[split] = _asked(loaded, Mark.PEOPLE)
-    captions = {
-        split: _asked(load_cocoqa(data / "vqa" / "cocoqa" / split), Mark.CAPTIONS) for split in ("train", "test")
-    }
-    odd = {question.image for question in people["valid"] if int(question.image) % 2}
-    test = odd | {question.image for question in (*people["test"], *captions["test"])}
-    valid = {question.image for question in people["valid"]} - test
+    counting = [
+        (split, AskedQuestion(each.image, each.text, mark))
+        for split, mark, questions in _files(data)
+        for each in questions
+        if count_qa(each)
+    ]
+    kept_back = {each.image for split, each in counting if split == "valid"}
+    test = {each.image for split, each in counting if split == "test"}
+    test |= {image for image in kept_back if int(image) % 2}
     splits: dict[Split, list[AskedQuestion]] = {"train": [], "valid": [], "test": []}
-    for questions in (*people.values(), *captions.values()):
-        for question in questions:
-            held_out: Split = "test" if question.image in test else "valid"
-            splits[held_out if question.image in test | valid else "train"].append(question)
+    for _, each in counting:
+        held_out: Split = "test" if each.image in test else "valid"
+        splits[held_out if each.image in test | kept_back else "train"].append(each)
     return splits
 
 
-def _asked(questions: Iterable[Question], mark: Mark) -> list[AskedQuestion]:
-    return [AskedQuestion(each.image, each.text, mark) for each in questions if count_qa(each)]
+def load_other_questions(data: Path, held_out: Set[str]) -> list[AskedQuestion]:
+    """All that does not begin with "how many" in the train files, of photos not ``held_out``.
+
+    Raises:
+        DataError: a file is missing or malformed.
+    """
+    return [
+        AskedQuestion(each.image, each.text, mark)
+        for split, mark, questions in _files(data)
+        for each in questions
+        if split == "train" and each.image not in held_out and not _begins(question_words(each.text))
+    ]
+
+
+def _files(data: Path) -> Iterator[tuple[Split, Mark, list[Question]]]:
+    folder = data / "vqa" / "vqa2_subset"
+    splits: tuple[Split, ...] = ("train", "valid", "test")
+    for split in splits:
+        questions, annotations = (folder / f"{what}_{split}.json" for what in ("questions", "annotations"))
+        yield split, Mark.PEOPLE, load_vqa(questions, annotations)
+    for split in ("train", "test"):
+        yield split, Mark.CAPTIONS, load_cocoqa(data / "vqa" / "cocoqa" / split)
+
+
+def _begins(words: Sequence[str]) -> bool:
+    return tuple(words[:2]) == BEGINNING
 
 
 def load_counts(data: Path) -> dict[str, NDArray[np.float32]]:
@@ -93,9 +117,15 @@ def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.
     for question in questions:
         words = tuple(question_words(question.text))
         there = about(parser(question.text), counts[question.image], COCO_CATEGORIES)
-        if there.any() and words[:2] == BEGINNING and len(words) <= LONGEST:
+        if there.any() and _begins(words) and len(words) <= LONGEST:
             found.append(Lesson(words, question.mark, counts[question.image], there))
     return found
+
+
+def other_lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.float32]]) -> list[Lesson]:
+    """Those that are not too long, each about all that is there."""
+    asked = [(tuple(question_words(each.text)), each.mark, counts[each.image]) for each in questions]
+    return [Lesson(words, mark, seen, seen >= 0.5) for words, mark, seen in asked if len(words) <= LONGEST]
 
 
 def about(reading: Reading, counts: NDArray[np.floating], categories: Sequence[str]) -> NDArray[np.bool_]:
