@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from counting.counters import Committee, Counter, build_counter
 from counting.distribution import PARAMETERS, Calibration
 from counting.files import write_bytes
 from counting.grid import Grid
+from counting.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
 FORMAT = "everyday-counting/1"
@@ -79,7 +79,7 @@ def load(path: Path) -> Checkpoint:
     Raises:
         CountingError: no such file, cut short, no counter, of another version, or on another backbone.
     """
-    metadata, tensors = _read(path)
+    metadata, tensors = read_weights(path, "counter", FORMAT)
     try:
         values, categories, card = (json.loads(metadata[key]) for key in ("config", "categories", "card"))
         trained_on = metadata["backbone"]
@@ -102,21 +102,6 @@ def _calibration(path: Path, weights: Tensor | None, largest: str | None, catego
     if weights.shape != (categories, PARAMETERS) or largest is None or not largest.isdecimal():
         raise CountingError(f"{path}: its calibration does not fit its {categories} categories")
     return Calibration(weights, int(largest))
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The header and the tensors of a counter's file."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except FileNotFoundError:
-        raise CountingError(f"{path}: no such weights file") from None
-    except (SafetensorError, OSError) as error:
-        raise CountingError(f"{path}: no whole safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT:
-        raise CountingError(f"{path}: no counter of this program (format {metadata.get('format')!r})")
-    return metadata, tensors
 
 
 def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:

@@ -1,6 +1,5 @@
 """WHAT on the command line: anything that counts, found by what it is and asked for its counts."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from counting.table import CountTable, check_missing, join
 from counting.table_files import read_table
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import SceneSet
+from counting_datasets.text_files import read_json
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 DETECTOR = "torchvision:"
@@ -153,12 +153,7 @@ def _learned(name: str, split: Split, device: str | None) -> Counts:
 
 
 def _holds_boxes(path: Path) -> bool:
-    try:
-        rows = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise CountingError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise CountingError(f"{path}: not JSON ({error})") from None
+    rows = read_json(path)
     return isinstance(rows, list) and (not rows or (isinstance(rows[0], dict) and "bbox" in rows[0]))
 
 

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
 import counting.zoo
 from counting.files import write_bytes
 from counting.language.question_generator import QuestionGenerator
 from counting.language.question_vocabulary import QuestionVocabulary
+from counting.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
 FORMAT = "everyday-counting-questions/1"
@@ -37,20 +37,11 @@ def load_generator(path: Path = SHIPPED) -> QuestionGenerator:
     Raises:
         CountingError: no such file, cut short, no generator or damaged.
     """
+    header, stored = read_weights(path, "question generator", FORMAT)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except FileNotFoundError:
-        raise CountingError(f"{path}: no such weights file") from None
-    except (SafetensorError, OSError) as error:
-        raise CountingError(f"{path}: no whole safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT:
-        raise CountingError(f"{path}: no question generator of this program (format {metadata.get('format')!r})")
-    try:
-        words, categories, sizes = (json.loads(metadata[key]) for key in ("words", "categories", "sizes"))
+        words, categories, sizes = (json.loads(header[key]) for key in ("words", "categories", "sizes"))
         generator = QuestionGenerator(QuestionVocabulary(words), categories, **sizes)
-        generator.load_state_dict(tensors)
+        generator.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise CountingError(f"{path}: damaged: its weights and its header do not fit") from None
     return generator.eval()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
 from torch.nn.functional import one_hot
@@ -18,6 +17,7 @@ from counting.vqa.evidence import ANSWERS, Evidence, asked_categories, count_pri
 from counting.vqa.fusion import Fusion, signs_of
 from counting.vqa.how_many_head import HeadCommittee
 from counting.vqa.question_encoding import EncodedQuestions
+from counting.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
 SHIPPED = Path(__file__).parents[1] / "zoo" / "questions" / "how-many.safetensors"
@@ -103,24 +103,16 @@ def load_how_many(path: Path) -> HowMany:
     Raises:
         CountingError: no such file, cut short, no how-many head, or of another version.
     """
+    header, stored = read_weights(path, "how-many head", FORMAT)
+    tensors = {name: tensor.float() for name, tensor in stored.items()}
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except FileNotFoundError:
-        raise CountingError(f"{path}: no such how-many head") from None
-    except (SafetensorError, OSError) as error:
-        raise CountingError(f"{path}: no whole safetensors file ({error})") from None
-    if metadata.get("format") != FORMAT:
-        raise CountingError(f"{path}: no how-many head of this program (format {metadata.get('format')!r})")
-    try:
-        committee = HeadCommittee(int(metadata["members"]))
+        committee = HeadCommittee(int(header["members"]))
         committee.load_state_dict(_under("committee.", tensors))
         fusions = {name: Fusion(len(parts)) for name, parts in FUSIONS.items()}
         for name, fusion in fusions.items():
             fusion.load_state_dict(_under(f"fusion.{name}.", tensors))
-        card = json.loads(metadata["card"])
-        commonest = int(metadata["commonest"])
+        card = json.loads(header["card"])
+        commonest = int(header["commonest"])
     except (KeyError, ValueError, RuntimeError):
         raise CountingError(f"{path}: a damaged how-many head") from None
     for module in (committee, *fusions.values()):

@@ -1,6 +1,5 @@
 """Counts for somebody else's VQA model: its answers' scores, fused with the count prior, in files."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from counting.vqa.question_encoding import encode, read_questions
 from counting_datasets.answers import numeric_answer
 from counting_datasets.errors import DataError
 from counting_datasets.questions import Question
+from counting_datasets.text_files import read_json
 
 Scores = Mapping[str, float]
 
@@ -40,14 +40,7 @@ def read_scores(path: Path) -> dict[int, Scores]:
     Raises:
         DataError: the file is missing or malformed, or a score is negative or no number; says which.
     """
-    try:
-        rows = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error})") from None
+    rows = read_json(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f'{path}: should hold a list of {{"question_id": …, "answers": {{answer: score}}}}')
     found: dict[int, Scores] = {}

@@ -2,10 +2,9 @@
 
 import contextlib
 import io
-import json
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from counting_datasets.coco_checks import check_instances
 from counting_datasets.errors import DataError
 from counting_datasets.scene import Scene, SceneSet
+from counting_datasets.text_files import read_json
 
 _Row = dict[str, Any]
 
@@ -40,22 +40,10 @@ def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco"
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes(), parse_constant=_refuse)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such annotation file{_other_splits(path.parent)}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error})") from None
+    content = read_json(path, f"no such annotation file{_other_splits(path.parent)}")
     if not isinstance(content, dict):
         raise DataError(f"{path}: not an instances file, which is an object of images, annotations, categories")
     return content
-
-
-def _refuse(constant: str) -> NoReturn:
-    """NaN and Infinity are no JSON, though Python reads them; a NaN in a polygon fills the memory."""
-    raise ValueError(f"{constant} is no number")
 
 
 def _other_splits(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """Questions about photos: VQA v1 and v2, COCO-QA and TallyQA, as one record, and which of them ask for a count."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from counting_datasets.answers import numeric_answer
 from counting_datasets.errors import DataError
+from counting_datasets.text_files import read_json, read_text
 
 _Row = dict[str, Any]
 
@@ -54,7 +54,7 @@ def load_questions(path: Path, annotations: Path | None = None) -> list[Question
 
 
 def _has_key(path: Path, key: str) -> bool:
-    content = _json(path)
+    content = read_json(path)
     return isinstance(content, dict) and key in content
 
 
@@ -160,33 +160,15 @@ FILTERS: Mapping[str, Callable[[Question], bool]] = {"count-qa": count_qa, "howm
 
 def _rows(path: Path, key: str | None = None) -> list[_Row]:
     """The list of objects under ``key`` of a JSON file, or that is the file."""
-    content = _json(path)
+    content = read_json(path)
     rows = content.get(key) if key is not None and isinstance(content, dict) else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{path}: should hold a list of {key or 'questions'}, an object each")
     return rows
 
 
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error})") from None
-
-
 def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not text in UTF-8") from None
+    text = read_text(path)
     # not splitlines, which also ends lines at characters that a question may hold
     return text.removesuffix("\n").split("\n") if text else []
 

@@ -14,6 +14,7 @@ from counting_datasets.categories import VOC_CATEGORIES
 from counting_datasets.errors import DataError, PhotoError
 from counting_datasets.photo import SUFFIXES, photo_size
 from counting_datasets.scene import Scene, SceneSet
+from counting_datasets.text_files import read_text
 
 _FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
 
@@ -59,14 +60,7 @@ def load_voc(
 
 def _read_split(root: Path, split: str) -> list[str]:
     path = root / "ImageSets" / "Main" / f"{split}.txt"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such split{_other_splits(path.parent)}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not text in UTF-8") from None
+    text = read_text(path, f"no such split{_other_splits(path.parent)}")
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names or "\0" in text:
         raise DataError(f"{path}: lists no image, should have a photo's name without its ending on each line")
