@@ -4,7 +4,7 @@
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--captions] [--choose] [--plot FILE.png]
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--captions] --counter NAME
 
-DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each of N photos (1,000)
+DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each photo (or of N)
 that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
 of them in VQA. λ is 0 to 1, and 2. With --captions it asks longer, in the style of captions, and the references
 are all "how many" questions of COCO-QA, which a program made of people's captions, about photos with odd numbers.
@@ -13,7 +13,7 @@ are all "how many" questions of COCO-QA, which a program made of people's captio
 words        in a question; at w words a question distinct-4 cannot exceed 1 − 3/w
 distinct-n   different n-grams in the 20 questions, over the words in them (0–100)
 oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document
-             frequencies from the references of the N photos)
+             frequencies from the references of these photos)
 formed       share of the 20 that the parser takes for a question that counts answer
 there        share of the 20 that are so, and about something that is in the photo
 things       different things in the photo, categories or sets of them, that these ask about
@@ -22,7 +22,7 @@ shown        how many of the 20 `counting questions` would show
 
 Below the table, by how much each is ahead of beam search, with 95 % bootstrap intervals over photos.
 
---counter asks, of N photos of VOC 2007 test in DIR/VOCdevkit, by what the counter NAME counts, and
+--counter asks of the (first N) photos of VOC 2007 test in DIR/VOCdevkit, by what the counter NAME counts, and
 judges by the true counts: the errors of the counts are in the figures.
 """
 
@@ -220,7 +220,9 @@ def held_out(data: Path, split: Split, mark: Mark) -> list[AskedQuestion]:
     return [each for each in captions if int(each.image) % 2 == (split == "test")]
 
 
-def gather(data: Path, split: Split, photos: int, mark: Mark = Mark.PEOPLE) -> tuple[NDArray[np.float32], Photos]:
+def gather(
+    data: Path, split: Split, photos: int | None, mark: Mark = Mark.PEOPLE
+) -> tuple[NDArray[np.float32], Photos]:
     """Of some photos of a split the true counts (N×80), and what is in them and asked of them."""
     asked = held_out(data, split, mark)
     images = sorted({each.image for each in asked}, key=int)
@@ -238,7 +240,7 @@ def gather(data: Path, split: Split, photos: int, mark: Mark = Mark.PEOPLE) -> t
     return counts, Photos(contents, list(references.values()))
 
 
-def compare(data: Path, split: Split, photos: int, mark: Mark) -> dict[str, Row]:
+def compare(data: Path, split: Split, photos: int | None, mark: Mark) -> dict[str, Row]:
     """The table of all methods, printed as it grows, and how they compare with beam search."""
     (counts, asked_of), generator = gather(data, split, photos, mark), load_generator()
     print("| " + " | ".join(["method", *COLUMNS]) + " |\n|" + "---|" * (1 + len(COLUMNS)))
@@ -276,7 +278,7 @@ def plot(rows: Mapping[str, Row], mark: Mark, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def with_a_counter(name: str, data: Path, photos: int, mark: Mark) -> None:
+def with_a_counter(name: str, data: Path, photos: int | None, mark: Mark) -> None:
     """What is asked and shown of VOC photos by their measured counts, against their true ones."""
     checkpoint = find_counter(name)
     scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
@@ -312,7 +314,7 @@ def truly_there(asked: Asked, contents: Sequence[Contents], parser: QuestionPars
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
-    parser.add_argument("--photos", type=int, default=1000)
+    parser.add_argument("--photos", type=int, metavar="N", help="of them; all by default")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     parser.add_argument("--captions", action="store_true", help="in the style of captions, against COCO-QA's")
     parser.add_argument("--choose", action="store_true", help="the half that choices are made on")
