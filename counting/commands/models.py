@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from counting.config import config_names
 from counting.counters.baselines import BASELINES
-from counting.zoo import read_card, zoo_names
+from counting.zoo import BEST, read_card, zoo_names
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,12 +17,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"zoo": cards, "configurations": config_names(), "baselines": list(BASELINES)}))
         return 0
-    table = Table(Column("counter", no_wrap=True), "trained on", "mRMSE", "scored on", "protocol", title="zoo")
+    counter, trained_on = Column("counter", no_wrap=True), Column("trained on", overflow="fold")
+    table = Table(counter, trained_on, "mRMSE", "scored on", "protocol", title="zoo")
     for name, card in cards.items():
         for score in card["scores"]:
             table.add_row(name, card["data"], f"{score['mRMSE']:.3f}", card["scored_on"], score["protocol"])
     console = Console()
     console.print(table)
+    console.print(f"the one that answers by default: {BEST}", highlight=False)
     console.print(f"configurations for `counting train`: {', '.join(config_names())}", highlight=False)
     console.print(f"baselines for `counting evaluate`: {', '.join(BASELINES)}", highlight=False)
     return 0
