@@ -40,11 +40,6 @@ from counting_datasets.errors import CountingError
 
 LEAST = 8
 """Times that a word must occur in training; questions with rarer ones are left out."""
-SMOOTHING = 0.2
-"""Of labels: this share of the target is spread over all words (Szegedy et al. 2016, section 7).
-
-A group of one beam is greedy: its questions are better where the likeliest next word is no foregone conclusion.
-"""
 BATCH = 128
 ALIKE = 8
 """Batches whose questions are sorted by length together."""
@@ -54,15 +49,22 @@ _VOC = sorted(match_categories(VOC_CATEGORIES, COCO_CATEGORIES).values())
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Of training: its epochs, the highest learning rate, and the dropout of the generator."""
+    """Of training.
+
+    Attributes:
+        rate: the highest of the learning rates.
+        dropout: of the generator.
+        smoothing: of labels, the target's share that is spread over all words (Szegedy et al. 2016, section 7).
+    """
 
     epochs: int
     rate: float
     dropout: float
+    smoothing: float
 
 
-ALL_KINDS = Stage(epochs=4, rate=2e-3, dropout=0.2)
-HOW_MANY = Stage(epochs=8, rate=1e-3, dropout=0.4)
+ALL_KINDS = Stage(epochs=4, rate=2e-3, dropout=0.2, smoothing=0.0)
+HOW_MANY = Stage(epochs=8, rate=1e-3, dropout=0.4, smoothing=0.2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +199,7 @@ def learn(
     steps = stage.epochs * sum(1 for _ in _batches(data, random))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, stage.rate, total_steps=steps, pct_start=0.1)
     for epoch in track(range(1, stage.epochs + 1), "training"):
-        loss = _train_one_epoch(generator, data, optimizer, schedule, random)
+        loss = _train_one_epoch(generator, data, stage.smoothing, optimizer, schedule, random)
         surprise = validation_loss(generator, valid)
         console.print(f"epoch {epoch}  loss {loss:.3f}  valid {surprise:.3f}", highlight=False)
         yield surprise
@@ -206,6 +208,7 @@ def learn(
 def _train_one_epoch(
     generator: QuestionGenerator,
     data: Batch,
+    smoothing: float,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     random: torch.Generator,
@@ -214,7 +217,7 @@ def _train_one_epoch(
     generator.train()
     losses = []
     for batch in _batches(data, random):
-        loss = batch.loss(generator, draw_known(batch.about, random), SMOOTHING)
+        loss = batch.loss(generator, draw_known(batch.about, random), smoothing)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
         clip_grad_norm_(generator.parameters(), 1.0)
