@@ -56,7 +56,7 @@ from counting_datasets.protocol import Protocol
 
 BEAMS, AT_ONCE = 20, 50
 RANKS = (1, 5, 10, 20)
-STRENGTHS = (0.2, 0.4, 0.6, 0.8, 1.0, 2.0)
+STRENGTHS = (0.2, 0.35, 0.5, 0.75, 1.0, 2.0)
 DIVERSITIES: dict[Mark, tuple[DiversityName, ...]] = {
     Mark.PEOPLE: ("hamming", "cumulative", "ngram", "embedding"),
     Mark.CAPTIONS: ("hamming", "cumulative"),
@@ -293,7 +293,7 @@ def with_a_counter(name: str, data: Path, photos: int | None, mark: Mark) -> Non
     columns = ("method", "formed", "there", "shown", "formed, shown", "there, shown", "photos with a question")
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
     compared = methods(mark)
-    for method in ("beam", "sample", "hamming 0.4", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
+    for method in ("beam", "sample", "hamming 0.35", "hamming 1.0", "cumulative 1.0", "cumulative 2.0"):
         asked = ask(generator, compared[method], counts, table.categories, method)
         readings = [worth(texts, each) for texts, each in zip(asked, seen, strict=True)]
         shown = [[each.question for each in of_photo] for of_photo in readings]

@@ -165,7 +165,7 @@ def _add_questions_for(commands: Commands) -> None:
         "--strength",
         type=float,
         metavar="λ",
-        help="how much they should, from 0 (default: 1; .4 in the style of captions)",
+        help="how much they should, from 0 (default: 1; .35 in the style of captions)",
     )
     parser.add_argument("--seed", type=int, help="of --method sample (default: 0)")
     parser.add_argument(

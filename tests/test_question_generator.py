@@ -154,7 +154,7 @@ class TestMethods:
             Method("diverse", 5, 5, diversity, strength)(shipped, start, state)[0] for strength in (0, 9)
         )
         assert len({beam.tokens for beam in alike}) == 1
-        assert len({beam.tokens[0] for beam in unlike}) == 5
+        assert len({beam.tokens[:1] for beam in unlike}) == 5
         assert max(beam.log_prob for beam in unlike) == pytest.approx(alike[0].log_prob)
 
     def test_in_the_style_of_captions_it_asks_longer_and_differs_less_by_default(
@@ -164,7 +164,7 @@ class TestMethods:
         people, captions = (
             Method(mark=mark)(shipped, *shipped.prompt(*placed, mark))[0] for mark in (Mark.PEOPLE, Mark.CAPTIONS)
         )
-        same = Method(strength=0.4)(shipped, *shipped.prompt(*placed, Mark.CAPTIONS))[0]
+        same = Method(strength=0.35)(shipped, *shipped.prompt(*placed, Mark.CAPTIONS))[0]
         assert captions == same
         assert sum(beam.length for beam in captions) > 1.3 * sum(beam.length for beam in people)
 
