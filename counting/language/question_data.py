@@ -79,7 +79,7 @@ def load_other_questions(data: Path, held_out: Set[str]) -> list[AskedQuestion]:
         AskedQuestion(each.image, each.text, mark)
         for split, mark, questions in _files(data)
         for each in questions
-        if split == "train" and each.image not in held_out and not _begins(question_words(each.text))
+        if split == "train" and each.image not in held_out and not _how_many(question_words(each.text))
     ]
 
 
@@ -93,7 +93,7 @@ def _files(data: Path) -> Iterator[tuple[Split, Mark, list[Question]]]:
         yield split, Mark.CAPTIONS, load_cocoqa(data / "vqa" / "cocoqa" / split)
 
 
-def _begins(words: Sequence[str]) -> bool:
+def _how_many(words: Sequence[str]) -> bool:
     return tuple(words[:2]) == BEGINNING
 
 
@@ -117,7 +117,7 @@ def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.
     for question in questions:
         words = tuple(question_words(question.text))
         there = about(parser(question.text), counts[question.image], COCO_CATEGORIES)
-        if there.any() and _begins(words) and len(words) <= LONGEST:
+        if there.any() and _how_many(words) and len(words) <= LONGEST:
             found.append(Lesson(words, question.mark, counts[question.image], there))
     return found
 
