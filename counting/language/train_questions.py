@@ -74,7 +74,7 @@ class Trained:
     Attributes:
         loss: −log p of a token of the validation questions.
         questions: "how many" ones that it learned from.
-        others: that it learned from before.
+        others: of other kinds that it learned from before, too.
         chosen_on: validation questions.
     """
 
@@ -101,6 +101,15 @@ class Batch:
     def rows(self, rows: Tensor) -> "Batch":
         """Some of them."""
         return Batch(self.tokens[rows], self.lengths[rows], self.counts[rows], self.about[rows])
+
+    def and_also(self, other: "Batch") -> "Batch":
+        """These and those of another."""
+        return Batch(
+            torch.cat([self.tokens, other.tokens]),
+            torch.cat([self.lengths, other.lengths]),
+            torch.cat([self.counts, other.counts]),
+            torch.cat([self.about, other.about]),
+        )
 
     def loss(self, generator: QuestionGenerator, known: Tensor, smoothing: float = 0.0) -> Tensor:
         """−log p of a token, the end of a question being one; of any token, by the share of ``smoothing``."""
@@ -168,7 +177,7 @@ def train(
     others: Sequence[Lesson] = (),
     stage: Stage = HOW_MANY,
 ) -> Trained:
-    """Learn from ``others``, then from ``taught``, of which it keeps the epoch of the least loss on ``held_out``.
+    """Learn from ``others`` and ``taught``, then from ``taught``; keep its epoch of least loss on ``held_out``.
 
     Raises:
         CountingError: there is nothing to learn from or to choose on.
@@ -178,31 +187,39 @@ def train(
     vocabulary = QuestionVocabulary.of((each.words for each in (*taught, *others)), LEAST)
     generator = QuestionGenerator(vocabulary, COCO_CATEGORIES)
     data, valid = pack(taught, vocabulary), pack(held_out, vocabulary)
-    before = pack([*others, *taught], vocabulary)
-    if others:
-        for _ in learn(generator, before, ALL_KINDS, valid, random):
-            pass
-    best, best_epoch, weights = float("inf"), 0, generator.state_dict()
-    for epoch, surprise in enumerate(learn(generator, data, stage, valid, random), start=1):
-        if surprise < best:
-            best, best_epoch, weights = surprise, epoch, deepcopy(generator.state_dict())
-    generator.load_state_dict(weights)
-    return Trained(generator.eval(), best_epoch, best, len(data), len(before) - len(data), len(valid))
+    other = pack(others, vocabulary) if others else None
+    if other:
+        learn(generator, other.and_also(data), ALL_KINDS, valid, random)
+    epochs = learn(generator, data, stage, valid, random)
+    best = min(epochs, key=lambda epoch: epoch.loss)
+    generator.load_state_dict(best.weights)
+    number = epochs.index(best) + 1
+    return Trained(generator.eval(), number, best.loss, len(data), len(other) if other else 0, len(valid))
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """What came of one: the ``loss`` on validation questions, and the weights."""
+
+    loss: float
+    weights: dict[str, Tensor]
 
 
 def learn(
     generator: QuestionGenerator, data: Batch, stage: Stage, valid: Batch, random: torch.Generator
-) -> Iterator[float]:
-    """Learn from ``data``; of every epoch the loss on ``valid``."""
+) -> list[Epoch]:
+    """Learn from ``data``, and say what came of each epoch."""
     generator.dropout = stage.dropout
     optimizer = torch.optim.AdamW(generator.parameters(), lr=stage.rate, weight_decay=DECAY)
     steps = stage.epochs * sum(1 for _ in _batches(data, random))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, stage.rate, total_steps=steps, pct_start=0.1)
+    epochs = []
     for epoch in track(range(1, stage.epochs + 1), "training"):
         loss = _train_one_epoch(generator, data, stage.smoothing, optimizer, schedule, random)
         surprise = validation_loss(generator, valid)
         console.print(f"epoch {epoch}  loss {loss:.3f}  valid {surprise:.3f}", highlight=False)
-        yield surprise
+        epochs.append(Epoch(surprise, deepcopy(generator.state_dict())))
+    return epochs
 
 
 def _train_one_epoch(
