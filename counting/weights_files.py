@@ -8,8 +8,8 @@ from torch import Tensor
 from counting_datasets.errors import CountingError
 
 
-def read_weights(path: Path, kind: str, form: str) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The header and the tensors of a ``kind`` ("counter") whose format is ``form``.
+def read_weights(path: Path, kind: str, file_format: str) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The header and the tensors of a ``kind`` ("counter") whose header names ``file_format``.
 
     Raises:
         CountingError: no such file, cut short, or of something else.
@@ -22,6 +22,6 @@ def read_weights(path: Path, kind: str, form: str) -> tuple[dict[str, str], dict
         raise CountingError(f"{path}: no such weights file") from None
     except (SafetensorError, OSError) as error:
         raise CountingError(f"{path}: no whole safetensors file ({error})") from None
-    if header.get("format") != form:
+    if header.get("format") != file_format:
         raise CountingError(f"{path}: no {kind} of this program (format {header.get('format')!r})")
     return header, tensors

@@ -37,7 +37,7 @@ def test_negative_raw_counts_are_none() -> None:
 def test_gradients_reach_the_raw_counts_and_the_weights() -> None:
     raw = (RAW + 0.1).requires_grad_()
     calibration = Calibration(WEIGHTS.clone(), largest=12)
-    calibration(raw).mean.sum().backward()  # type: ignore[no-untyped-call]
+    calibration(raw).mean.sum().backward()  # type: ignore[no-untyped-call]  # torch has no types for it
     assert raw.grad is not None
     assert calibration.weights.grad is not None
     assert (raw.grad > 0).all()

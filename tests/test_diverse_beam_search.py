@@ -151,7 +151,7 @@ def test_items_of_a_batch_do_not_meet() -> None:
         return torch.tensor([language.log_probs(tuple(row)) for row in tokens.tolist()]), None
 
     for rank_by in ("log_prob", "score"):
-        search = DiverseBeamSearch(6, 3, 0.6, max_length=5, end=3, rank_by=rank_by)  # type: ignore[arg-type]
+        search = DiverseBeamSearch(6, 3, 0.6, max_length=5, end=3, rank_by=rank_by)  # type: ignore[arg-type]  # either name
         starts = torch.tensor([[1, 2], [2, 1], [4, 4]])
         assert search(step, starts, None) == [search(step, starts[n : n + 1], None)[0] for n in range(3)]
         assert search(step, starts[:0], None) == []

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from counting.cli import main
+from counting.language.methods import STRENGTHS
+from counting.language.question_vocabulary import Mark
 from counting.language.what_to_ask import Contents, WorthAsking
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 
@@ -122,3 +124,11 @@ def test_what_is_wrong_is_said_in_one_line(
     assert not out
     assert err.count("\n") == 1
     assert says in err
+
+
+def test_help_and_search_agree_on_the_default_strengths(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["questions", "--help"])
+    people, captions = (f"{STRENGTHS[mark]:g}".removeprefix("0") for mark in (Mark.PEOPLE, Mark.CAPTIONS))
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"(default: {people}; {captions} in the style of captions)" in said

@@ -40,7 +40,7 @@ def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco"
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = read_json(path, f"no such annotation file{_other_splits(path.parent)}")
+    content = read_json(path, lambda: f"no such annotation file{_other_splits(path.parent)}")
     if not isinstance(content, dict):
         raise DataError(f"{path}: not an instances file, which is an object of images, annotations, categories")
     return content

@@ -60,7 +60,7 @@ def load_voc(
 
 def _read_split(root: Path, split: str) -> list[str]:
     path = root / "ImageSets" / "Main" / f"{split}.txt"
-    text = read_text(path, f"no such split{_other_splits(path.parent)}")
+    text = read_text(path, lambda: f"no such split{_other_splits(path.parent)}")
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names or "\0" in text:
         raise DataError(f"{path}: lists no image, should have a photo's name without its ending on each line")
