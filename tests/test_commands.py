@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from counting.zoo import BEST
 from counting_datasets.catalog import Place, load
 from counting_datasets.generated import write_scenes
 from counting_datasets.scene import SceneSet
@@ -259,6 +260,14 @@ def test_counts_against_counts_need_no_photos(shell: Shell) -> None:
     mean = json.loads(shell("evaluate", "mean", "--truth", "true.csv", "--train-truth", "true.csv", "--json")[0])
     assert mean["per_category"]["cat"]["mae"] == pytest.approx((1.25 + 0.75) / 2)
     assert "--train-truth" in shell.refuses("evaluate", "mean", "--truth", "true.csv")
+
+
+def test_models_lists_the_zoo_uncut_and_says_which_answers(shell: Shell) -> None:
+    zoo = json.loads(shell("models", "--json")[0])["zoo"]
+    out, _ = shell("models")
+    assert "…" not in out
+    assert f"the one that answers by default: {BEST}\n" in out
+    assert all(out.count(name) >= len(card["scores"]) for name, card in zoo.items())
 
 
 def test_predict_skips_what_is_no_photo_and_counts_the_rest(shell: Shell) -> None:
