@@ -30,7 +30,7 @@ test-slow: env  ## the tests that take longer than half a minute
 	$(BIN)/python -m pytest -m slow
 
 demo: env  ## draw scenes, train three counters on them, write a report
-	$(BIN)/python -m counting.demo
+	$(BIN)/python examples/demo.py
 
 lock: env  ## bring requirements.lock in line with pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -20,7 +20,7 @@ import torch
 from gpt2 import Found, ours, random_gpt2, theirs
 from transformers import GPT2LMHeadModel
 
-from counting.language.diverse_beam_search import DiverseBeamSearch
+from counting.search.diverse_beam_search import DiverseBeamSearch
 
 SEEDS = range(5)
 SPREADS = (0.3, 0.6)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from gpt2 import generate, ours, random_gpt2
 
-from counting.language.diverse_beam_search import DiverseBeamSearch
+from counting.search.diverse_beam_search import DiverseBeamSearch
 
 BEAMS, LENGTH = 20, 20
 MODELS = {

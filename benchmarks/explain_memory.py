@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from counting.explain.photos import explain_photo
-from counting.memory import keep_freed_memory
-from counting.zoo import BEST, find_counter
+from counting.models.zoo import BEST, find_counter
+from counting.utils.memory import keep_freed_memory
 
 WARM = 50
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 
 from counting.explain.counts import explain_counts
-from counting.zoo import BEST, find_counter
+from counting.models.zoo import BEST, find_counter
 
 
 def main() -> None:

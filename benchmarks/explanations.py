@@ -14,10 +14,10 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from counting.backbones import Backbone, fingerprint
 from counting.explain.evaluation import Judge
-from counting.progress import track
-from counting.zoo import find_counter
+from counting.models.backbones import Backbone, fingerprint
+from counting.models.zoo import find_counter
+from counting.utils.progress import track
 from counting_datasets.catalog import load
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from voc2007_table import COUNTERS, DETECTORS, evaluate, print_row
 
-from counting.inference import count_scenes
-from counting.table_files import write_table
-from counting.zoo import find_counter
+from counting.models.inference import count_scenes
+from counting.models.zoo import find_counter
+from counting.tables.table_files import write_table
 from counting_datasets.catalog import Place, load
 
 RUNS = Path("runs")

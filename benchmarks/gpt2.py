@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
-from counting.language.diverse_beam_search import DiverseBeamSearch
+from counting.search.diverse_beam_search import DiverseBeamSearch
 
 warnings.filterwarnings("ignore")
 logging.set_verbosity_error()

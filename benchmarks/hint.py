@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.batches import ViewDataset
-from counting.checkpoint import load
-from counting.config import Config, HintConfig, read_config
-from counting.features import FeatureCache
-from counting.grounding_scores import GroundingScores, grounding_scores
-from counting.human_importance import HumanImportance
-from counting.inference import count_scenes
-from counting.learning import learn, load_split
-from counting.metrics import as_scored
-from counting.runs import RunFolder
+from counting.inputs.batches import ViewDataset
+from counting.models.checkpoint import load
+from counting.models.config import Config, HintConfig, read_config
+from counting.models.feature_cache import FeatureCache
+from counting.models.inference import count_scenes
+from counting.stats.metrics import as_scored
+from counting.training.hint.human_importance import HumanImportance
+from counting.training.hint.scores import GroundingScores, grounding_scores
+from counting.training.run import learn, load_split
+from counting.training.run_folder import RunFolder
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 

@@ -18,11 +18,11 @@ from explanations import SharedBackbone
 from hint import RESAMPLES
 from numpy.typing import NDArray
 
-from counting.backbones import fingerprint
 from counting.explain.evaluation import Judge
 from counting.explain.map_scores import Erasure, MapScores
-from counting.progress import track
-from counting.zoo import find_counter
+from counting.models.backbones import fingerprint
+from counting.models.zoo import find_counter
+from counting.utils.progress import track
 from counting_datasets.catalog import load
 
 Weights = NDArray[np.float64]

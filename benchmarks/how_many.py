@@ -23,17 +23,17 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from counting.inference import count_scenes
-from counting.table import CountTable
-from counting.vqa.evaluation import evaluate_questions, with_counts
-from counting.vqa.head_training import hold_out
-from counting.vqa.how_many import HowMany, shipped
-from counting.vqa.simulated_counter import SimulatedCounter
-from counting.zoo import BEST, find_counter
-from counting.zoo.ship_how_many import held_out_photos, questions_of, simulated, true_counts
+from counting.models.inference import count_scenes
+from counting.models.zoo import BEST, find_counter
+from counting.questions.evaluation import evaluate_questions, with_counts
+from counting.questions.how_many import HowMany, shipped
+from counting.tables.count_table import CountTable
 from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.questions import Question
+from recipes.head_training import hold_out
+from recipes.ship_how_many import held_out_photos, questions_of, simulated, true_counts
+from recipes.simulated_counter import SimulatedCounter
 
 CONSOLE = Console(highlight=False, width=120)
 Truth = dict[str, list[float]]

@@ -1,6 +1,6 @@
 """Does HINT help the how-many head where the answers to each noun change between training and testing?
 
-All count questions of COCO-QA and of the VQA v2 subset, split by `counting.vqa.changed_priors`; true counts. Heads
+All count questions of COCO-QA and of the VQA v2 subset, split by `recipes.changed_priors`; true counts. Heads
 without HINT, with people's cue (the categories asked for) and with two controls, from every seed. Printed are, on
 the test questions: how often the answer is exactly right, the rank correlation of the categories' importance with
 the cue, and how often the most important category is asked for (both for the right answer, of questions that ask
@@ -21,15 +21,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from counting.grounding_scores import rank_correlation
-from counting.vqa.changed_priors import changed_priors
-from counting.vqa.evidence import asked_categories, sure
-from counting.vqa.head_grounding import HeadGrounding, answer_importance
-from counting.vqa.head_training import Answered, answered, train_head
-from counting.vqa.how_many_head import HowManyHead
-from counting.vqa.question_encoding import read_questions
-from counting.zoo.ship_how_many import questions_of, true_counts
+from counting.questions.evidence import asked_categories, sure
+from counting.questions.how_many_head import HowManyHead
+from counting.questions.question_encoding import read_questions
+from counting.training.hint.scores import rank_correlation
 from counting_datasets.questions import Question
+from recipes.changed_priors import changed_priors
+from recipes.head_grounding import HeadGrounding, answer_importance
+from recipes.head_training import Answered, answered, train_head
+from recipes.ship_how_many import questions_of, true_counts
 
 CUES = ("human", "random", "irrelevant")
 HELD_OUT = 7

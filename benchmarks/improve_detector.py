@@ -18,11 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from counting.average_precision import average_precision
-from counting.checkpoint import Checkpoint
-from counting.counters.detect import fit_soft_count
-from counting.counters.ensemble import fit_weights
-from counting.detection_scores import (
+from counting.detection.average_precision import average_precision
+from counting.detection.detect import fit_soft_count
+from counting.detection.detections import Detections, read_detections
+from counting.detection.matching import (
     DetectionScores,
     Objects,
     compare_detections,
@@ -30,13 +29,14 @@ from counting.detection_scores import (
     f1_thresholds,
     match,
 )
-from counting.detections import Detections, read_detections
-from counting.distribution import fit_calibration
-from counting.inference import count_scenes
-from counting.metrics import count_metrics
-from counting.priors import CountPrior, fit_prior, top_n, unfitted_prior
-from counting.table import CountTable, join
-from counting.zoo import find_counter
+from counting.detection.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.models.checkpoint import Checkpoint
+from counting.models.counters.ensemble import fit_weights
+from counting.models.inference import count_scenes
+from counting.models.zoo import find_counter
+from counting.stats.count_distribution import fit_calibration
+from counting.stats.metrics import count_metrics
+from counting.tables.count_table import CountTable, join
 from counting_datasets.catalog import load
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene

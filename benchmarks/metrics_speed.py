@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from counting.metrics import Floats, count_metrics
-from counting.significance import bootstrap, paired_bootstrap
+from counting.stats.bootstrap import bootstrap, paired_bootstrap
+from counting.stats.metrics import Floats, count_metrics
 
 IMAGES, CATEGORIES, RESAMPLES = 20_252, 80, 1_000
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from counting.checkpoint import build
-from counting.config import parse_config
+from counting.models.checkpoint import build
+from counting.models.config import parse_config
 from counting_datasets.categories import VOC_CATEGORIES
 
 ROUNDS, SIDE = 15, 576

@@ -37,22 +37,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from counting.inference import count_scenes
-from counting.language.distinct import distinct
-from counting.language.methods import DiversityName, Method
-from counting.language.question_data import AskedQuestion, Split, load_counts, load_questions
-from counting.language.question_files import load_generator
-from counting.language.question_generator import QuestionGenerator
-from counting.language.question_vocabulary import Mark, question_words
-from counting.language.questions_for_photo import contents_of
-from counting.language.what_to_ask import Contents, WorthAsking
-from counting.progress import track
-from counting.table import CountTable
-from counting.vqa.parser import QuestionParser
-from counting.zoo import find_counter
+from counting.models.inference import count_scenes
+from counting.models.zoo import find_counter
+from counting.questions.generator import QuestionGenerator
+from counting.questions.generator_files import load_generator
+from counting.questions.generator_vocabulary import Mark, question_words
+from counting.questions.methods import DiversityName, Method
+from counting.questions.parser import QuestionParser
+from counting.questions.questions_for_photo import contents_of
+from counting.questions.what_to_ask import Contents, WorthAsking
+from counting.tables.count_table import CountTable
+from counting.utils.progress import track
 from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.protocol import Protocol
+from recipes.distinct import distinct
+from recipes.question_data import AskedQuestion, Split, load_counts, load_questions
 
 BEAMS, AT_ONCE = 20, 50
 RANKS = (1, 5, 10, 20)

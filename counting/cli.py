@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from counting import __version__
-from counting.interruption import Interruption
-from counting.memory import keep_freed_memory
+from counting.utils.interruption import Interruption
+from counting.utils.memory import keep_freed_memory
 from counting_datasets.errors import CountingError
 
 _WHAT = """\

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from counting.batches import ViewDataset
-from counting.config import read_config
-from counting.learning import learn
-from counting.runs import RunFolder
+from counting.inputs.batches import ViewDataset
+from counting.models.config import read_config
+from counting.training.run import learn
+from counting.training.run_folder import RunFolder
 
 seen: list[tuple[int, str]] = []
 read = ViewDataset.__getitem__

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counting.inference import PhotoCounts
-from counting.vqa.answering import answer_from, sum_of
-from counting.vqa.parser import QuestionParser
+from counting.models.inference import PhotoCounts
+from counting.questions.answering import answer_from, sum_of
+from counting.questions.parser import QuestionParser
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 
 parse = QuestionParser(COCO_CATEGORIES)

@@ -9,7 +9,8 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.models import resnet152, vgg16
 
-from counting.backbones import (
+from counting.inputs.preprocessing import to_square
+from counting.models.backbones import (
     IMAGENET,
     Backbone,
     Weights,
@@ -18,7 +19,6 @@ from counting.backbones import (
     fingerprint,
     register_backbone,
 )
-from counting.preprocessing import to_square
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from counting.counters.baselines import BASELINES
-from counting.metrics import count_metrics
-from counting.table import CountTable
-from counting.table_files import read_table
+from counting.models.counters.baselines import BASELINES
+from counting.stats.metrics import count_metrics
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import read_table
 from counting_datasets.errors import CountingError, DataError
 
 EXACT = {  # mRMSE, mRMSE-nz, m-relRMSE, m-relRMSE-nz

@@ -7,9 +7,9 @@ import torch
 from tiny import write_voc
 from torch import Tensor
 
-from counting.batches import EpochSampler, ViewDataset
-from counting.grid import Grid
-from counting.views import View, view_of
+from counting.inputs.batches import EpochSampler, ViewDataset
+from counting.inputs.grid import Grid
+from counting.inputs.views import View, view_of
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
 from counting_datasets.voc import load_voc

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from counting.breakdown import (
+from counting.evaluation.breakdown import (
     ErrorGroup,
     errors_by_category,
     errors_by_object_size,
@@ -13,7 +13,7 @@ from counting.breakdown import (
     errors_by_true_count,
     mean_object_areas,
 )
-from counting.metrics import count_metrics
+from counting.stats.metrics import count_metrics
 from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from counting.zoo import BEST
+from counting.models.zoo import BEST
 from counting_datasets.catalog import Place, load
 from counting_datasets.generated import write_scenes
 from counting_datasets.scene import SceneSet

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tiny import tiny_cells
 
-from counting.config import Config, config_names, read_config
-from counting.counters import build_counter
+from counting.models.config import Config, config_names, read_config
+from counting.models.counters import build_counter
 from counting_datasets.catalog import DATASETS
 from counting_datasets.errors import CountingError
 

@@ -11,10 +11,10 @@ import torch
 from tiny import tiny_cells
 from torch import Tensor, nn
 
-from counting.count_aware import CountAwareDetector, improve_boxes
-from counting.counters import build_counter
-from counting.distribution import Calibration
-from counting.priors import CountPrior, unfitted_prior
+from counting.detection.count_aware import CountAwareDetector, improve_boxes
+from counting.detection.priors import CountPrior, unfitted_prior
+from counting.models.counters import build_counter
+from counting.stats.count_distribution import Calibration
 from counting_datasets.errors import CountingError
 
 CLASSES = ("background", "dog", "unicorn", "couch")

@@ -11,13 +11,13 @@ from PIL import Image
 from tiny import tiny_cells, tiny_config
 from torch import Tensor, nn
 
-from counting.cells import Cells
-from counting.checkpoint import build, load, save
-from counting.counters import Committee, Counter, build_counter, register_counter, registered_counters
-from counting.counters.gt_class import ClassCounter
-from counting.counters.seq_sub import serpentine_by_columns, serpentine_by_rows
-from counting.grid import Grid
-from counting.losses import CountLoss
+from counting.inputs.grid import Grid
+from counting.models.cells import Cells
+from counting.models.checkpoint import build, load, save
+from counting.models.counters import Committee, Counter, build_counter, register_counter, registered_counters
+from counting.models.counters.gt_class import ClassCounter
+from counting.models.counters.seq_sub import serpentine_by_columns, serpentine_by_rows
+from counting.models.losses import CountLoss
 
 CATEGORIES = ("cat", "dog", "person")
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counting.counters.detect import fit_soft_count, fit_thresholds
-from counting.counters.ensemble import average, fit_weights
-from counting.detections import Detections, read_detections
-from counting.metrics import count_metrics
-from counting.table import CountTable
+from counting.detection.detect import fit_soft_count, fit_thresholds
+from counting.detection.detections import Detections, read_detections
+from counting.models.counters.ensemble import average, fit_weights
+from counting.stats.metrics import count_metrics
+from counting.tables.count_table import CountTable
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from counting.average_precision import average_precision
-from counting.detection_scores import (
+from counting.detection.average_precision import average_precision
+from counting.detection.detections import Detections
+from counting.detection.matching import (
     FALSE,
     IGNORED,
     TRUE,
@@ -17,7 +18,6 @@ from counting.detection_scores import (
     f1_thresholds,
     match,
 )
-from counting.detections import Detections
 from counting_datasets.errors import DataError
 from counting_datasets.scene import Scene
 

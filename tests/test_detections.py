@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from counting.detections import COCO_VOCABULARY, Detections, read_detections
-from counting.table import CountTable
+from counting.detection.detections import COCO_VOCABULARY, Detections, read_detections
+from counting.tables.count_table import CountTable
 from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import DataError

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
-from counting.counters.detect import FITTERS
-from counting.counters.detector import build_detector, detect_scenes
-from counting.table import CountTable
+from counting.detection.detect import FITTERS
+from counting.detection.detector import build_detector, detect_scenes
+from counting.tables.count_table import CountTable
 from counting_datasets.catalog import in_categories
 from counting_datasets.errors import CountingError
 from counting_datasets.generated import write_scenes

@@ -6,8 +6,15 @@ import torch
 from scipy.stats import nbinom
 from torch import Tensor
 
-from counting.distribution import LEAST, Calibration, CountDistribution, fit_calibration, hurdle, is_vague
-from counting.distribution_scores import distribution_scores
+from counting.evaluation.distribution_scores import distribution_scores
+from counting.stats.count_distribution import (
+    LEAST,
+    Calibration,
+    CountDistribution,
+    fit_calibration,
+    hurdle,
+    is_vague,
+)
 from counting_datasets.errors import DataError
 
 WEIGHTS = torch.tensor([[0.5, 2.0, 0.3, -0.4, 0.9, -0.5], [-2.0, 1.0, 0.0, 0.2, 1.1, 1.0]], dtype=torch.float64)

@@ -24,9 +24,9 @@ from tiny_language import (
 )
 from torch import Tensor
 
-from counting.language.beams import Beam
-from counting.language.diverse_beam_search import DiverseBeamSearch
-from counting.language.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
+from counting.search.beams import Beam
+from counting.search.diverse_beam_search import DiverseBeamSearch
+from counting.search.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
 from counting_datasets.errors import CountingError
 
 START = torch.zeros(1, 1, dtype=torch.long)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from counting.drawing import LARGEST, SMALLEST, draw_cells, draw_evidence
+from counting.utils.drawing import LARGEST, SMALLEST, draw_cells, draw_evidence
 from counting_datasets.errors import DataError
 
 CATEGORIES = ("person", "dog", "potted plant")

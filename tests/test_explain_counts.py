@@ -11,13 +11,13 @@ from scipy.ndimage import gaussian_filter
 from tiny import tiny_cells
 from torch import Tensor
 
-from counting.counters import Committee, Counter, build_counter
 from counting.explain.counts import explain_counts
 from counting.explain.evaluation import Judge, occluded
 from counting.explain.fused import BLUR, fuse
 from counting.explain.grad_cam import Cam, grad_cam
 from counting.explain.overlay import figure, overlay
 from counting.explain.photos import explain_photo
+from counting.models.counters import Committee, Counter, build_counter
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
 

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 from tiny import tiny_cells, write_voc
 
-from counting.backbones import build_backbone
-from counting.cells import Cells
-from counting.features import FeatureCache
-from counting.grid import Grid
+from counting.inputs.grid import Grid
+from counting.models.backbones import build_backbone
+from counting.models.cells import Cells
+from counting.models.feature_cache import FeatureCache
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
 from counting_datasets.voc import load_voc
@@ -168,7 +168,7 @@ FILL = """
 import sys
 from pathlib import Path
 from tiny import tiny_cells
-from counting.features import FeatureCache
+from counting.models.feature_cache import FeatureCache
 from counting_datasets.voc import load_voc
 scenes = load_voc(Path(sys.argv[1]), "train", categories=None)
 assert FeatureCache(tiny_cells(), Path(sys.argv[2])).fill(scenes, 3) == {}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from counting.vqa.evidence import ANSWERS, asked_categories, count_prior, sure
-from counting.vqa.fusion import DOUBTFUL, SIGNS, Fusion, fit_fusion, signs_of
-from counting.vqa.question_encoding import encode, read_questions
+from counting.questions.evidence import ANSWERS, asked_categories, count_prior, sure
+from counting.questions.fusion import DOUBTFUL, SIGNS, Fusion, fit_fusion, signs_of
+from counting.questions.question_encoding import encode, read_questions
 
 
 class TestFusion:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from counting.grid import Grid
+from counting.inputs.grid import Grid
 
 SIZE = (60, 36)
 

@@ -13,17 +13,23 @@ from PIL import Image
 from scipy.stats import spearmanr
 from tiny import CATEGORIES, tiny_cells, tiny_config, write_voc
 
-from counting.batches import ViewDataset
-from counting.checkpoint import load as load_checkpoint
-from counting.config import HintConfig, parse_config
-from counting.counters.base import build_counter
-from counting.features import FeatureCache
-from counting.grid import Grid
-from counting.grounding import Grounding, cued, hint_loss, importance, is_marked
-from counting.human_importance import HumanImportance, attention, importance_of_masks, light_of_cells, mirrored
-from counting.learning import learn
-from counting.runs import RunFolder
-from counting.views import view_of
+from counting.inputs.batches import ViewDataset
+from counting.inputs.grid import Grid
+from counting.inputs.views import view_of
+from counting.models.checkpoint import load as load_checkpoint
+from counting.models.config import HintConfig, parse_config
+from counting.models.counters.base import build_counter
+from counting.models.feature_cache import FeatureCache
+from counting.training.hint.human_importance import (
+    HumanImportance,
+    attention,
+    importance_of_masks,
+    light_of_cells,
+    mirrored,
+)
+from counting.training.hint.loss import Grounding, cued, hint_loss, importance, is_marked
+from counting.training.run import learn
+from counting.training.run_folder import RunFolder
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol

@@ -10,8 +10,8 @@ from scipy.stats import spearmanr
 from tiny import CATEGORIES, tiny_cells
 from torch import Tensor, nn
 
-from counting.counters.base import Counter
-from counting.grounding_scores import grounding_scores, rank_correlation
+from counting.models.counters.base import Counter
+from counting.training.hint.scores import grounding_scores, rank_correlation
 
 
 @given(*[arrays(np.float64, 9, elements=some.integers(-3, 3).map(float))] * 2)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch.autograd import grad
 
-from counting.vqa.changed_priors import changed_priors
-from counting.vqa.evidence import Evidence, sure
-from counting.vqa.head_grounding import HeadGrounding, answer_importance
-from counting.vqa.how_many_head import HowManyHead
-from counting.vqa.question_encoding import encode, read_questions
+from counting.questions.evidence import Evidence, sure
+from counting.questions.how_many_head import HowManyHead
+from counting.questions.question_encoding import encode, read_questions
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.questions import Question
+from recipes.changed_priors import changed_priors
+from recipes.head_grounding import HeadGrounding, answer_importance
 
 QUESTIONS = ["how many dogs are there?", "how many people are there?", "how many windows are there?"]
 DOG = COCO_CATEGORIES.index("dog")

@@ -11,21 +11,21 @@ import pytest
 import torch
 
 from counting.cli import main
-from counting.distribution import Calibration
-from counting.table import CountTable
-from counting.table_files import read_table
-from counting.vqa.evaluation import evaluate_questions, paired, with_counts
-from counting.vqa.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
-from counting.vqa.fusion import Fusion
-from counting.vqa.head_training import answered, hold_out, train_head
-from counting.vqa.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
-from counting.vqa.how_many_head import HeadCommittee
-from counting.vqa.injection import fit_injection, inject
-from counting.vqa.question_encoding import encode, read_questions
-from counting.vqa.simulated_counter import SimulatedCounter
+from counting.questions.evaluation import evaluate_questions, paired, with_counts
+from counting.questions.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
+from counting.questions.fusion import Fusion
+from counting.questions.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
+from counting.questions.how_many_head import HeadCommittee
+from counting.questions.injection import fit_injection, inject
+from counting.questions.question_encoding import encode, read_questions
+from counting.stats.count_distribution import Calibration
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import read_table
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import CountingError, DataError
 from counting_datasets.questions import Question, count_qa, load_cocoqa
+from recipes.head_training import answered, hold_out, train_head
+from recipes.simulated_counter import SimulatedCounter
 
 Run = Callable[..., tuple[int, str, str]]
 DOG, CAT, PERSON = (COCO_CATEGORIES.index(name) for name in ("dog", "cat", "person"))

@@ -10,11 +10,11 @@ from test_commands import Shell
 from tiny import write_voc
 
 from counting.cli import main
-from counting.detection_scores import Objects, detection_scores
-from counting.detections import read_detections
-from counting.improving import Val, improve
-from counting.table import CountTable
-from counting.table_files import write_table
+from counting.detection.detections import read_detections
+from counting.detection.improvement import Val, improve
+from counting.detection.matching import Objects, detection_scores
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import write_table
 from counting_datasets.catalog import Place, load
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from counting.cli import main
-from counting.interruption import Interruption
+from counting.utils.interruption import Interruption
 
 
 @pytest.fixture(autouse=True)

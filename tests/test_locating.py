@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from tiny import tiny_backbone, tiny_config, write_voc
 from torch import nn
 
-from counting.cells import Cells, cut, put_together
-from counting.config import parse_config
-from counting.counters import build_counter
-from counting.counters.att_sub import AttentiveHead
-from counting.counters.loc_sub import LocatingHead
-from counting.grid import Grid
-from counting.learning import learn
-from counting.locating import CentreMaps, LocatedCells, Neck, centre_loss, soft_counts
-from counting.runs import RunFolder
-from counting.views import View
+from counting.inputs.grid import Grid
+from counting.inputs.views import View
+from counting.models.cells import Cells, cut, put_together
+from counting.models.config import parse_config
+from counting.models.counters import build_counter
+from counting.models.counters.att_sub import AttentiveHead
+from counting.models.counters.loc_sub import LocatingHead
+from counting.models.locating import CentreMaps, LocatedCells, Neck, centre_loss, soft_counts
+from counting.training.run import learn
+from counting.training.run_folder import RunFolder
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from counting.metrics import FIGURES, Floats, as_scored, count_metrics, mean_over_categories, round_half_up
+from counting.stats.metrics import FIGURES, Floats, as_scored, count_metrics, mean_over_categories, round_half_up
 from counting_datasets.errors import DataError
 
 TRUE = arrays(np.float64, (7, 3), elements=st.integers(0, 9).map(float))

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from counting.detection_scores import Objects, detection_scores, f1_thresholds, match
-from counting.detections import Detections, read_detections
-from counting.poisson_binomial import count_probability, given_counts
-from counting.priors import (
+from counting.detection.detections import Detections, read_detections
+from counting.detection.matching import Objects, detection_scores, f1_thresholds, match
+from counting.detection.priors import (
     TRUSTS,
     CountPrior,
     calibrated,
@@ -21,7 +20,8 @@ from counting.priors import (
     top_n,
     unfitted_prior,
 )
-from counting.table import CountTable
+from counting.stats.poisson_binomial import count_probability, given_counts
+from counting.tables.count_table import CountTable
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol

@@ -7,24 +7,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from counting.language.beams import Beam
-from counting.language.distinct import distinct
-from counting.language.methods import DiversityName, Method, MethodName
-from counting.language.question_data import (
+from counting.questions.generator import QuestionGenerator
+from counting.questions.generator_files import SHIPPED, load_generator, save_generator
+from counting.questions.generator_vocabulary import Mark, QuestionVocabulary, as_text, question_words
+from counting.questions.methods import DiversityName, Method, MethodName
+from counting.questions.parser import QuestionParser
+from counting.search.beams import Beam
+from counting.search.sampling import sample
+from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
+from counting_datasets.errors import CountingError
+from recipes.distinct import distinct
+from recipes.question_data import (
     AskedQuestion,
     Lesson,
     load_other_questions,
     load_questions,
     other_lessons,
 )
-from counting.language.question_files import SHIPPED, load_generator, save_generator
-from counting.language.question_generator import QuestionGenerator
-from counting.language.question_vocabulary import Mark, QuestionVocabulary, as_text, question_words
-from counting.language.sampling import sample
-from counting.language.train_questions import Stage, draw_known, pack, train, voc_known
-from counting.vqa.parser import QuestionParser
-from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
-from counting_datasets.errors import CountingError
+from recipes.train_questions import Stage, draw_known, pack, train, voc_known
 
 WORDS = ("how", "many", "dogs", "people", "are", "there", "'s")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from counting.vqa.inflection import plurals, singular
-from counting.vqa.parser import QuestionParser
-from counting.vqa.scores import NounMode, score_answers
-from counting.vqa.similarity import WordSimilarity, fit_threshold
-from counting.vqa.vocabulary import Vocabulary, words
+from counting.questions.inflection import plurals, singular
+from counting.questions.parser import QuestionParser
+from counting.questions.scores import NounMode, score_answers
+from counting.questions.similarity import WordSimilarity, fit_threshold
+from counting.questions.vocabulary import Vocabulary, words
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import CountingError
 from counting_datasets.questions import Question, load_cocoqa, load_vqa
@@ -316,7 +316,7 @@ class TestScores:
 
 def test_reading_is_fast_and_word_vectors_wait_until_needed() -> None:
     script = (
-        "import sys; from counting.vqa.parser import QuestionParser\n"
+        "import sys; from counting.questions.parser import QuestionParser\n"
         "QuestionParser(['dog', 'cat'])('How many dogs?'); print('wordllama' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counting.evaluation import Evaluation, evaluate
-from counting.report import write_report
-from counting.table import CountTable
-from counting.table_files import read_table
+from counting.evaluation.scores import Evaluation, evaluate
+from counting.report.report import write_report
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import read_table
 from counting_datasets.catalog import load
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from counting.metrics import FIGURES, Floats, count_metrics
-from counting.significance import bootstrap, paired_bootstrap
+from counting.stats.bootstrap import bootstrap, paired_bootstrap
+from counting.stats.metrics import FIGURES, Floats, count_metrics
 from counting_datasets.errors import CountingError
 
 CATEGORIES = ("cat", "dog", "person", "zebra")

@@ -9,12 +9,12 @@ from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 from tiny import tiny_backbone, tiny_config, write_voc
 
-from counting.backbones import fingerprint
-from counting.checkpoint import load
-from counting.config import SubitizingConfig
-from counting.learning import learn
-from counting.runs import RunFolder
-from counting.subitizing import CLASSES, learn_to_subitize
+from counting.models.backbones import fingerprint
+from counting.models.checkpoint import load
+from counting.models.config import SubitizingConfig
+from counting.training.run import learn
+from counting.training.run_folder import RunFolder
+from counting.training.subitizing import CLASSES, learn_to_subitize
 from counting_datasets.errors import CountingError
 
 

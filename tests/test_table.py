@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counting.table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable, check_missing, join
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol

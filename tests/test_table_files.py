@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from counting.table import CountTable
-from counting.table_files import read_table, write_table
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import read_table, write_table
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import CountingError, DataError
 

@@ -19,16 +19,16 @@ from tiny import tiny_config, write_voc
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from counting.calibrating import calibrate
-from counting.cells import Cells
-from counting.checkpoint import load
-from counting.config import Config
-from counting.inference import count_scenes
-from counting.learning import learn, load_split
-from counting.metrics import as_scored, mean_over_categories, rmse
-from counting.runs import RunFolder
-from counting.table import CountTable
-from counting.training import Trainer
+from counting.models.cells import Cells
+from counting.models.checkpoint import load
+from counting.models.config import Config
+from counting.models.inference import count_scenes
+from counting.stats.metrics import as_scored, mean_over_categories, rmse
+from counting.tables.count_table import CountTable
+from counting.training.calibration import calibrate
+from counting.training.run import learn, load_split
+from counting.training.run_folder import RunFolder
+from counting.training.trainer import Trainer
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from counting.cli import main
-from counting.language.methods import STRENGTHS
-from counting.language.question_vocabulary import Mark
-from counting.language.what_to_ask import Contents, WorthAsking
+from counting.questions.generator_vocabulary import Mark
+from counting.questions.methods import STRENGTHS
+from counting.questions.what_to_ask import Contents, WorthAsking
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 
 

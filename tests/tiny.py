@@ -8,10 +8,10 @@ import torch
 from PIL import Image, ImageDraw
 from torch import nn
 
-from counting.backbones import IMAGENET, Backbone, Weights, register_backbone
-from counting.cells import Cells
-from counting.config import Config, parse_config
-from counting.grid import Grid
+from counting.inputs.grid import Grid
+from counting.models.backbones import IMAGENET, Backbone, Weights, register_backbone
+from counting.models.cells import Cells
+from counting.models.config import Config, parse_config
 
 CATEGORIES = ("blue", "red")
 COLOURS = {"blue": (40, 60, 230), "red": (230, 50, 40)}

@@ -7,9 +7,9 @@ from math import isqrt
 import numpy as np
 from rich.console import Console
 
-from counting.distribution import LEVEL
-from counting.vqa.answering import Answer, answer
-from counting.zoo import BEST, find_counter
+from counting.models.zoo import BEST, find_counter
+from counting.questions.answering import Answer, answer
+from counting.stats.count_distribution import LEVEL
 
 LEAST_SHARE = 0.15
 """Of a count, for a cell to be named."""

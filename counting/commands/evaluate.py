@@ -6,11 +6,11 @@ from functools import cache
 
 from rich.console import Console
 
-from counting.evaluation import Evaluation, compare, comparison_table, evaluate
-from counting.progress import report_skipped
-from counting.table import CountTable
-from counting.table_files import read_table
-from counting.what import Fit, Split, counts_of
+from counting.commands.sources import Fit, Split, counts_of
+from counting.evaluation.scores import Evaluation, compare, comparison_table, evaluate
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import read_table
+from counting.utils.progress import report_skipped
 from counting_datasets.catalog import Place, family_of, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     mine = _score(arguments.what, arguments, split, fit, protocol)
     other = _score(arguments.against, arguments, split, fit, protocol) if arguments.against else None
     if arguments.report:
-        from counting.report import write_report
+        from counting.report.report import write_report
 
         report = write_report(mine, arguments.report, split.scenes, against=other)
     _print(mine, other, arguments)
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
     from counting.explain.evaluation import evaluate_explanations
-    from counting.zoo import find_counter
+    from counting.models.zoo import find_counter
 
     if split.scenes is None:
         raise CountingError("--explanations looks at photos, but --truth gives none: use --data")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from counting.progress import report_skipped
-from counting.table import CountTable
-from counting.table_files import read_table
-from counting.vqa.evaluation import evaluate_questions, with_counts
-from counting.vqa.how_many import shipped
+from counting.questions.evaluation import evaluate_questions, with_counts
+from counting.questions.how_many import shipped
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import read_table
+from counting.utils.progress import report_skipped
 from counting_datasets.errors import CountingError
 from counting_datasets.questions import FILTERS, Question, load_questions
 

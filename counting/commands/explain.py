@@ -13,8 +13,8 @@ from rich.console import Console
 from counting.explain.counts import BACKBONE
 from counting.explain.overlay import figure, overlay
 from counting.explain.photos import Explanation, explain_photo
-from counting.files import atomic_write
-from counting.zoo import BEST, find_counter
+from counting.models.zoo import BEST, find_counter
+from counting.utils.files import atomic_write
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 

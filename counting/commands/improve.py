@@ -6,10 +6,10 @@ from functools import cache
 
 from rich.console import Console
 
-from counting.files import write_text
-from counting.improving import Val, improve
-from counting.progress import report_skipped
-from counting.table_files import read_table
+from counting.detection.improvement import Val, improve
+from counting.tables.table_files import read_table
+from counting.utils.files import write_text
+from counting.utils.progress import report_skipped
 from counting_datasets.catalog import DATASETS, Place, categories_of, load
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import CountingError

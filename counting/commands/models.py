@@ -6,9 +6,9 @@ import json
 from rich.console import Console
 from rich.table import Column, Table
 
-from counting.config import config_names
-from counting.counters.baselines import BASELINES
-from counting.zoo import BEST, read_card, zoo_names
+from counting.models.config import config_names
+from counting.models.counters.baselines import BASELINES
+from counting.models.zoo import BEST, read_card, zoo_names
 
 
 def run(arguments: argparse.Namespace) -> int:

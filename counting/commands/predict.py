@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from counting.checkpoint import Checkpoint
-from counting.distribution import LEVEL, intervals, is_vague
-from counting.inference import PhotoCounts, count_photos
-from counting.metrics import round_half_up
-from counting.progress import report_skipped
-from counting.table import CountTable
-from counting.table_files import write_table
-from counting.table_json import json_rows
-from counting.zoo import BEST, find_counter
+from counting.models.checkpoint import Checkpoint
+from counting.models.inference import PhotoCounts, count_photos
+from counting.models.zoo import BEST, find_counter
+from counting.stats.count_distribution import LEVEL, intervals, is_vague
+from counting.stats.metrics import round_half_up
+from counting.tables.count_table import CountTable
+from counting.tables.table_files import write_table
+from counting.tables.table_json import json_rows
+from counting.utils.progress import report_skipped
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import SUFFIXES
 
@@ -100,8 +100,8 @@ class _Answers:
         self.paths.append(counted.path)
         self.cells.append(counted.cells)
         if self.draw_to:
-            from counting.drawing import draw_cells
-            from counting.files import atomic_write
+            from counting.utils.drawing import draw_cells
+            from counting.utils.files import atomic_write
 
             drawn = draw_cells(counted.photo, counted.cells, self.categories)
             with atomic_write(self.draw_to / f"{counted.path.stem}.png") as temporary:

@@ -5,10 +5,10 @@ import json
 import sys
 
 from counting.commands.ask import number, to_json
-from counting.language.methods import Method
-from counting.language.question_vocabulary import Mark
-from counting.language.questions_for_photo import questions_for_photo
-from counting.zoo import BEST, find_counter
+from counting.models.zoo import BEST, find_counter
+from counting.questions.generator_vocabulary import Mark
+from counting.questions.methods import Method
+from counting.questions.questions_for_photo import questions_for_photo
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,16 +4,16 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from counting.calibrating import calibrate
-from counting.checkpoint import load
-from counting.config import Config, read_config
-from counting.evaluation import evaluate
-from counting.inference import count_scenes
-from counting.learning import Learned, learn, load_split
-from counting.progress import console
-from counting.report import write_report
-from counting.runs import RunFolder
-from counting.table import CountTable
+from counting.evaluation.scores import evaluate
+from counting.models.checkpoint import load
+from counting.models.config import Config, read_config
+from counting.models.inference import count_scenes
+from counting.report.report import write_report
+from counting.tables.count_table import CountTable
+from counting.training.calibration import calibrate
+from counting.training.run import Learned, learn, load_split
+from counting.training.run_folder import RunFolder
+from counting.utils.progress import console
 from counting_datasets.protocol import Protocol
 
 RUNS = Path("runs")

@@ -6,14 +6,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from counting.checkpoint import Checkpoint
-from counting.distribution import Calibration
 from counting.explain.counts import BACKBONE, Method, explain_scores
 from counting.explain.photos import Explanation, describe
-from counting.vqa.answering import understood
-from counting.vqa.evidence import ANSWERS, Evidence, capped
-from counting.vqa.how_many import HowMany, shipped
-from counting.vqa.question_encoding import EncodedQuestions, encode, read_questions
+from counting.models.checkpoint import Checkpoint
+from counting.questions.answering import understood
+from counting.questions.evidence import ANSWERS, Evidence, capped
+from counting.questions.how_many import HowMany, shipped
+from counting.questions.question_encoding import EncodedQuestions, encode, read_questions
+from counting.stats.count_distribution import Calibration
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import CountingError
 

@@ -7,12 +7,12 @@ from typing import Literal
 
 from torch import Tensor
 
-from counting.cells import put_together
-from counting.counters.base import Counter
-from counting.derivatives import differentiable
 from counting.explain.fused import fuse
 from counting.explain.grad_cam import Cam, cams_of
 from counting.explain.recording import recorded
+from counting.models.cells import put_together
+from counting.models.counters.base import Counter
+from counting.utils.derivatives import differentiable
 from counting_datasets.categories import canonical
 from counting_datasets.errors import CountingError
 

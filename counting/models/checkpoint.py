@@ -1,0 +1,121 @@
+"""Counters as files: safetensors, with all that it takes to build them again in the header."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from counting.inputs.grid import Grid
+from counting.models.backbones import Weights, build_backbone, fingerprint
+from counting.models.cells import Cells
+from counting.models.config import Config, parse_config
+from counting.models.counters import Committee, Counter, build_counter
+from counting.stats.count_distribution import PARAMETERS, Calibration
+from counting.utils.files import write_bytes
+from counting.utils.weights_files import read_weights
+from counting_datasets.errors import CountingError
+
+FORMAT = "everyday-counting/1"
+_CALIBRATION = "calibration.weights"
+_BACKBONE = "cells.backbone."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A counter, where it comes from, and how sure its counts are if that was fitted."""
+
+    counter: Counter
+    config: Config
+    card: dict[str, Any]
+    calibration: Calibration | None = None
+
+
+def build(config: Config, categories: tuple[str, ...]) -> Counter:
+    """The untrained counter that a configuration describes, its backbone with pretrained weights."""
+    return _build(config, categories, config.backbone.weights or "own")
+
+
+def save(
+    counter: Counter,
+    config: Config,
+    path: Path,
+    card: dict[str, Any] | None = None,
+    calibration: Calibration | None = None,
+    *,
+    half: bool = False,
+) -> None:
+    """Write ``counter`` to ``path``; of a frozen backbone with its own weights, only the fingerprint.
+
+    ``card`` says what it was trained on and how it scored. With ``half`` the file takes half the space, and the
+    counter's weights are rounded to what it holds.
+    """
+    own = not (config.backbone.weights or config.backbone.subitizing or config.start)
+    embedded = config.backbone.frozen and own
+    state = counter.state_dict()
+    stored = {name: tensor for name, tensor in state.items() if not (embedded and name.startswith(_BACKBONE))}
+    if half:
+        stored = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
+        counter.load_state_dict(stored, strict=False)
+    metadata = {
+        "format": FORMAT,
+        "config": config.model_dump_json(),
+        "categories": json.dumps(counter.categories),
+        "backbone": fingerprint(counter.cells.backbone),
+        "card": json.dumps(card or {}),
+    }
+    if calibration:
+        stored[_CALIBRATION] = calibration.weights
+        metadata["largest"] = str(calibration.largest)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.items()}
+    write_bytes(path, serialize(tensors, metadata))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a counter that ``save`` wrote, in evaluation mode.
+
+    Raises:
+        CountingError: no such file, cut short, no counter, of another version, or on another backbone.
+    """
+    metadata, tensors = read_weights(path, "counter", FORMAT)
+    try:
+        values, categories, card = (json.loads(metadata[key]) for key in ("config", "categories", "card"))
+        trained_on = metadata["backbone"]
+    except (KeyError, json.JSONDecodeError):
+        raise CountingError(f"{path}: its header is damaged") from None
+    config = parse_config(values, str(path))
+    calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata.get("largest"), len(categories))
+    whole = any(name.startswith(_BACKBONE) for name in tensors)
+    counter = _build(config, tuple(categories), None if whole else "own")
+    if not _fill(counter, tensors, whole=whole):
+        raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
+    if fingerprint(counter.cells.backbone) != trained_on:
+        raise CountingError(f"{path}: trained on other weights of {config.backbone.name} than are installed here")
+    return Checkpoint(counter.eval(), config, card, calibration)
+
+
+def _calibration(path: Path, weights: Tensor | None, largest: str | None, categories: int) -> Calibration | None:
+    if weights is None:
+        return None
+    if weights.shape != (categories, PARAMETERS) or largest is None or not largest.isdecimal():
+        raise CountingError(f"{path}: its calibration does not fit its {categories} categories")
+    return Calibration(weights, int(largest))
+
+
+def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
+    """Load ``tensors``; whether they are all of the counter, or all but its backbone, and nothing else."""
+    try:
+        result = counter.load_state_dict(tensors, strict=False)
+    except RuntimeError:  # other shapes
+        return False
+    missing = [name for name in result.missing_keys if whole or not name.startswith(_BACKBONE)]
+    return not missing and not result.unexpected_keys
+
+
+def _build(config: Config, categories: tuple[str, ...], weights: Weights) -> Counter:
+    backbone = build_backbone(config.backbone.name, weights)
+    cells = Cells(backbone, Grid(config.cells.grid), config.cells.side, config.cells.mode)
+    members = [build_counter(config.counter, cells, categories, config.head) for _ in range(config.members)]
+    return members[0] if len(members) == 1 else Committee(members)

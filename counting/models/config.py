@@ -1,0 +1,254 @@
+"""What a training run is told: a YAML file, with ``key=value`` on the command line on top."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from counting_datasets.errors import CountingError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Strict):
+    """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format.
+
+    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``.
+    """
+
+    name: str = "voc2007"
+    root: Path | None = None
+    images: Path | None = None
+    categories: tuple[str, ...] | None = None
+    train: str = "train"
+    val: str = "val"
+    protocol: str = "all"
+
+
+class SubitizingConfig(_Strict):
+    """What a backbone learns before it counts (glance-sos): photos in folders named 0, 1, 2, 3 and 4+."""
+
+    folder: Path
+    side: PositiveInt = 224
+    epochs: PositiveInt = 5
+    batch: PositiveInt = 32
+    learning_rate: PositiveFloat = 1e-4
+
+
+class BackboneConfig(_Strict):
+    """A backbone's name, a file of weights in place of its own, and how much of it stays as it is.
+
+    Of a backbone that is not ``frozen``, the first ``frozen_stages`` still are, and with ``frozen_depthwise`` all
+    of its depthwise kernels, whose gradient is slow on a CPU.
+    """
+
+    name: str = "efficientnet_lite0"
+    weights: Path | None = None
+    frozen: bool = True
+    frozen_stages: NonNegativeInt = 0
+    frozen_depthwise: bool = False
+    subitizing: SubitizingConfig | None = None
+
+
+class CellsConfig(_Strict):
+    """``grid`` × ``grid`` cells of a photo stretched to ``side`` × ``side`` pixels."""
+
+    mode: Literal["pool", "crop"] = "pool"
+    grid: PositiveInt = 3
+    side: PositiveInt = 576
+
+    @model_validator(mode="after")
+    def _crops_are_whole_pixels(self) -> Self:
+        if self.mode == "crop" and self.side % self.grid:
+            raise ValueError(f"side {self.side} does not divide into {self.grid} crops of whole pixels")
+        return self
+
+
+class LossConfig(_Strict):
+    """See ``counting.models.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training.
+
+    ``centres`` is the weight of ``counting.models.locating.centre_loss`` beside it, for a counter that locates.
+    """
+
+    kind: Literal["huber", "mse"] = "mse"
+    on: tuple[Literal["cells", "sum"] | PositiveInt, ...] = Field(default=("cells", "sum"), min_length=1)
+    beta: PositiveFloat = 0.5
+    balanced: bool = False
+    centres: float = Field(default=0, ge=0)
+
+
+class OptimizationConfig(_Strict):
+    """AdamW with a one-cycle rate. A backbone that learns gets the share ``backbone_rate`` of it.
+
+    It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
+    Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
+    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. Count-val is scored after
+    every ``validate_every`` epochs and after the last; training stops when it has not improved for ``patience``
+    epochs. With ``rescale`` the counts are then multiplied by the number that fits Count-val best. ``bfloat16`` is
+    faster on a CPU that has it, and less exact.
+    """
+
+    epochs: PositiveInt = 40
+    batch: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: float = Field(default=0.01, ge=0)
+    patience: PositiveInt = 10
+    gradient_norm: PositiveFloat = 5.0
+    views: PositiveInt = 1
+    backbone_rate: PositiveFloat = 0.1
+    validate_every: PositiveInt = 1
+    rescale: bool = False
+    zoom_out: bool = False
+    side: PositiveInt | None = None
+    bfloat16: bool = False
+
+
+class HintConfig(_Strict):
+    """HINT: the count of a category must rest on the cells where people see its objects.
+
+    ``weight`` is λ, beside the count loss; 0.3 costs VOC's counts nothing (the paper's has another scale). Of the
+    photos, ``share`` have been looked at by people: their importance is the share of a category's ``boxes``
+    or ``masks`` in each cell, or of the light in a grey picture of their attention,
+    ``FOLDER/<photo>-<category>.png``; masks and pictures serve for a photo and its mirror image, not for random
+    crops. In place of the ``human`` cue a control may be ``random`` or ``irrelevant``.
+    """
+
+    weight: PositiveFloat = 0.3
+    share: float = Field(default=0.06, gt=0, le=1)
+    cue: Literal["human", "random", "irrelevant"] = "human"
+    importance: Literal["boxes", "masks"] | Path = "boxes"
+
+
+class Config(_Strict):
+    """One training run.
+
+    ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
+    answer with their mean. ``start`` names a counter to go on from. ``final`` names the run that settled these
+    settings: then Count-val is learned from too, for all the epochs, and the run's scale and calibration serve.
+    """
+
+    counter: str
+    members: PositiveInt = 1
+    start: str | None = None
+    final: str | None = None
+    data: DataConfig = DataConfig()
+    backbone: BackboneConfig = BackboneConfig()
+    cells: CellsConfig = CellsConfig()
+    head: dict[str, Any] = {}
+    loss: LossConfig = LossConfig()
+    hint: HintConfig | None = None
+    optimization: OptimizationConfig = OptimizationConfig()
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _a_frozen_backbone_does_not_learn(self) -> Self:
+        if self.backbone.frozen and (self.backbone.frozen_stages or self.optimization.side):
+            raise ValueError("backbone.frozen_stages and optimization.side are for a backbone with frozen: false")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_asked_that_a_frozen_backbone_would_not_use(self) -> Self:
+        if self.backbone.frozen and (self.backbone.frozen_depthwise or self.optimization.zoom_out):
+            raise ValueError(
+                "backbone.frozen_depthwise and optimization.zoom_out are for a backbone with frozen: false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _crops_in_training_are_whole_pixels(self) -> Self:
+        side = self.optimization.side
+        if side and self.cells.mode == "crop" and side % self.cells.grid:
+            raise ValueError(f"optimization.side {side} does not divide into {self.cells.grid} crops")
+        return self
+
+    @model_validator(mode="after")
+    def _centres_take_the_place_of_hints(self) -> Self:
+        if self.loss.centres and (self.hint or self.backbone.frozen):
+            raise ValueError("loss.centres is for a backbone with frozen: false, and without hint")
+        return self
+
+    def to_yaml(self) -> str:
+        """The whole configuration, defaults included."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """Booleans as in YAML 1.2, true and false alone: ``on`` and ``no`` are words."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|false)$"), list("tTfF"))
+
+
+def config_folder() -> Path:
+    """Where the published configurations lie: in the package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def config_names() -> tuple[str, ...]:
+    """The names of the configurations that come with the package."""
+    folder = config_folder()
+    return tuple(sorted(str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.yaml")))
+
+
+def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration from a path or by its name (``voc2007/seq_sub``), then apply ``key.key=value``.
+
+    Raises:
+        CountingError: no such file or name, not YAML, an unknown key or a value of the wrong type.
+    """
+    path = Path(source) if Path(source).is_file() else config_folder() / f"{source}.yaml"
+    if not path.is_file():
+        raise CountingError(f"no configuration {source!r}: give a file, or one of {', '.join(config_names())}")
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise CountingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(values, dict):
+        raise CountingError(f"{path}: a configuration is a mapping of keys to values")
+    for override in overrides:
+        _apply(values, override)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: dict[str, Any], where: str) -> Config:
+    """Check a configuration's keys and values; ``where`` names its source in errors."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise CountingError(f"{where}: {'; '.join(problems)}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise CountingError(f"{override!r}: a change to the configuration is written key=value")
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise CountingError(f"{override!r}: {section!r} is no section of the configuration")
+    try:
+        values[last] = yaml.load(value, _Loader)
+    except (yaml.YAMLError, ValueError):
+        raise CountingError(f"{override!r}: the value is not YAML") from None

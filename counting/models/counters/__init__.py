@@ -1,0 +1,26 @@
+"""The counters, published ones and ours, each in a file of its own, and the registry they and yours join."""
+
+from counting.models.counters import aso_sub, att_sub, glance, gt_class, loc_sub, seq_sub
+from counting.models.counters.base import (
+    Counter,
+    build_counter,
+    count_cells,
+    register_counter,
+    registered_counters,
+)
+from counting.models.counters.committee import Committee
+
+__all__ = [
+    "Committee",
+    "Counter",
+    "aso_sub",
+    "att_sub",
+    "build_counter",
+    "count_cells",
+    "glance",
+    "gt_class",
+    "loc_sub",
+    "register_counter",
+    "registered_counters",
+    "seq_sub",
+]

@@ -1,0 +1,132 @@
+"""Counter: what every learned counter is, and the names they are known by."""
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import entry_points
+from typing import Annotated, Any
+
+import torch
+from PIL import Image
+from pydantic import Field, PositiveInt, ValidationError, validate_call
+from torch import Tensor, nn
+
+from counting.inputs.grid import Grid
+from counting.inputs.preprocessing import to_square
+from counting.models.cells import Cells
+from counting.models.losses import CountLoss
+from counting_datasets.errors import CountingError
+
+
+class Counter(nn.Module):
+    """Features of cells, and a head that turns them into raw counts per cell and category.
+
+    Attributes:
+        cells: photos to cell features.
+        head: B×feature cells×width → whatever ``raw_counts`` reads.
+        categories: the K names that the last axis counts.
+        grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
+        scale: a scalar that all its counts are multiplied by; 1 unless fitted after training.
+    """
+
+    scale: Tensor
+
+    def __init__(self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None) -> None:
+        super().__init__()
+        self.cells = cells
+        self.head = head
+        self.categories = tuple(categories)
+        self.grid = grid or cells.grid
+        self.register_buffer("scale", torch.ones(()))
+
+    def preprocess(self, photo: Image.Image) -> Tensor:
+        """An RGB photo of any size → 3×side×side, as ``forward`` takes it."""
+        normalization = self.cells.backbone.normalization
+        square = to_square(photo, self.cells.side, normalization.interpolation)
+        return normalization(square)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×cells×K raw counts, cells row by row, unclipped."""
+        return self.from_features(self.cells(images))
+
+    def from_features(self, features: Tensor) -> Tensor:
+        """B×feature cells×width → B×cells×K raw counts."""
+        return self.raw_counts(self.head(features)) * self.scale
+
+    def count(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×K counts: clipped at 0 per cell, summed, not rounded."""
+        return count_cells(self(images))
+
+    def raw_counts(self, output: Tensor) -> Tensor:
+        """The head's output → B×cells×K raw counts, as training sees them: not scaled."""
+        return output
+
+    def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
+        """The training loss of the head's output, for B×cells×K fractional counts."""
+        return criterion(self.raw_counts(output), target)
+
+
+def count_cells(raw: Tensor) -> Tensor:
+    """B×cells×K raw counts → B×K: clipped at 0 per cell, then summed (CEOS)."""
+    return raw.clamp(min=0).sum(dim=1)
+
+
+Builder = Callable[..., Counter]
+Hidden = list[PositiveInt]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+_COUNTERS: dict[str, Builder] = {}
+
+
+def register_counter(name: str) -> Callable[[Builder], Builder]:
+    """Decorator: make ``builder(cells, categories, **options) -> Counter`` known to configs as ``name``.
+
+    The options are the keys of the config's ``head``; they are checked against the builder's annotations.
+    """
+
+    def register(builder: Builder) -> Builder:
+        _COUNTERS[name] = validate_call(config={"arbitrary_types_allowed": True})(builder)
+        return builder
+
+    return register
+
+
+def registered_counters() -> tuple[str, ...]:
+    """The names of all counters that can be trained, those of installed packages included."""
+    plugins = {entry.name for entry in entry_points(group="counting.counters")}
+    return tuple(sorted(plugins | set(_COUNTERS)))
+
+
+def build_counter(name: str, cells: Cells, categories: Sequence[str], options: dict[str, Any]) -> Counter:
+    """The counter called ``name``: a registered one or an entry point of the group ``counting.counters``.
+
+    Raises:
+        CountingError: no such counter, or options that it does not take.
+    """
+    if name not in _COUNTERS:
+        for entry in entry_points(group="counting.counters", name=name):
+            entry.load()
+    if name not in _COUNTERS:
+        raise CountingError(f"unknown counter {name!r}: use {', '.join(registered_counters())}")
+    try:
+        return _COUNTERS[name](cells, tuple(categories), **options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise CountingError(f"head.{key}: {first['msg'].lower()} (counter {name})") from None
+
+
+def embedding(width: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
+    """Dropout, then [Linear → LayerNorm → ReLU → dropout] for each hidden size: ...×width → ...×hidden[-1].
+
+    LayerNorm where the release has BatchNorm: a cell's count must not depend on the other photos of its batch.
+    """
+    layers: list[nn.Module] = [nn.Dropout(dropout)]
+    for size in hidden:
+        layers += [nn.Linear(width, size), nn.LayerNorm(size), nn.ReLU(), nn.Dropout(dropout)]
+        width = size
+    return nn.Sequential(*layers)
+
+
+def mlp(width: int, hidden: Sequence[int], out: int, dropout: float) -> nn.Sequential:
+    """An embedding and a Linear: ...×width → ...×out."""
+    return nn.Sequential(*embedding(width, hidden, dropout), nn.Linear([width, *hidden][-1], out))

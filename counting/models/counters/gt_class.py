@@ -1,0 +1,45 @@
+"""gt-class: counts as classes, learned with cross-entropy (CEOS, baselines)."""
+
+import torch
+from pydantic import PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from counting.inputs.grid import Grid
+from counting.models.cells import Cells
+from counting.models.counters.base import Counter, Dropout, Hidden, register_counter
+from counting.models.counters.glance import GlanceHead
+from counting.models.losses import CountLoss
+
+
+class ClassCounter(Counter):
+    """Answers with the most probable count, each count up to ``largest`` being a class."""
+
+    def __init__(self, cells: Cells, head: nn.Module, categories: tuple[str, ...], largest: int) -> None:
+        super().__init__(cells, head, categories, grid=Grid(1))
+        self.largest = largest
+
+    def raw_counts(self, output: Tensor) -> Tensor:
+        """B×1×K·(largest + 1) logits → B×1×K: the likeliest count, with the gradient of the mean count."""
+        probability = self._logits(output).softmax(dim=-1)
+        mean = (probability * torch.arange(self.largest + 1, device=output.device)).sum(dim=-1)
+        likeliest = probability.argmax(dim=-1).to(mean.dtype)
+        return mean + (likeliest - mean).detach()
+
+    def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
+        """Cross-entropy of the true count's class; larger counts belong to the last."""
+        classes = target.sum(dim=1).round().long().clamp(max=self.largest)
+        return cross_entropy(self._logits(output).flatten(0, 2), classes.flatten())
+
+    def _logits(self, output: Tensor) -> Tensor:
+        return output.reshape(*output.shape[:-1], len(self.categories), self.largest + 1)
+
+
+@register_counter("gt_class")
+def gt_class(
+    cells: Cells, categories: tuple[str, ...], hidden: Hidden, largest: PositiveInt = 20, dropout: Dropout = 0.1
+) -> Counter:
+    """The glance network with a class for each count from 0 to ``largest``."""
+    outputs = len(categories) * (largest + 1)
+    head = GlanceHead(cells.width, hidden, outputs, dropout)
+    return ClassCounter(cells, head, categories, largest)

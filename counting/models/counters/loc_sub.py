@@ -1,0 +1,49 @@
+"""Locating subitizing: every cell counted in the context of all others, and by the centres located in it."""
+
+from typing import Annotated
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from counting.models.cells import Cells
+from counting.models.counters.att_sub import AttentiveHead
+from counting.models.counters.base import Counter, Dropout, register_counter
+from counting.models.locating import GROUPS, LocatedCells
+
+Depth = Annotated[int, Field(gt=0, multiple_of=GROUPS)]
+
+
+class LocatingHead(nn.Module):
+    """Each cell's soft counts of located centres, weighed by category, and what attention over the cells adds."""
+
+    def __init__(self, attend: AttentiveHead, categories: int) -> None:
+        super().__init__()
+        self.attend = attend
+        self.gains = nn.Parameter(torch.full((2, categories), 0.5))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """B×cells×width, the last 2K the soft counts → B×cells×K."""
+        sums, squares = features[..., -self.gains.numel() :].chunk(2, dim=-1)
+        counts: Tensor = self.attend(features) + self.gains[0] * sums + self.gains[1] * squares
+        return counts
+
+
+@register_counter("loc_sub")
+def loc_sub(
+    cells: Cells,
+    categories: tuple[str, ...],
+    depth: Depth = 128,
+    hidden: PositiveInt = 256,
+    layers: PositiveInt = 2,
+    heads: PositiveInt = 4,
+    dropout: Dropout = 0.2,
+) -> Counter:
+    """Ours: a backbone that learns to locate every object's centre while the cells learn to count.
+
+    Raises:
+        CountingError: ``heads`` does not divide ``hidden``.
+    """
+    located = LocatedCells(cells, len(categories), depth)
+    attend = AttentiveHead(located, hidden, layers, heads, len(categories), dropout)
+    return Counter(located, LocatingHead(attend, len(categories)), categories)

@@ -1,0 +1,106 @@
+"""Features of frozen backbones, kept on disk: computed once, whatever is trained on them."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from counting.inputs.preprocessing import to_square
+from counting.inputs.views import View, view_of
+from counting.models.cells import Cells
+from counting.utils.files import write_bytes
+from counting.utils.progress import track
+from counting_datasets.errors import CountingError, PhotoError
+from counting_datasets.scene import Scene
+
+
+def cache_folder() -> Path:
+    """``$COUNTING_CACHE``, or a folder of the user's own."""
+    return Path(os.environ.get("COUNTING_CACHE") or Path.home() / ".cache" / "everyday-counting")
+
+
+class FeatureCache:
+    """Cell features of photos and their augmented views, one file each.
+
+    A file's name is a digest of everything it depends on: the backbone's weights, the cells, the photo's bytes
+    and, for a changed view, the boxes. Files appear whole, so a run broken off and two processes at once do no
+    harm: what is there is used, what is missing is computed.
+    """
+
+    def __init__(self, cells: Cells, folder: Path | None = None) -> None:
+        self.cells = cells
+        key = f"{cells.fingerprint()} {cells.mode} {cells.grid.side} {cells.side}"
+        self.folder = (folder or cache_folder()) / "features" / hashlib.sha256(key.encode()).hexdigest()[:16]
+        self._names: dict[tuple[Scene, int], Path] = {}
+
+    def fill(self, scenes: Sequence[Scene], views: int = 1) -> dict[str, str]:
+        """Compute what is missing of each scene's first ``views`` views.
+
+        Returns the scenes that cannot be used: id → why.
+        """
+        unusable: dict[str, str] = {}
+        for scene, view in track(list(self._missing(scenes, views, unusable)), "features"):
+            try:
+                self._compute(scene, view)
+            except PhotoError as error:
+                unusable[scene.id] = str(error)
+        return unusable
+
+    def read(self, scene: Scene, view: int) -> tuple[Tensor, View]:
+        """A filled view's cells×width features, and the objects in it."""
+        path = self._path(scene, view)
+        try:
+            stored = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise CountingError(f"{path}: damaged feature file, delete it and run again ({error})") from None
+        return stored["features"], View(stored["boxes"].numpy(), stored["kept"].numpy())
+
+    def _missing(
+        self, scenes: Sequence[Scene], views: int, unusable: dict[str, str]
+    ) -> Iterator[tuple[Scene, int]]:
+        for scene in scenes:
+            try:
+                paths = [self._path(scene, view) for view in range(views)]
+            except PhotoError as error:
+                unusable[scene.id] = str(error)
+                continue
+            yield from ((scene, view) for view, path in enumerate(paths) if not path.exists())
+
+    def _compute(self, scene: Scene, number: int) -> None:
+        """One photo at a time: in batches, the last bits of its features would depend on its company."""
+        backbone = self.cells.backbone
+        photo, view = view_of(scene, number, self.cells.side)
+        square = to_square(photo, self.cells.side, backbone.normalization.interpolation)
+        image = backbone.normalization(square)[None].to(next(backbone.parameters()).device)
+        self.cells.eval()
+        with torch.inference_mode():
+            features = self.cells(image)[0].cpu()
+        tensors = {
+            "features": features.contiguous(),
+            "boxes": torch.from_numpy(np.ascontiguousarray(view.boxes)),
+            "kept": torch.from_numpy(view.kept),
+        }
+        write_bytes(self._path(scene, number), serialize(tensors))
+
+    def _path(self, scene: Scene, view: int) -> Path:
+        known = self._names.get((scene, view))
+        if known is None:
+            known = self._names[scene, view] = self.folder / f"{_digest(scene, view)}.safetensors"
+        return known
+
+
+def _digest(scene: Scene, view: int) -> str:
+    try:
+        digest = hashlib.sha256(scene.path.read_bytes())
+    except OSError:
+        raise PhotoError(f"{scene.path}: no such photo") from None
+    digest.update(scene.boxes.tobytes())
+    digest.update(f"{scene.id} {view}".encode())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,155 @@
+"""Locating: maps of where each category's objects have their centres, and the loss that teaches them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, interpolate, logsigmoid, max_pool2d
+
+from counting.inputs.views import View
+from counting.models.backbones import fingerprint
+from counting.models.cells import Cells, cut, mean_and_max, put_together
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
+
+SPREAD, LEAST_SPREAD = 0.1, 0.4
+"""The standard deviation of a centre's bump: a share of the box's side, and no fewer places than this."""
+
+GROUPS = 8
+"""Channels of the neck's map are normalized in so many groups."""
+
+RARE = 0.02
+"""How probable a centre is at a place before anything has been learned."""
+
+
+class Neck(nn.Module):
+    """A backbone's maps → one, as fine as the last but one: with detail from finer maps, context from the last.
+
+    ``channels`` are the maps' depths, the finest first; each has half the side of the one before.
+    """
+
+    def __init__(self, channels: Sequence[int], depth: int) -> None:
+        super().__init__()
+        self.chosen = max(0, len(channels) - 2)
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(width, depth, 3, stride=2 ** (self.chosen - level), padding=1)
+            if level < self.chosen
+            else nn.Conv2d(width, depth, 1)
+            for level, width in enumerate(channels)
+        )
+        self.refine = nn.Sequential(
+            *_norm_and_relu(depth),
+            nn.Conv2d(depth, depth, 3, padding=1),
+            *_norm_and_relu(depth),
+            nn.Conv2d(depth, depth, 3, padding=1),
+            *_norm_and_relu(depth),
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """B×channels[i]×h×w for each i → B×depth×h×w, h and w as of the last map but one."""
+        size = maps[self.chosen].shape[-2:]
+        alike = [interpolate(lateral(one), size) for lateral, one in zip(self.lateral, maps, strict=True)]
+        refined: Tensor = self.refine(torch.stack(alike).sum(dim=0))
+        return refined
+
+
+def _norm_and_relu(depth: int) -> tuple[nn.Module, nn.Module]:
+    return nn.GroupNorm(GROUPS, depth), nn.ReLU()
+
+
+class LocatedCells(Cells):
+    """Cells that also know where in them the centres of objects seem to be.
+
+    A cell's features are the mean and maximum of the neck's map, of the backbone's last map and of every
+    category's centre probability, and soft counts: the sum of the probability's peaks and that of their squares.
+    """
+
+    def __init__(self, cells: Cells, categories: int, depth: int) -> None:
+        super().__init__(cells.backbone, cells.grid, cells.side, cells.mode)
+        self.neck = Neck(cells.backbone.channels, depth)
+        self.centres = nn.Conv2d(depth, categories, 1)
+        nn.init.normal_(self.centres.weight, std=0.01)
+        nn.init.constant_(self.centres.bias, math.log(RARE / (1 - RARE)))  # type: ignore[arg-type]  # it has a bias
+        self.width = 2 * (depth + cells.backbone.channels[-1] + categories) + 2 * categories
+
+    def fingerprint(self) -> str:
+        """A digest of all weights that a cell's features depend on."""
+        return fingerprint(self.backbone, self.neck, self.centres)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """B×3×side×side normalized photos → B×cells×width; the last 2K features are the soft counts."""
+        features, _ = self.with_centres(images)
+        return features
+
+    def with_centres(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """B×3×side×side normalized photos → B×cells×width, and B×K×h×w logits of a centre in each place."""
+        if self.mode == "pool":
+            return self._located(images, self.grid.side)
+        features, logits = self._located(cut(images, self.grid.side), 1)
+        return features.reshape(len(images), self.grid.cells, -1), put_together(logits, self.grid.side)
+
+    def _located(self, images: Tensor, side: int) -> tuple[Tensor, Tensor]:
+        maps = self.backbone(images)
+        merged = self.neck(maps)
+        logits = self.centres(merged).float()
+        probable = logits.sigmoid()
+        features = mean_and_max([merged.float(), maps[-1].float(), probable], side)
+        return torch.cat([features, soft_counts(probable, side)], dim=2), logits
+
+    def places(self, side: int) -> int:
+        """How many places a side the map of centres has, of photos of side × side pixels."""
+        with torch.inference_mode():
+            _, logits = self.with_centres(next(self.parameters()).new_zeros(1, 3, side, side))
+        return logits.shape[-1]
+
+
+def soft_counts(probable: Tensor, side: int) -> Tensor:
+    """B×K×h×w centre probabilities → B×side²×2K: the sum of each cell's peaks, then that of their squares.
+
+    A peak is a place that no neighbour exceeds.
+    """
+    peaks = probable * (probable == max_pool2d(probable, 3, stride=1, padding=1))
+    places = probable.shape[-2] * probable.shape[-1] / side**2
+    sums = adaptive_avg_pool2d(torch.cat([peaks, peaks**2], dim=1), side) * places
+    return sums.flatten(2).transpose(1, 2)
+
+
+def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
+    """The penalty-reduced focal loss of B×K×h×w logits, per object.
+
+    ``target`` is 1 at each object's centre and falls off around it. (Zhou et al., Objects as Points, 2019.)
+    """
+    probable = logits.sigmoid()
+    at_centre = target == 1
+    found = (1 - probable) ** 2 * logsigmoid(logits)
+    ruled_out = (1 - target) ** 4 * probable**2 * logsigmoid(-logits)
+    total = torch.where(at_centre, found, ruled_out).sum()
+    return -total / at_centre.sum().clamp(min=1)
+
+
+@dataclass(frozen=True)
+class CentreMaps:
+    """Of a scene's view, where the centres of its counted objects lie: K×places×places, 1 at a centre."""
+
+    protocol: Protocol
+    places: int
+
+    def __call__(self, scene: Scene, number: int, view: View) -> NDArray[np.float32]:
+        """The target of ``centre_loss``, whichever ``number`` the view has."""
+        chosen = scene.counted(self.protocol)[view.kept]
+        labels = scene.labels[view.kept[chosen]]
+        maps = np.zeros((len(scene.categories), self.places, self.places), dtype=np.float32)
+        for label, (x0, y0, x1, y1) in zip(labels, view.boxes[chosen] * self.places, strict=True):
+            bump = np.outer(self._bump(y0, y1), self._bump(x0, x1))
+            np.maximum(maps[label], bump, out=maps[label])
+        return maps
+
+    def _bump(self, low: float, high: float) -> NDArray[np.float64]:
+        """1 in the place of the middle, less around it, by how long the interval is (in places)."""
+        centre = min(int((low + high) / 2), self.places - 1)
+        spread = max(SPREAD * (high - low), LEAST_SPREAD)
+        return np.asarray(np.exp(-((np.arange(self.places) - centre) ** 2) / (2 * spread**2)))

@@ -1,0 +1,26 @@
+"""What a how-many head is trained to say: a question's answer and its annotators' numbers, as a distribution."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from counting.questions.evidence import ANSWERS, LARGEST
+from counting_datasets.answers import numeric_answer
+from counting_datasets.errors import CountingError
+from counting_datasets.questions import Question
+
+
+def target_of(question: Question) -> Tensor:
+    """21: half on the answer, half spread as the annotators' numbers are; all on it without them.
+
+    Raises:
+        CountingError: its answer is no number.
+    """
+    if question.answer is None:
+        raise CountingError(f"question {question.id} has no number as its answer: leave it out")
+    answer = one_hot(torch.tensor(min(question.answer, LARGEST)), ANSWERS).float()
+    given = [number for number in map(numeric_answer, question.annotators) if number is not None]
+    if not given:
+        return answer
+    votes = torch.bincount(torch.tensor([min(number, LARGEST) for number in given]), minlength=ANSWERS)
+    return (answer + votes / votes.sum()) / 2

@@ -1,0 +1,171 @@
+"""Answer "how many …?" about a photo from a counter's counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from counting.models.checkpoint import Checkpoint
+from counting.models.inference import PhotoCounts, count_photos
+from counting.questions.evidence import at_most, count_prior, from_counts
+from counting.questions.how_many import BEST, shipped
+from counting.questions.parser import QuestionParser
+from counting.questions.question_encoding import encode, read_questions
+from counting.questions.reading import Reading
+from counting.stats.count_distribution import LEVEL, intervals, is_vague
+from counting.stats.metrics import round_half_up
+from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
+from counting_datasets.errors import CountingError, PhotoError
+
+MOST_BEYOND = 0.1
+"""The greatest probability of 20 or more at which the head is asked, for which all of these are one answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What was counted, how many, how sure that is, and where.
+
+    Attributes:
+        reading: how the question was understood.
+        categories: those whose counts were added up.
+        raw: their raw count, at most that of the gear that each of them has.
+        photo: all that was counted in the photo.
+        cells: g² shares of ``raw``, row by row.
+        distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
+            None of a counter not calibrated.
+        learned: whether the how-many head had a say in the answer.
+        uncounted: COCO's categories that the question names too but the counter does not know.
+    """
+
+    reading: Reading
+    categories: tuple[str, ...]
+    raw: float
+    photo: PhotoCounts
+    cells: NDArray[np.float32]
+    distribution: NDArray[np.float32] | None
+    learned: bool
+    uncounted: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """The head's likeliest answer, but ``raw`` rounded half up where it had no say or is not sure."""
+        if self.distribution is None or not self.learned or self.vague:
+            return int(round_half_up(self.raw))
+        return int(self.distribution.argmax())
+
+    @property
+    def interval(self) -> tuple[int, int] | None:
+        """First and last answer of the central interval of ``LEVEL``."""
+        if self.distribution is None:
+            return None
+        low, high = intervals(self.distribution, LEVEL)
+        return int(low), int(high)
+
+    @property
+    def vague(self) -> bool:
+        """Whether nobody should name a number."""
+        return self.interval is not None and bool(is_vague(*map(np.array, self.interval)))
+
+
+def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
+    """Count in the photo at ``path`` what ``question`` asks for.
+
+    Raises:
+        CountingError: the question cannot be answered by counting, or not by this counter; says why.
+        PhotoError: the photo cannot be read.
+    """
+    reading = understood(question, checkpoint.counter.categories)
+    return answer_from(checkpoint, count_photo(checkpoint, path), reading)
+
+
+def understood(question: str, categories: tuple[str, ...]) -> Reading:
+    """What ``question`` asks a counter of ``categories`` to count.
+
+    Raises:
+        CountingError: the question cannot be answered by counting, or not by this counter; says why.
+    """
+    reading = QuestionParser(categories)(question)
+    if reading.refusal:
+        known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
+        raise CountingError(reading.explanation + known)
+    return reading
+
+
+def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
+    """Count in the photo at ``path``.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
+    skipped: dict[Path, str] = {}
+    photos = list(count_photos(checkpoint.counter, [path], skipped))
+    if not photos:
+        raise PhotoError(skipped[path])
+    return photos[0]
+
+
+def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
+    """The answer to a question that was understood, from what ``checkpoint`` has counted."""
+    categories, counts = checkpoint.counter.categories, photo.counts
+    by_name = dict(zip(categories, counts.tolist(), strict=True))
+    counted, raw = reading.counted(by_name), reading.count(by_name)
+    columns = [categories.index(name) for name in counted]
+    total = float(counts[columns].sum())
+    gear = [categories.index(name) for name in reading.gear] if raw < total else []
+    told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
+    learned = None if told is None else _learned(reading.question, categories, counts, told)
+    return Answer(
+        reading=reading,
+        categories=counted,
+        raw=raw,
+        photo=photo,
+        cells=photo.cells[:, columns].sum(axis=1) * (raw / total if gear else 1),
+        distribution=learned if learned is not None or told is None else _told(told, columns, gear),
+        learned=learned is not None,
+        uncounted=_uncounted(reading.question, categories),
+    )
+
+
+def _learned(
+    question: str, categories: tuple[str, ...], counts: NDArray[np.float64], told: NDArray[np.float32]
+) -> NDArray[np.float32] | None:
+    """21: the shipped head's answers fused with the counts; None of what it did not learn, or cannot tell apart.
+
+    Those are categories that are not COCO's, counts that may well be 20 or more, and what is rather not there:
+    people ask about what they see, so the head would rather believe in it.
+    """
+    if not match_categories(categories, COCO_CATEGORIES):
+        return None
+    questions = encode(read_questions([question]))
+    evidence = from_counts(categories, counts[None], told[None])
+    prior = count_prior(questions, evidence)[0]
+    if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MOST_BEYOND:
+        return None
+    return np.asarray(shipped().answers(questions, evidence)[BEST][0].numpy(), dtype=np.float32)
+
+
+def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
+    known = {canonical(name) for name in categories}
+    named = QuestionParser(COCO_CATEGORIES)(question).categories
+    return tuple(name for name in named if canonical(name) not in known)
+
+
+def _told(distributions: NDArray[np.float32], columns: Sequence[int], gear: Sequence[int]) -> NDArray[np.float32]:
+    """That of the sum of ``columns``, but of no more than that of ``gear``, if it is given."""
+    total = sum_of(distributions[columns])
+    if not gear:
+        return total
+    limit = sum_of(distributions[gear])
+    most = max(len(total), len(limit))
+    padded = [torch.from_numpy(np.pad(one, (0, most - len(one)))) for one in (total, limit)]
+    return np.asarray(at_most(*padded).numpy())
+
+
+def sum_of(distributions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """K×(L + 1) distributions of counts that do not depend on one another → that of their sum, K·L + 1."""
+    total = reduce(np.convolve, distributions.astype(np.float64))
+    return np.asarray(total / total.sum(), dtype=np.float32)

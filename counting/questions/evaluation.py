@@ -1,0 +1,223 @@
+"""Score answers to count questions: parse and count, the head, its fusions, and baselines that need no photo."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from counting.detection.improvement import COCO_NAME
+from counting.questions.evidence import asked_categories, from_table
+from counting.questions.how_many import FUSIONS, HowMany
+from counting.questions.question_encoding import encode, read_questions
+from counting.questions.reading import Reading
+from counting.questions.scores import AnswerScores, NounMode, score_answers
+from counting.stats.bootstrap import Interval, PairedDifference, resampled
+from counting.stats.metrics import finite_or_none
+from counting.tables.count_table import CountTable, check_missing, join
+from counting_datasets.answers import vqa_accuracy
+from counting_datasets.categories import COCO_CATEGORIES, match_categories
+from counting_datasets.errors import DataError
+from counting_datasets.questions import Question
+
+PARSE = "parse and count"
+LEVEL = 0.95
+RESAMPLES = 1000
+_COLUMNS = {"exact": 3, "within_one": 3, "rmse": 2, "vqa_accuracy": 3}
+
+
+@dataclass(frozen=True, eq=False)
+class QuestionEvaluation:
+    """The scores of several ways to answer N questions.
+
+    Attributes:
+        questions: N.
+        shares: by selection, the share of the questions: those that counts answer, those mapped to a category that
+            is counted, and all.
+        scores: by selection and by way.
+        differences: by how much a fusion is ahead of each of its parts, on all questions, by fusion and part and
+            then by figure: ``exact``, and where annotators are known ``vqa_accuracy``. Whole photos are resampled.
+    """
+
+    questions: int
+    shares: Mapping[str, float]
+    scores: Mapping[str, Mapping[str, AnswerScores]]
+    differences: Mapping[tuple[str, str], Mapping[str, PairedDifference]]
+
+    def to_json(self) -> dict[str, object]:
+        """All figures, by name; those that do not exist are null."""
+        return {
+            "questions": self.questions,
+            "scores": {
+                selection: {
+                    "share": self.shares[selection],
+                    **{way: {k: finite_or_none(v) for k, v in asdict(one).items()} for way, one in ways.items()},
+                }
+                for selection, ways in self.scores.items()
+            },
+            "difference": {
+                f"{fusion} minus {part}": {
+                    name: {"difference": one.difference, **one.interval.to_json()} for name, one in found.items()
+                }
+                for (fusion, part), found in self.differences.items()
+            },
+        }
+
+    def to_table(self, title: str) -> Table:
+        """For a terminal."""
+        table = Table(title=f"{title}, {self.questions:,} questions", title_justify="left")
+        table.add_column("questions")
+        table.add_column("answered by")
+        for name in ("share", "exact", "within 1", "RMSE", "VQA acc."):
+            table.add_column(name, justify="right")
+        for selection, ways in self.scores.items():
+            for way, scores in ways.items():
+                cells = [f"{getattr(scores, name):.{digits}f}" for name, digits in _COLUMNS.items()]
+                table.add_row(selection, way, f"{self.shares[selection]:.3f}", *cells)
+            table.add_section()
+        return table
+
+    def difference_lines(self) -> list[str]:
+        """Each difference in a line; a star where the interval leaves out 0."""
+        return [
+            f"{fusion} minus {part}: {name.replace('_', ' ')} {one.difference:+.3f}{'*' * one.significant}"
+            f" ({one.interval.low:+.3f} to {one.interval.high:+.3f}, {LEVEL:.0%} interval)"
+            for (fusion, part), found in self.differences.items()
+            for name, one in found.items()
+        ]
+
+
+def with_counts(
+    questions: Sequence[Question], tables: Sequence[CountTable], where: str
+) -> tuple[list[Question], CountTable, list[str]]:
+    """The questions whose photos are counted, those counts, row for row, and the photos that lack them.
+
+    Raises:
+        DataError: the tables' categories differ, or more than a tenth of the photos lack counts.
+    """
+    if any(table.categories != tables[0].categories for table in tables):
+        raise DataError(f"{where}: the files count different categories")
+    if any((table.distribution is None) != (tables[0].distribution is None) for table in tables):
+        raise DataError(f"{where}: only some of the files say how sure their counts are")
+    photos = list(dict.fromkeys(question.image for question in questions))
+    wanted = CountTable(tuple(photos), ("photo",), np.zeros((len(photos), 1)))
+    found = [join(wanted, _by_number(table))[1] for table in tables]
+    rows: dict[str, tuple[int, int]] = {}
+    for place, table in enumerate(found):
+        for row, image in enumerate(table.images):
+            rows.setdefault(image, (place, row))
+    missing = [photo for photo in photos if photo not in rows]
+    check_missing(missing, len(photos), where)
+    kept = [question for question in questions if question.image in rows]
+    return kept, _gather(found, [rows[question.image] for question in kept]), missing
+
+
+def _by_number(table: CountTable) -> CountTable:
+    """With COCO's photos under the numbers that questions know them by."""
+    numbers = [COCO_NAME.fullmatch(image) for image in table.images]
+    images = (number[1] if number else image for image, number in zip(table.images, numbers, strict=True))
+    return replace(table, images=tuple(images))
+
+
+def _gather(tables: Sequence[CountTable], rows: Sequence[tuple[int, int]]) -> CountTable:
+    """The tables' rows, one a question; a photo may come more than once."""
+    counts = np.stack([tables[place].counts[row] for place, row in rows])
+    told = [table.distribution for table in tables]
+    distribution = None
+    if told[0] is not None:
+        distribution = np.stack([of[row] for place, row in rows if (of := told[place]) is not None])
+    ids = tuple(map(str, range(len(rows))))
+    return CountTable(ids, tables[0].categories, counts, distribution=distribution)
+
+
+def evaluate_questions(
+    questions: Sequence[Question], counts: CountTable, model: HowMany, train: Sequence[Question] = ()
+) -> QuestionEvaluation:
+    """Score ``model``, parse and count, and baselines; ``counts`` has a row for each question.
+
+    ``train`` are questions from which the commonest answer for each noun is learned, if any.
+
+    Raises:
+        CountingError: no questions, one without a number as its answer, or counts of none of COCO's categories.
+    """
+    readings = read_questions([question.text for question in questions])
+    encoded, evidence = encode(readings), from_table(counts)
+    asked = asked_categories(encoded, evidence).any(dim=1).numpy()
+    mapped = asked & [reading.mapped for reading in readings]
+    selections = {
+        "answered": mapped & [reading.refusal is None for reading in readings],
+        "mapped": mapped,
+        "all": np.ones(len(questions), dtype=np.bool_),
+    }
+    ways = {PARSE: _parse_and_count(readings, counts), **_baselines(readings, train)}
+    learned = model.answers(encoded, evidence)
+    ways |= {name: probability.argmax(dim=1).numpy().astype(np.float64) for name, probability in learned.items()}
+    return QuestionEvaluation(
+        len(questions),
+        {name: float(kept.mean()) for name, kept in selections.items()},
+        {name: _scores(ways, questions, kept, name != "all") for name, kept in selections.items() if kept.any()},
+        {
+            (fusion, part): paired(questions, ways[fusion], ways[part])
+            for fusion, parts in FUSIONS.items()
+            for part in parts
+        },
+    )
+
+
+def _scores(
+    ways: Mapping[str, NDArray[np.float64]], questions: Sequence[Question], kept: NDArray[np.bool_], parsed: bool
+) -> dict[str, AnswerScores]:
+    chosen = [question for question, keep in zip(questions, kept, strict=True) if keep]
+    return {
+        way: score_answers(answers[kept].tolist(), chosen)
+        for way, answers in ways.items()
+        if parsed or way != PARSE
+    }
+
+
+def _parse_and_count(readings: Sequence[Reading], counts: CountTable) -> NDArray[np.float64]:
+    """The raw counts of what each question asks for, summed."""
+    columns = match_categories(counts.categories, COCO_CATEGORIES)
+    known = np.zeros((len(readings), len(COCO_CATEGORIES)))
+    known[:, list(columns.values())] = counts.counts[:, list(columns)]
+    rows = (dict(zip(COCO_CATEGORIES, row, strict=True)) for row in known.tolist())
+    return np.array([reading.count(row) for reading, row in zip(readings, rows, strict=True)])
+
+
+def _baselines(readings: Sequence[Reading], train: Sequence[Question]) -> dict[str, NDArray[np.float64]]:
+    found = {f"always {answer}": np.full(len(readings), float(answer)) for answer in (1, 2)}
+    if train:
+        nouns = [reading.noun for reading in read_questions([question.text for question in train])]
+        answers = [question.answer for question in train]
+        mode = NounMode((noun, answer) for noun, answer in zip(nouns, answers, strict=True) if answer is not None)
+        found["mode per noun"] = np.array([float(mode(reading.noun)) for reading in readings])
+    return found
+
+
+def paired(
+    questions: Sequence[Question], a: NDArray[np.float64], b: NDArray[np.float64]
+) -> dict[str, PairedDifference]:
+    """By how much the answers ``a`` are ahead of ``b``: exactly right, and by VQA accuracy if that is known."""
+    one, other = _points(questions, a), _points(questions, b)
+    photos = {image: row for row, image in enumerate(dict.fromkeys(question.image for question in questions))}
+    rows = np.array([photos[question.image] for question in questions])
+    return {name: _difference(one[name] - other[name], rows) for name in one}
+
+
+def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Of every answer, 0 to 1."""
+    true = np.array([question.answer for question in questions], dtype=np.float64)
+    points = {"exact": (answers == true).astype(np.float64)}
+    if all(question.annotators for question in questions):
+        pairs = zip(answers.tolist(), questions, strict=True)
+        points["vqa_accuracy"] = np.array([vqa_accuracy(int(answer), one.annotators) for answer, one in pairs])
+    return points
+
+
+def _difference(ahead: NDArray[np.float64], photos: NDArray[np.int64]) -> PairedDifference:
+    """The mean of what N questions are ahead, with an interval; whole photos, by number, are resampled."""
+    terms = np.stack([np.bincount(photos, ahead), np.bincount(photos)], axis=1)
+    sums = np.concatenate([times @ terms for times in resampled(len(terms), RESAMPLES, seed=0)])
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return PairedDifference(float(ahead.mean()), Interval(LEVEL, float(low), float(high)))

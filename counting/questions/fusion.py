@@ -1,0 +1,122 @@
+"""Injection: a question model's answers fused with the counts' prior, as a product of experts.
+
+log p(answer) = Σ_i w_i log((1 − ε_i) p_i(answer) + ε_i Σ_n p_i(n) k_i(answer | n)) + constant. The kernel k_i
+falls off with |log(1 + answer) − log(1 + n)|, at another rate upwards than downwards, so that an expert that is
+sure and wrong makes near answers likelier than far ones and rules none out: people tell fewer than there are of a
+crowd, and of "red cars" there are at most as many as cars. The weights w_i ≥ 0, the doubts ε_i and both rates are
+linear, up to a squashing, in the *signs*: how the question was read, how long it is, how unsure each expert is and
+how many it expects; there is one set of them for counts that are certain, as true ones are, and one for others.
+All are fitted on questions that the experts did not learn from. (Product of experts: Hinton 2002; logarithmic
+opinion pool: Genest and Zidek 1986.)
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from counting.questions.evidence import ANSWERS
+from counting.questions.question_encoding import HOW, REFUSALS, EncodedQuestions
+from counting.questions.reading import Refusal
+from counting_datasets.categories import COCO_CATEGORIES
+
+DOUBTFUL: tuple[Refusal, ...] = ("kinds", "groups", "colour", "property", "capacity")
+"""What a question may ask beyond a count of the categories that it names."""
+SIGNS = 7 + len(DOUBTFUL)
+"""What is told of a question: see ``signs_of``."""
+
+_STRENGTH, _DOUBT = 0.5, -2.0
+"""What the weights and doubts are before they are squashed, where nothing is learned."""
+_ITERATIONS = 200
+_PULL = 3.0
+"""Weights that few questions speak for stay near where they start: as if drawn around it with variance 1/6."""
+_CERTAIN = 0.999
+
+
+class Fusion(nn.Module):
+    """Fuses P experts, by F signs: those of the question, and each expert's entropy and log(1 + expected answer).
+
+    F counts each twice, once for counts that are certain and once for others.
+
+    Attributes:
+        strength: F×P: w = softplus(0.5 + signs · strength).
+        doubt: F×P: ε = sigmoid(−2 + signs · doubt).
+        slope: F×P×2: at what rates, their softplus, the kernel falls upwards and downwards.
+    """
+
+    def __init__(self, experts: int) -> None:
+        super().__init__()
+        signs = 2 * (SIGNS - 1 + 2 * experts)
+        self.strength = nn.Parameter(torch.zeros(signs, experts))
+        self.doubt = nn.Parameter(torch.zeros(signs, experts))
+        self.slope = nn.Parameter(torch.zeros(signs, experts, 2))
+
+    def forward(self, experts: Sequence[Tensor], signs: Tensor) -> Tensor:
+        """P distributions B×21, zeros where an expert says nothing, and B×``SIGNS`` → B×21 log-probabilities."""
+        certain, told = signs[:, :1], torch.cat([signs[:, 1:], *map(_outlook, experts)], dim=1)
+        signs = torch.cat([certain * told, (1 - certain) * told], dim=1)
+        strength = softplus(_STRENGTH + signs @ self.strength)
+        doubt = (_DOUBT + signs @ self.doubt).sigmoid()
+        total = torch.zeros_like(experts[0])
+        for place, probability in enumerate(experts):
+            heard = probability.sum(dim=1, keepdim=True) > 0
+            epsilon = doubt[:, place, None]
+            spread = torch.einsum("bn,bna->ba", probability, _kernel(signs @ self.slope[:, place]))
+            softened = (1 - epsilon) * probability + epsilon * spread
+            log = torch.where(heard, softened, 1 / ANSWERS).log()
+            total = total + strength[:, place, None] * log
+        return total.log_softmax(dim=1)
+
+
+def _kernel(slope: Tensor) -> Tensor:
+    """B×2 → B×21×21: k(answer | n), a row each n."""
+    position = torch.arange(ANSWERS, dtype=slope.dtype).log1p()
+    distance = position - position[:, None]
+    up, down = softplus(slope)[..., None, None].unbind(dim=1)
+    falls: Tensor = -up * distance.clamp(min=0) - down * (-distance).clamp(min=0)
+    return falls.softmax(dim=2)
+
+
+def _outlook(probability: Tensor) -> Tensor:
+    """B×21 → B×2: how unsure an expert is and how many it expects; zeros of one that says nothing."""
+    # not torch.special.entr, whose slope at 0 is infinite
+    entropy = -(probability * probability.clamp(min=1e-9).log()).sum(dim=1)
+    expected = probability @ torch.arange(ANSWERS, dtype=probability.dtype)
+    return torch.stack([entropy, expected.log1p()], dim=1)
+
+
+def signs_of(questions: EncodedQuestions, asked: Tensor, prior: Tensor) -> Tensor:
+    """B×``SIGNS``, of B questions; ``asked`` is B×80, the known categories that each asks for, ``prior`` B×21.
+
+    First whether the prior is certain. Then whether the question names none, names some and asks for their count,
+    or names some and asks for more than it; whether these are people alone; whether they are a super-category;
+    which of ``DOUBTFUL`` it asks for; its length.
+    """
+    named, answered = asked.any(dim=1), questions.answered
+    people = asked[:, COCO_CATEGORIES.index("person")] & (asked.sum(dim=1) == 1)
+    read = [~named, named & answered, named & ~answered, people]
+    understood = questions.understood
+    places = [HOW.index("super-category"), *(len(HOW) + REFUSALS.index(why) for why in DOUBTFUL)]
+    length = (questions.words > 0).sum(dim=1, keepdim=True) / 10
+    certain = (prior > _CERTAIN).any(dim=1, keepdim=True).float()
+    return torch.cat([certain, torch.stack(read, dim=1).float(), understood[:, places], length], dim=1)
+
+
+def fit_fusion(experts: Sequence[Tensor], signs: Tensor, target: Tensor) -> Fusion:
+    """The weights of greatest likelihood on B questions with B×21 target distributions of their answers."""
+    fusion = Fusion(len(experts))
+    parameters = list(fusion.parameters())
+    optimizer = torch.optim.LBFGS(
+        parameters, max_iter=_ITERATIONS, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        pull = torch.stack([parameter.square().sum() for parameter in parameters]).sum()
+        surprise: Tensor = -(target * fusion(experts, signs)).sum(dim=1).mean() + _PULL / len(target) * pull
+        surprise.backward()  # type: ignore[no-untyped-call]  # torch has no types for it
+        return surprise
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch has no types for it
+    return fusion.eval().requires_grad_(False)

@@ -1,0 +1,149 @@
+"""Counts for somebody else's VQA model: its answers' scores, fused with the count prior, in files."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from counting.questions.answer_target import target_of
+from counting.questions.evidence import ANSWERS, LARGEST, asked_categories, count_prior, from_table
+from counting.questions.fusion import Fusion, fit_fusion, signs_of
+from counting.questions.question_encoding import encode, read_questions
+from counting.tables.count_table import CountTable
+from counting_datasets.answers import numeric_answer
+from counting_datasets.errors import DataError
+from counting_datasets.questions import Question
+from counting_datasets.text_files import read_json
+
+Scores = Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Injected:
+    """What came of it: each question's answer scores, and which of them the counts had a say in."""
+
+    scores: Mapping[int, Scores]
+    fused: frozenset[int]
+
+    def answers(self) -> dict[int, str]:
+        """Question id → its likeliest answer."""
+        return {number: max(scores, key=lambda answer: scores[answer]) for number, scores in self.scores.items()}
+
+
+def read_scores(path: Path) -> dict[int, Scores]:
+    """Question id → answer → probability, of a file of rows ``{"question_id": 7, "answers": {"2": 0.6, …}}``.
+
+    Raises:
+        DataError: the file is missing or malformed, or a score is negative or no number; says which.
+    """
+    rows = read_json(path)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f'{path}: should hold a list of {{"question_id": …, "answers": {{answer: score}}}}')
+    found: dict[int, Scores] = {}
+    for row in rows:
+        number = row.get("question_id")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise DataError(f"{path}: question_id {number!r} should be a whole number")
+        if number in found:
+            raise DataError(f"{path}: question {number} is there twice")
+        found[number] = _checked(path, number, row.get("answers"))
+    return found
+
+
+def _checked(path: Path, number: int, scores: Any) -> Scores:
+    if not isinstance(scores, dict) or not scores:
+        raise DataError(f"{path}: question {number} has no answers with scores")
+    for answer, score in scores.items():
+        right = isinstance(score, int | float) and not isinstance(score, bool)
+        if not right or not math.isfinite(score) or score < 0:
+            raise DataError(f"{path}: question {number} scores {answer!r} {score!r}, should be a probability")
+    total = sum(scores.values())
+    if total <= 0:
+        raise DataError(f"{path}: question {number} scores every answer 0")
+    return {answer: score / total for answer, score in scores.items()}
+
+
+def inject(
+    scores: Mapping[int, Scores], questions: Sequence[Question], counts: CountTable, fusion: Fusion
+) -> Injected:
+    """Fuse a model's answer scores with the counts; ``counts`` has a row for each of ``questions``.
+
+    Only the numbers among the answers of a question that asks for known categories change, and share among
+    themselves what they had together. "20 or more" is one answer to the prior.
+
+    Raises:
+        DataError: the counts have none of COCO's categories.
+    """
+    asked = [row for row, question in enumerate(questions) if question.id in scores]
+    experts, signs = _experts(scores, [questions[row] for row in asked], _rows(counts, asked))
+    fused = fusion(experts, signs).exp()
+    spoke = (experts[0].sum(dim=1) > 0) & (experts[1].sum(dim=1) > 0)
+    found, changed = dict(scores), set()
+    for place, row in enumerate(asked):
+        if spoke[place]:
+            number = questions[row].id
+            found[number] = _shared_out(scores[number], fused[place].tolist())
+            changed.add(number)
+    return Injected(found, frozenset(changed))
+
+
+def fit_injection(scores: Mapping[int, Scores], questions: Sequence[Question], counts: CountTable) -> Fusion:
+    """The fusion's weights for a model, from its answers to validation ``questions``, which have answers.
+
+    Raises:
+        DataError: none of them has a number as its answer, is among ``scores`` and asks for known categories.
+    """
+    kept = [row for row, one in enumerate(questions) if one.id in scores and one.answer is not None]
+    chosen = [questions[row] for row in kept]
+    if not chosen:
+        raise DataError("no scored question with a number as its answer to fit the fusion on")
+    experts, signs = _experts(scores, chosen, _rows(counts, kept))
+    heard = (experts[0].sum(dim=1) > 0) & (experts[1].sum(dim=1) > 0)
+    if not heard.any():
+        raise DataError("no scored question asks for a category that is counted: nothing to fit the fusion on")
+    target = torch.stack([target_of(question) for question in chosen])
+    return fit_fusion([expert[heard] for expert in experts], signs[heard], target[heard])
+
+
+def _rows(counts: CountTable, rows: Sequence[int]) -> CountTable:
+    return counts.select([counts.images[row] for row in rows])
+
+
+def _experts(
+    scores: Mapping[int, Scores], questions: Sequence[Question], counts: CountTable
+) -> tuple[list[Tensor], Tensor]:
+    """The model's distributions over numbers, zeros where it scores none, and the prior's; and the signs."""
+    encoded, evidence = encode(read_questions([question.text for question in questions])), from_table(counts)
+    prior = count_prior(encoded, evidence)
+    signs = signs_of(encoded, asked_categories(encoded, evidence), prior)
+    theirs = torch.zeros(len(questions), ANSWERS)
+    for row, question in enumerate(questions):
+        for answer, score in scores[question.id].items():
+            number = numeric_answer(answer)
+            if number is not None:
+                theirs[row, min(number, LARGEST)] += score
+    theirs = theirs / theirs.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    return [theirs, prior], signs
+
+
+def _shared_out(scores: Scores, fused: Sequence[float]) -> Scores:
+    """The scores with what the numbers had together shared out as ``fused`` says.
+
+    A model's several spellings of a number ("2", "two"), and its numbers from 20 on, keep their proportions.
+    """
+    numbers = {answer: number for answer in scores if (number := numeric_answer(answer)) is not None}
+    mass = sum(scores[answer] for answer in numbers)
+    by_answer: dict[int, dict[str, float]] = {}
+    for answer, number in numbers.items():
+        by_answer.setdefault(min(number, LARGEST), {})[answer] = scores[answer]
+    found = {answer: score for answer, score in scores.items() if answer not in numbers}
+    for number, probability in enumerate(fused):
+        names = by_answer.get(number, {str(number): 1.0})
+        total = sum(names.values())
+        shares = {answer: score / total if total else 1 / len(names) for answer, score in names.items()}
+        found |= {answer: mass * probability * share for answer, share in shares.items()}
+    return found

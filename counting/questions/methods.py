@@ -1,0 +1,95 @@
+"""The ways to decode questions, by the names that the command line has for them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from counting.questions.generator import BEGINNING, LONGEST, QuestionGenerator, State
+from counting.questions.generator_vocabulary import Mark
+from counting.search.beams import Beam
+from counting.search.diverse_beam_search import DiverseBeamSearch
+from counting.search.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
+from counting.search.sampling import sample
+from counting_datasets.errors import CountingError
+
+MethodName = Literal["beam", "diverse", "sample"]
+DiversityName = Literal["hamming", "cumulative", "ngram", "embedding"]
+
+LENGTH = LONGEST - len(BEGINNING) + 1
+"""Of a question in tokens, from the third word to its end."""
+BEAMS = 20
+DIVERSITY: DiversityName = "hamming"
+STRENGTHS = {Mark.PEOPLE: 1.0, Mark.CAPTIONS: 0.35}
+"""λ by who asks: the longer a question, the more of it differs at little λ."""
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A diversity that sees ``token`` before all sequences: n-grams may begin with the last word of a prompt."""
+
+    token: int
+    diversity: Diversity
+
+    def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor:
+        return self.diversity(
+            pad(beams, (1, 0), value=self.token), pad(earlier, (1, 0), value=self.token), vocabulary
+        )
+
+
+@dataclass(frozen=True)
+class Method:
+    """How ``beams`` questions are found: by beam search, Diverse Beam Search or drawing.
+
+    Args:
+        groups: of Diverse Beam Search; as many as ``beams`` by default.
+        diversity, strength: its Δ, ``embedding`` by the generator's own word vectors, and λ.
+        seed: of drawing.
+        mark: who asks; the prompt that it is called with must begin so.
+
+    Raises:
+        CountingError: names the argument that is wrong, or of no use to this method.
+    """
+
+    name: MethodName = "diverse"
+    beams: int = BEAMS
+    groups: int | None = None
+    diversity: DiversityName | None = None
+    strength: float | None = None
+    seed: int | None = None
+    mark: Mark = Mark.PEOPLE
+
+    def __post_init__(self) -> None:
+        of_diverse = {"groups": self.groups, "diversity": self.diversity, "strength": self.strength}
+        for argument, value in of_diverse.items():
+            if value is not None and self.name != "diverse":
+                raise CountingError(f"{argument}: only the method diverse has it, not {self.name}")
+        if self.seed is not None and self.name != "sample":
+            raise CountingError(f"seed: only the method sample has it, not {self.name}")
+        self._search(Hamming())
+
+    def __call__(self, generator: QuestionGenerator, start: Tensor, state: State) -> list[list[Beam]]:
+        """The questions for N photos, for which ``generator`` began: of each the likeliest first."""
+        if self.name == "sample":
+            random = torch.Generator(start.device).manual_seed(self.seed or SEED)
+            return sample(generator.step, start, state, self.beams, LENGTH, Mark.END, random)
+        return self._search(self._diversity(generator, start))(generator.step, start, state)
+
+    def _search(self, diversity: Diversity) -> DiverseBeamSearch:
+        groups = (self.groups if self.groups is not None else self.beams) if self.name == "diverse" else 1
+        strength = STRENGTHS[self.mark] if self.strength is None else self.strength
+        return DiverseBeamSearch(self.beams, groups, strength, LENGTH, Mark.END, diversity)
+
+    def _diversity(self, generator: QuestionGenerator, start: Tensor) -> Diversity:
+        match self.diversity or DIVERSITY:
+            case "hamming":
+                return Hamming()
+            case "cumulative":
+                return Cumulative()
+            case "ngram":
+                return Behind(int(start[0, -1]), NGram())
+            case "embedding":
+                return NeuralEmbedding(generator.vectors.weight.detach())

@@ -1,0 +1,190 @@
+"""The thing that a question counts: its noun, the words before it and the words after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from counting.questions.inflection import all_forms, is_plural, singular
+from counting.questions.vocabulary import Meaning, Vocabulary, words
+from counting_datasets.categories import canonical
+
+_GRAMMAR = words()["grammar"]
+_ENDS = frozenset(_GRAMMAR["ends"])
+_SKIPPED = frozenset(_GRAMMAR["skipped"])
+_BETWEEN = frozenset(_GRAMMAR["between"])
+_OBJECTS = frozenset(_GRAMMAR["objects"])
+_HOLDING = frozenset(_GRAMMAR["holding"])
+_PLACES = frozenset(_GRAMMAR["places"])
+_PARTICLES = frozenset(_GRAMMAR["particles"])
+_VERBS = all_forms(_GRAMMAR["verbs"])
+_MEASURES = all_forms(words()["measures"]["names"])
+_AUXILIARIES = frozenset({"is", "are", "was", "were", "do", "does", "did", "can", "has", "have", "of"})
+_ANIMATE = frozenset(
+    name for kind in ("people", "animal") for name in words()["super-categories"][kind]["members"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NounPhrase:
+    """``tokens[start:noun]`` describe ``tokens[noun:end]``, the thing counted; there is none where noun == end.
+
+    Attributes:
+        meaning: what the tables say of the noun; None where they say nothing.
+    """
+
+    start: int
+    noun: int
+    end: int
+    meaning: Meaning | None
+
+
+def find_noun_phrase(tokens: Sequence[str], start: int, vocabulary: Vocabulary) -> NounPhrase:
+    """The first noun phrase from ``start`` on.
+
+    Its noun is the first that names a category, or the last of those that follow one another ("computer
+    screens"). Without one it is another thing that the vocabulary knows, else the first word that looks like a
+    plural, else the last. A measure gives way to what it measures ("pieces of pizza").
+    """
+    while start < len(tokens) and (tokens[start] in _SKIPPED or _describes(tokens, start, vocabulary)):
+        start += 1
+    other: NounPhrase | None = None
+    place = start
+    while place < len(tokens):
+        end, meaning = _longest(tokens, place, vocabulary)
+        if meaning is not None:
+            found = _compound(tokens, start, place, end, meaning, vocabulary)
+            if found.meaning is None or found.meaning.categories or _plural_only(tokens[found.end - 1]):
+                return found
+            # "light brown dogs": a thing that is no category may only describe the next
+            other, place = found, found.end
+        elif _ends(tokens, start, place):
+            break
+        else:
+            place += 1
+    return other or _unknown(tokens, start, place)
+
+
+def measured(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:
+    """What follows the "of" after a measure, a kind or a group, if it names a category."""
+    place = phrase.end
+    while place < len(tokens) and tokens[place] in _BETWEEN:
+        place += 1
+    if tokens[place : place + 1] != ["of"]:
+        return None
+    found = find_noun_phrase(tokens, place + 1, vocabulary)
+    return found if found.meaning is not None and found.meaning.categories else None
+
+
+def held(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:
+    """What containers hold or pictures show, if it names a category: "plates with pizza", "pizza boxes"."""
+    for place in range(phrase.end, len(tokens)):
+        after_place = tokens[place] == "of" and place > phrase.end and tokens[place - 1] in _PLACES
+        if tokens[place] in _HOLDING and not after_place:
+            found = find_noun_phrase(tokens, place + 1, vocabulary)
+            if found.meaning is not None and found.meaning.categories:
+                return found
+    for place in range(phrase.start, phrase.noun):
+        end, meaning = _longest(tokens[: phrase.noun], place, vocabulary)
+        if meaning is not None and meaning.categories:
+            return NounPhrase(phrase.start, place, end, meaning)
+    return None
+
+
+def joined(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:
+    """The plural after an "and" or "or" behind the noun, if it names a category or the phrase ends with it."""
+    after = tokens[phrase.end : phrase.end + 2]
+    if len(after) < 2 or after[0] not in ("and", "or") or after[1] in _OBJECTS or after[1] in _SKIPPED:
+        return None
+    other = find_noun_phrase(tokens, phrase.end + 1, vocabulary)
+    if other.noun == other.end or not is_plural(tokens[other.end - 1]):
+        return None
+    known = other.meaning is not None and bool(other.meaning.categories)
+    return other if known or tokens[other.end : other.end + 1] in ([], ["are"], ["were"]) else None
+
+
+def counts_what_follows(tokens: Sequence[str], phrase: NounPhrase) -> bool:
+    """Whether an unknown noun is one like "herds": before "of" and a bare noun, where parts have "of the"."""
+    after = tokens[phrase.end : phrase.end + 2]
+    return len(after) == 2 and after[0] == "of" and after[1] not in _ENDS
+
+
+def is_measure(noun: str) -> bool:
+    """Whether the noun, such as "pieces", counts what follows its "of"."""
+    return noun in _MEASURES
+
+
+def _longest(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> tuple[int, Meaning | None]:
+    """The end and the meaning of the longest name at ``place``."""
+    # "can" is no tin here
+    shortest = place + 1 if tokens[place] in _ENDS else place
+    for end in range(min(place + vocabulary.longest, len(tokens)), shortest, -1):
+        meaning = vocabulary.meaning(tokens[place] if end == place + 1 else " ".join(tokens[place:end]))
+        if meaning is not None:
+            return end, meaning
+    return place, None
+
+
+def _compound(
+    tokens: Sequence[str], start: int, noun: int, end: int, meaning: Meaning, vocabulary: Vocabulary
+) -> NounPhrase:
+    """The noun phrase of a known noun, which may only describe the next: "dog beds", "bus windows"."""
+    while end < len(tokens) and not _plural_only(tokens[end - 1]) and tokens[end] not in _ENDS:
+        after, next_meaning = _longest(tokens, end, vocabulary)
+        if after <= end + 1 and _goes_on(tokens, end):
+            break
+        if next_meaning is not None:
+            noun, end, meaning = end, after, next_meaning
+        elif is_plural(tokens[end]) and (not _moves(meaning) or _closes(tokens, end)):
+            return NounPhrase(start, end, end + 1, None)
+        else:
+            break
+    return NounPhrase(start, noun, end, meaning)
+
+
+def _moves(meaning: Meaning) -> bool:
+    """Whether it is a person or an animal, so that a word in -s behind it is rather a verb: "cat naps in"."""
+    return bool(meaning.categories) and all(canonical(name) in _ANIMATE for name in meaning.categories)
+
+
+def _describes(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> bool:
+    """Whether a word such as "up" belongs to what follows: "up close zebras", not "up in the tree"."""
+    if tokens[place] not in _PARTICLES or place + 1 == len(tokens) or tokens[place + 1] in _ENDS:
+        return False
+    return _longest(tokens, place, vocabulary)[1] is None  # "back packs"
+
+
+def _closes(tokens: Sequence[str], place: int) -> bool:
+    """Whether the word is the last of a noun phrase for sure: "plant stands are", "bird feeders"."""
+    return place + 1 == len(tokens) or tokens[place + 1] in _AUXILIARIES
+
+
+def _goes_on(tokens: Sequence[str], place: int) -> bool:
+    """Whether the word after a noun is its verb or a measure: "man stands", "boat tows another", "cake slices"."""
+    word, after = tokens[place], tokens[place + 1 : place + 2]
+    if word in _MEASURES or (bool(after) and after[0] in _OBJECTS):
+        return True
+    return word in _VERBS and not (_plural_only(word) and _closes(tokens, place))
+
+
+def _ends(tokens: Sequence[str], start: int, place: int) -> bool:
+    """Whether a noun phrase without a known noun is over: at a verb after a plural, or a word such as "in"."""
+    word = tokens[place]
+    after_plural = place > start and is_plural(tokens[place - 1])
+    if word == "and" and place > start:
+        return after_plural  # "black and yellow clocks" go on
+    return word in _ENDS or (after_plural and _is_verb(word))
+
+
+def _unknown(tokens: Sequence[str], start: int, end: int) -> NounPhrase:
+    if start == end:
+        return NounPhrase(start, start, start, None)
+    noun = next((place for place in range(start, end) if is_plural(tokens[place])), end - 1)
+    return NounPhrase(start, noun, noun + 1, None)
+
+
+def _plural_only(word: str) -> bool:
+    """Whether the word cannot be a singular: "men", "bells", not "sheep"."""
+    return is_plural(word) and singular(word) != word
+
+
+def _is_verb(word: str) -> bool:
+    return word in _VERBS or word.endswith(("ing", "ed"))

@@ -1,0 +1,144 @@
+"""From "how many …?" to the categories whose counts answer it."""
+
+import re
+from collections.abc import Sequence
+
+from counting.questions.english import is_english
+from counting.questions.gear import gear_of
+from counting.questions.inflection import singular
+from counting.questions.noun_phrase import (
+    NounPhrase,
+    counts_what_follows,
+    find_noun_phrase,
+    held,
+    is_measure,
+    joined,
+    measured,
+)
+from counting.questions.reading import Reading, Refusal
+from counting.questions.refusals import is_group, is_sort, of_kinds_or_groups, out_of_reach
+from counting.questions.similarity import WordSimilarity
+from counting.questions.vocabulary import NO_CATEGORY, Meaning, Vocabulary
+
+LONGEST = 1000
+"""The most characters in a question."""
+THRESHOLD = 0.8
+"""The least cosine at which a similar word counts, fitted on training questions by ``fit_threshold``."""
+
+_ASKED = re.compile(r"\b(?:how\s+many|(?:number(?!\s+of\s+the\b)|amount|count)\s+of)\b([^?]*)", re.IGNORECASE)
+# "elephants' trunks" keeps its apostrophe, so that the elephants are not what is counted
+_TOKEN = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*(?:(?<=s)'(?=\s+(?!(?:are|is|were|in|on|can|do)\b)\w))?")
+_COMMA_AND = re.compile(r"\s*,\s*(and|or)\b")
+_COMMA_LAST = re.compile(r"\s*,\s*((?:[\w'-]+\s+){1,3}(?:and|or)\b)")
+_HOW_MANY = re.compile(r"\bhow\s+many\b", re.IGNORECASE)
+_THAN = re.compile(r"^\s*more\b.*\bthan\b")
+# "how many zebra's are there" is a plural; "zebra's legs" is not
+_PLURAL_APOSTROPHE = re.compile(r"'s(?=\s*$|\s+(?:are|is|were|in|on|can|do)\b)")
+
+
+class QuestionParser:
+    """Reads questions for a counter of ``categories``, which may be COCO's, VOC's or the user's own.
+
+    The tables of ``words.toml`` come first. A noun that they lack counts as the known word whose vector is
+    nearest, if their cosine is at least ``threshold``.
+    """
+
+    def __init__(self, categories: Sequence[str], threshold: float = THRESHOLD) -> None:
+        self._vocabulary = Vocabulary(categories)
+        self._similarity = WordSimilarity(self._vocabulary.nouns)
+        self._threshold = threshold
+
+    def __call__(self, question: str) -> Reading:
+        """What the question asks for, or why it cannot be answered."""
+        if not question.strip():
+            return Reading(question, refusal="empty")
+        if len(question) > LONGEST:
+            return Reading(question[:LONGEST], refusal="too long")
+        asked = _ASKED.search(question)
+        if asked is None:
+            return Reading(question, refusal="no count question" if is_english(question) else "another language")
+        if _HOW_MANY.search(question, asked.start(1)):
+            return Reading(question, refusal="several counts")
+        rest = asked[1].lower().replace("’", "'")
+        if _THAN.search(rest):
+            return Reading(question, refusal="difference")
+        return self._read(question, _TOKEN.findall(_PLURAL_APOSTROPHE.sub("s", _without_commas(rest))))
+
+    def _read(self, question: str, tokens: list[str]) -> Reading:
+        """What a question asks for that goes on with ``tokens`` after its "how many"."""
+        phrase = find_noun_phrase(tokens, 0, self._vocabulary)
+        start, first, end, noun = phrase.start, phrase.noun, phrase.end, _text(tokens, phrase)
+        if not noun:
+            return Reading(question, refusal="no noun")
+        refusal = None
+        # a counter of boxes counts "boxes of apples"
+        if phrase.meaning is None or phrase.meaning.how not in ("exact", "plural"):
+            refusal = of_kinds_or_groups(noun, before_of=tokens[phrase.end : phrase.end + 1] == ["of"])
+            if refusal is None and phrase.meaning is None and counts_what_follows(tokens, phrase):
+                refusal = "groups"
+            phrase, refusal = self._inside(tokens, phrase, refusal)
+        meaning, similar = self._meaning(_text(tokens, phrase), phrase.meaning)
+        if refusal is None:
+            first = phrase.noun
+        while meaning.categories and (other := joined(tokens, phrase, self._vocabulary)):
+            phrase, meaning = other, _sum(meaning, other.meaning or NO_CATEGORY)
+        end = max(end, phrase.end)
+        modifiers, after = tokens[start:first], tokens[end:]
+        if refusal is None:
+            refusal = out_of_reach(modifiers, after) if meaning.categories else "no category"
+        return Reading(
+            question=question,
+            noun=" ".join(tokens[first:end]),
+            modifiers=tuple(modifiers),
+            condition=" ".join(after),
+            categories=meaning.categories,
+            otherwise=meaning.otherwise,
+            gear=gear_of(meaning, after, self._vocabulary),
+            how=meaning.how if meaning.categories else None,
+            similar=similar,
+            refusal=refusal,
+        )
+
+    def _inside(
+        self, tokens: list[str], phrase: NounPhrase, refusal: Refusal | None
+    ) -> tuple[NounPhrase, Refusal | None]:
+        """What is measured ("pieces of pizza"), held or shown ("plates with pizza"), in place of the noun itself.
+
+        What is only held or shown is not what is counted.
+        """
+        noun = _text(tokens, phrase)
+        of = measured(tokens, phrase, self._vocabulary) if refusal is not None or is_measure(noun) else None
+        if of is not None:
+            return of, refusal
+        holds = is_measure(noun) or is_group(noun) or is_sort(noun)
+        inside = held(tokens, phrase, self._vocabulary) if holds else None
+        return (phrase, refusal) if inside is None else (inside, refusal or "groups")
+
+    def _meaning(self, noun: str, known: Meaning | None) -> tuple[Meaning, tuple[str, float] | None]:
+        """What the noun means, and where the tables lack it the nearest word that they have."""
+        if known is not None:
+            return known, None
+        similar = self._similarity.nearest(singular(noun))
+        meaning = self._vocabulary.meaning(similar[0])
+        if meaning is None or similar[1] < self._threshold:
+            return NO_CATEGORY, similar
+        return Meaning(meaning.categories, "similar"), similar
+
+
+def _without_commas(text: str) -> str:
+    """The commas of a list as "and": "dogs, cats and birds" → "dogs and cats and birds"."""
+    text = _COMMA_AND.sub(r" \1", text)
+    while "," in text and (shorter := _COMMA_LAST.sub(r" and \1", text)) != text:
+        text = shorter
+    return text
+
+
+def _text(tokens: Sequence[str], phrase: NounPhrase) -> str:
+    return " ".join(tokens[phrase.noun : phrase.end])
+
+
+def _sum(one: Meaning, other: Meaning) -> Meaning:
+    """Of dogs and cats: the categories of both, if both name some. How they do is said of the first."""
+    if not other.categories:
+        return NO_CATEGORY
+    return Meaning(tuple(dict.fromkeys(one.categories + other.categories)), one.how)

@@ -1,0 +1,121 @@
+"""Questions as numbers: the vectors of their words, and what the parser understood."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from counting.questions.parser import LONGEST, QuestionParser
+from counting.questions.reading import Reading, Refusal
+from counting.questions.similarity import SIZE, unit_vectors
+from counting.questions.vocabulary import How
+from counting_datasets.categories import COCO_CATEGORIES
+
+MOST_WORDS = 24
+"""Those behind are not read."""
+
+_SCALE = 4.0
+"""Word vectors are that long: of length 1, their entries would be too small to learn from."""
+
+HOW: tuple[str, ...] = get_args(How)
+REFUSALS: tuple[str, ...] = get_args(Refusal)
+UNDERSTOOD = len(HOW) + len(REFUSALS)
+_WORD = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*")
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedQuestions:
+    """B questions, read for COCO's 80 categories.
+
+    Attributes:
+        vectors: V×256, of all words that occur; the first is of no word.
+        words: B×24 rows of ``vectors``, 0 behind the last word.
+        nouns: B×256, the vectors of the things counted.
+        understood: B×F, zeros and ones: how the noun led to categories, or why counts do not answer.
+        asked: B×80, whether the noun names a category.
+        otherwise: B×80, those that it names in a photo without any of the first.
+        gear: B×80, those of which each thing counted has one.
+        of_kinds: B, whether it is asked how many of several categories there are.
+    """
+
+    vectors: Tensor
+    words: Tensor
+    nouns: Tensor
+    understood: Tensor
+    asked: Tensor
+    otherwise: Tensor
+    gear: Tensor
+    of_kinds: Tensor
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __getitem__(self, rows: Tensor) -> "EncodedQuestions":
+        return EncodedQuestions(
+            self.vectors,
+            self.words[rows],
+            self.nouns[rows],
+            self.understood[rows],
+            self.asked[rows],
+            self.otherwise[rows],
+            self.gear[rows],
+            self.of_kinds[rows],
+        )
+
+    @property
+    def mapped(self) -> Tensor:
+        """B: whether the noun names any category."""
+        return self.asked.any(dim=1)
+
+    @property
+    def answered(self) -> Tensor:
+        """B: whether a count of categories is what is asked for."""
+        return ~self.understood[:, len(HOW) :].any(dim=1)
+
+
+def read_questions(questions: Sequence[str]) -> list[Reading]:
+    """Each question as understood for COCO's categories."""
+    parser = QuestionParser(COCO_CATEGORIES)
+    return [parser(question) for question in questions]
+
+
+def encode(readings: Sequence[Reading]) -> EncodedQuestions:
+    """The questions that ``read_questions`` read, as numbers."""
+    texts = [_WORD.findall(reading.question[:LONGEST].lower())[:MOST_WORDS] for reading in readings]
+    vocabulary = {word: row for row, word in enumerate(dict.fromkeys(word for text in texts for word in text), 1)}
+    words = torch.zeros(len(texts), MOST_WORDS, dtype=torch.long)
+    for row, text in enumerate(texts):
+        words[row, : len(text)] = torch.tensor([vocabulary[word] for word in text], dtype=torch.long)
+    vectors = torch.cat([torch.zeros(1, SIZE), word_vectors(list(vocabulary))])
+    nouns = dict.fromkeys(reading.noun for reading in readings)
+    noun_rows = {noun: row for row, noun in enumerate(nouns)}
+    return EncodedQuestions(
+        vectors=vectors,
+        words=words,
+        nouns=word_vectors(list(nouns))[[noun_rows[reading.noun] for reading in readings]],
+        understood=torch.tensor([_understood(reading) for reading in readings]).reshape(-1, UNDERSTOOD),
+        asked=_among(reading.categories for reading in readings),
+        otherwise=_among(reading.otherwise for reading in readings),
+        gear=_among(reading.gear for reading in readings),
+        of_kinds=torch.tensor([reading.of_kinds for reading in readings], dtype=torch.bool),
+    )
+
+
+def word_vectors(words: Sequence[str]) -> Tensor:
+    """N×256: wordllama's vectors at the length that the head reads; of no word, zeros."""
+    if not words:
+        return torch.zeros(0, SIZE)
+    return _SCALE * torch.from_numpy(unit_vectors(words))
+
+
+def _understood(reading: Reading) -> list[float]:
+    return [float(reading.how == how) for how in HOW] + [float(reading.refusal == why) for why in REFUSALS]
+
+
+def _among(named: Iterable[Sequence[str]]) -> Tensor:
+    return torch.tensor([[category in names for category in COCO_CATEGORIES] for names in named]).reshape(
+        -1, len(COCO_CATEGORIES)
+    )

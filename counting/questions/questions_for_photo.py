@@ -1,0 +1,37 @@
+"""Questions about a photo and their answers, both from the same counts."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from counting.models.checkpoint import Checkpoint
+from counting.questions.answering import Answer, answer_from, count_photo
+from counting.questions.generator_files import load_generator
+from counting.questions.methods import Method
+from counting.questions.what_to_ask import Contents, WorthAsking
+
+
+def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> list[Answer]:
+    """Different questions that ``checkpoint`` can answer about something in a photo, the likeliest first.
+
+    Raises:
+        CountingError: the generator knows none of the counter's categories.
+        PhotoError: the photo cannot be read.
+    """
+    photo = count_photo(checkpoint, path)
+    contents = contents_of(checkpoint, photo.counts)
+    generator, categories = load_generator(), checkpoint.counter.categories
+    placed = generator.place(torch.from_numpy(contents.likely()[None]).float(), categories)
+    beams = method(generator, *generator.prompt(*placed, method.mark))[0]
+    texts = [generator.text(beam) for beam in beams]
+    return [answer_from(checkpoint, photo, each) for each in WorthAsking(categories)(texts, contents)]
+
+
+def contents_of(checkpoint: Checkpoint, raw: NDArray[np.float64]) -> Contents:
+    """What is in a photo of K ``raw`` counts; of a counter not calibrated, what rounds to 1 or more."""
+    categories = checkpoint.counter.categories
+    if checkpoint.calibration is None:
+        return Contents.certain(categories, raw)
+    return Contents(categories, raw, 1 - checkpoint.calibration.distribution(raw)[:, 0].astype(np.float64))

@@ -1,0 +1,105 @@
+"""What was understood of a question, and how, or why it cannot be answered by counting."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from counting.questions.vocabulary import How
+
+Refusal = Literal[
+    "empty", "too long", "another language", "no count question", "several counts", "difference", "no noun",
+    "no category", "kinds", "groups", "colour", "property", "capacity",
+]  # fmt: skip
+
+_WHY: Mapping[Refusal, str] = {
+    "empty": "the question is empty",
+    "too long": "the question is too long",
+    "another language": "the question is not in English",
+    "no count question": 'not a count question: it should ask "how many …?"',
+    "several counts": "asks for several counts: ask for one at a time",
+    "difference": "asks by how much one count exceeds another: ask for each",
+    "no noun": "does not say what to count",
+    "no category": "{noun}: no such category",
+    "kinds": "counts are of things, and {noun} are none",
+    "groups": "counts are of single things, and {noun} are none",
+    "colour": "{noun}: colour is out of reach, only categories are counted",
+    "property": "{asked}: what a thing is like is out of reach, only categories are counted",
+    "capacity": "{asked}: what could be is out of reach, only what is there is counted",
+}
+
+# "people are wearing hats": it is the hats that are to be counted
+_WITH_ANOTHER = re.compile(r"(are|were) wearing\b")
+
+FEWEST = 0.5
+"""Below this count a photo is taken to have none of a thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question as the parser understood it.
+
+    Attributes:
+        question: as written.
+        noun: the thing counted, as written but in lower case; empty where none was found.
+        modifiers: the words before the noun, such as "young". Counts by category do not look at them.
+        condition: the words after it, such as "are on the beach". Not looked at either.
+        categories: what the noun names; their counts are added up. Empty where it names none.
+        otherwise: what it names in a photo that has none of ``categories``: "bikes" are motorcycles there.
+        gear: what each of the things counted has: there are no more "surfers" than surfboards.
+        how: how the noun led to the categories; None where it did not.
+        similar: the known word nearest to the noun and their cosine, where the tables lack the noun.
+        refusal: why counts do not answer the question; None where they do.
+    """
+
+    question: str
+    noun: str = ""
+    modifiers: tuple[str, ...] = ()
+    condition: str = ""
+    categories: tuple[str, ...] = ()
+    otherwise: tuple[str, ...] = ()
+    gear: tuple[str, ...] = ()
+    how: How | None = None
+    similar: tuple[str, float] | None = None
+    refusal: Refusal | None = None
+
+    def counted(self, counts: Mapping[str, float]) -> tuple[str, ...]:
+        """The categories to add up in a photo of these counts: ``otherwise`` where it has none of the first."""
+        if self.otherwise and sum(counts[category] for category in self.categories) < FEWEST:
+            return self.otherwise
+        return self.categories
+
+    def count(self, counts: Mapping[str, float]) -> float:
+        """The sum of the photo's counts that the noun names, but no more than of their gear, if there is any.
+
+        Of kinds it is how many of several categories are there. It is an answer only without a refusal.
+        """
+        found = [counts[category] for category in self.counted(counts)]
+        if self.of_kinds:
+            return sum(count >= FEWEST for count in found)
+        gear = sum(counts[category] for category in self.gear)
+        return min(sum(found), gear) if gear >= FEWEST else sum(found)
+
+    @property
+    def of_kinds(self) -> bool:
+        """Whether kinds of things are asked for that are categories of their own: "kinds of animals"."""
+        return self.refusal == "kinds" and len(self.categories) > 1
+
+    @property
+    def mapped(self) -> bool:
+        """Whether it asks for a number of things of known categories, be it in reach ("cars") or not ("red cars").
+
+        "How many people are wearing hats?" and "how many people can sit here?" ask for a number of something else.
+        """
+        with_another = self.refusal == "property" and _WITH_ANOTHER.match(self.condition) is not None
+        return bool(self.categories) and self.refusal != "capacity" and not with_another
+
+    @property
+    def explanation(self) -> str:
+        """One line on how the noun was understood, or on why there is no answer."""
+        if self.refusal is not None:
+            noun = " ".join((*self.modifiers, self.noun))
+            return _WHY[self.refusal].format(noun=noun, asked=f"{noun} {self.condition}".rstrip())
+        how = f"similar to {self.similar[0]}, {self.similar[1]:.2f}" if self.similar else self.how
+        limit = f", at most {' + '.join(self.gear)}" * bool(self.gear)
+        return f"{self.noun}: counts {' + '.join(self.categories)}{limit} ({how})"

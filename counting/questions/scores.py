@@ -1,0 +1,80 @@
+"""How right answers to count questions are, and the answers that need no photo."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from counting.stats.metrics import round_half_up
+from counting_datasets.answers import vqa_accuracy
+from counting_datasets.errors import CountingError
+from counting_datasets.questions import Question
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerScores:
+    """The figures of N answers. ``vqa_accuracy`` is NaN where no annotators' answers are known."""
+
+    exact: float
+    within_one: float
+    rmse: float
+    vqa_accuracy: float
+
+
+def score_answers(answers: Sequence[float], questions: Sequence[Question]) -> AnswerScores:
+    """The scores of ``answers``, which are rounded half up, against the questions' own.
+
+    Raises:
+        CountingError: no questions, another number of answers, or a question whose answer is no number.
+    """
+    if not questions or len(answers) != len(questions):
+        raise CountingError(f"{len(answers)} answers to {len(questions)} questions: there should be one each")
+    true = []
+    for question in questions:
+        if question.answer is None:
+            raise CountingError(f"question {question.id} has no number as its answer: leave it out")
+        true.append(question.answer)
+    given = round_half_up(answers)
+    error = given - np.asarray(true)
+    agreed = [
+        vqa_accuracy(int(answer), question.annotators)
+        for answer, question in zip(given, questions, strict=True)
+        if question.annotators
+    ]
+    return AnswerScores(
+        exact=float(np.mean(error == 0)),
+        within_one=float(np.mean(np.abs(error) <= 1)),
+        rmse=float(np.sqrt(np.mean(error**2))),
+        vqa_accuracy=float(np.mean(agreed)) if agreed else math.nan,
+    )
+
+
+class NounMode:
+    """Answers every question with what was most often right for its noun in training.
+
+    A noun that training lacks gets the answer most often right of all. Ties go to the smaller answer.
+
+    Raises:
+        CountingError: nothing to learn from.
+    """
+
+    def __init__(self, nouns_and_answers: Iterable[tuple[str, int]]) -> None:
+        by_noun: dict[str, Counter[int]] = defaultdict(Counter)
+        overall: Counter[int] = Counter()
+        for noun, answer in nouns_and_answers:
+            by_noun[noun][answer] += 1
+            overall[answer] += 1
+        if not overall:
+            raise CountingError("no training questions to learn answers from")
+        self._overall = _mode(overall)
+        self._by_noun = {noun: _mode(answers) for noun, answers in by_noun.items()}
+
+    def __call__(self, noun: str) -> int:
+        """The answer to a question about ``noun``."""
+        return self._by_noun.get(noun, self._overall)
+
+
+def _mode(answers: Counter[int]) -> int:
+    return min(answers, key=lambda answer: (-answers[answer], answer))

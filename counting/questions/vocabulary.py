@@ -1,0 +1,143 @@
+"""Which word names which categories, for the categories that a counter knows."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from counting.questions.inflection import plurals
+from counting_datasets.categories import COCO_CATEGORIES, canonical
+from counting_datasets.errors import CountingError
+
+How = Literal["exact", "plural", "synonym", "super-category", "similar"]
+
+_WORDS = Path(__file__).with_name("words.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The categories that a word names, which are summed, and how it names them.
+
+    ``otherwise`` are those that it names in a photo without any of the first. ``gear`` is what each of the things
+    named has ("surfers" surfboards), so that there are no more of them than of it, where there is any.
+    """
+
+    categories: tuple[str, ...]
+    how: How
+    otherwise: tuple[str, ...] = ()
+    gear: tuple[str, ...] = ()
+
+
+NO_CATEGORY = Meaning((), "synonym")
+"""What a word means that names a thing which the counter does not know."""
+
+
+@cache
+def words() -> Mapping[str, Any]:
+    """The tables of ``words.toml``."""
+    return tomllib.loads(_WORDS.read_text(encoding="utf-8"))
+
+
+class Vocabulary:
+    """Every form of every word that names one of ``categories``, or a thing that none of them is.
+
+    A word is looked up under the categories' own names first, then under their plurals, synonyms, and the
+    super-categories. Names may be VOC's, COCO's or the user's own.
+
+    Attributes:
+        categories: as given.
+        nouns: every known word in the singular.
+        longest: the most words in a form.
+
+    Raises:
+        CountingError: no categories, an empty name, or two that mean the same.
+    """
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        self.categories = tuple(categories)
+        self._named: dict[str, str] = {}
+        for category in self.categories:
+            name = canonical(category)
+            if not name or name in self._named:
+                raise CountingError(f"categories: {category!r} is {'there twice' if name else 'no name'}")
+            self._named[name] = category
+        if not self._named:
+            raise CountingError("categories: there are none to ask for")
+        self._meanings: dict[str, Meaning] = {}
+        self._add_own_names()
+        self._add_tables()
+        self._add_second_meanings()
+        self._add_gear()
+        self.longest = max(form.count(" ") + 1 for form in self._meanings)
+
+    def meaning(self, form: str) -> Meaning | None:
+        """What a word or several (lower case, one space between) mean; None where the tables do not say.
+
+        What has a hyphen may be known without: "double-decker".
+        """
+        found = self._meanings.get(form)
+        return self._meanings.get(form.replace("-", " ")) if found is None and "-" in form else found
+
+    def known(self, name: str) -> tuple[str, ...]:
+        """The category of COCO's name, if it is one of ``categories``."""
+        category = self._named.get(canonical(name))
+        return () if category is None else (category,)
+
+    def _add_own_names(self) -> None:
+        """The categories' names, written VOC's way, COCO's, or as the user has them; then their plurals."""
+        names = [
+            (name, self._named[canonical(name)]) for name in words()["synonyms"] if canonical(name) in self._named
+        ]
+        for name, category in self._named.items():
+            plain = " ".join(category.lower().replace("_", " ").replace("-", " ").split())
+            names += [(plain, category), (name, category)]
+        for name, category in names:
+            self._meanings.setdefault(name, Meaning((category,), "exact"))
+        for name, category in names:
+            for form in plurals(name):
+                self._meanings.setdefault(form, Meaning((category,), "plural"))
+        self.nouns = [name for name, _ in names]
+
+    def _add_tables(self) -> None:
+        """First what names the categories, then everything else, so that no similar word stands in for it."""
+        table = words()
+        for name, synonyms in table["synonyms"].items():
+            if canonical(name) in self._named:
+                self._add(synonyms, Meaning((self._named[canonical(name)],), "synonym"))
+        for entry in table["super-categories"].values():
+            members = tuple(self._named[name] for name in map(canonical, entry["members"]) if name in self._named)
+            if members:
+                self._add(entry["names"], Meaning(members, "super-category"))
+        for name, synonyms in table["synonyms"].items():
+            self._add([name, *synonyms], NO_CATEGORY)
+        for entry in table["super-categories"].values():
+            self._add(entry["names"], NO_CATEGORY)
+        self._add([*COCO_CATEGORIES, *table["other-things"]["names"]], NO_CATEGORY)
+
+    def _add(self, names: Sequence[str], meaning: Meaning) -> None:
+        """Give the names and their plurals a meaning, unless they have one."""
+        self.nouns += names
+        for name in names:
+            for form in (name, *plurals(name)):
+                self._meanings.setdefault(form, meaning)
+
+    def _add_second_meanings(self) -> None:
+        for word, name in words()["second-meanings"].items():
+            category = self._named.get(canonical(name))
+            for form in (word, *plurals(word)):
+                first = self._meanings[form]
+                if category is not None and first.categories and category not in first.categories:
+                    self._meanings[form] = replace(first, otherwise=(category,))
+
+    def _add_gear(self) -> None:
+        """Only where all that a person may have is known: a biker may have a bicycle or a motorcycle."""
+        for entry in words()["gear"].values():
+            gear = tuple(self._named[name] for name in map(canonical, entry["gear"]) if name in self._named)
+            if len(gear) < len(entry["gear"]):
+                continue
+            for word in entry["names"]:
+                for form in (word, *plurals(word)):
+                    if self._meanings[form].categories:
+                        self._meanings[form] = replace(self._meanings[form], gear=gear)

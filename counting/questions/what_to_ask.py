@@ -1,0 +1,111 @@
+"""Which of many questions about a photo are worth asking: those that counts answer, each once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counting.questions.inflection import is_plural
+from counting.questions.parser import QuestionParser
+from counting.questions.reading import Reading
+from counting.questions.vocabulary import Vocabulary, words
+from counting.stats.metrics import round_half_up
+from counting_datasets.categories import COCO_CATEGORIES, canonical
+
+LEAST = 0.6
+"""How probably something that a question asks for must be there: on VOC 2007 val it is for 93 % of those shown."""
+
+_SAY_NOTHING = frozenset({
+    "a", "all", "altogether", "an", "any", "appear", "appears", "are", "be", "can", "contained", "depicted",
+    "display", "displayed", "do", "does", "exist", "featured", "here", "image", "in", "is", "it", "its",
+    "now", "of", "one", "photo", "photograph", "photos", "picture", "pictured", "pictures", "present",
+    "scene", "screen", "see", "seen", "shot", "show", "shown", "that", "the", "there", "these", "they",
+    "this", "those", "total", "view", "visible", "we", "were", "what", "who", "you",
+})  # fmt: skip
+"""Words around a noun that ask for nothing more: "are there", "can be seen in this picture"."""
+
+
+_PROPERTIES = frozenset(words()["out-of-reach"]["properties"])
+_OF_ONE = [["is"], ["was"], ["has"], ["does"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What is in a photo, as far as it is known: K ``categories``, raw counts, and how probably any at all."""
+
+    categories: Sequence[str]
+    counts: NDArray[np.floating]
+    probably: NDArray[np.floating]
+
+    @classmethod
+    def certain(cls, categories: Sequence[str], counts: NDArray[np.floating]) -> "Contents":
+        """Where the K counts are taken as they are."""
+        return cls(categories, counts, (counts >= 0.5).astype(np.float64))
+
+    def asked(self, reading: Reading) -> list[int]:
+        """The categories that a question asks for; none where counts do not answer it."""
+        if reading.refusal is not None:
+            return []
+        counted = reading.counted(dict(zip(self.categories, self.counts.tolist(), strict=True)))
+        return [self.categories.index(name) for name in counted]
+
+    def holds(self, reading: Reading) -> bool:
+        """Whether something that the question asks for is there: probably, and by the rounded count."""
+        asked = self.asked(reading)
+        return bool(self.counts[asked].sum() >= 0.5 and 1 - np.prod(1 - self.probably[asked]) >= LEAST)
+
+    def likely(self) -> NDArray[np.float64]:
+        """The rounded counts, 0 of what probably is not there."""
+        return np.where(self.probably >= LEAST, round_half_up(self.counts), 0.0)
+
+
+class WorthAsking:
+    """Chooses questions for a counter of ``categories``."""
+
+    def __init__(self, categories: Sequence[str]) -> None:
+        ours = {canonical(name) for name in categories}
+        others = (name for name in COCO_CATEGORIES if canonical(name) not in ours)
+        self._parser = QuestionParser(categories)
+        self._things = Vocabulary((*categories, *others))
+
+    def __call__(self, texts: Iterable[str], contents: Contents) -> list[Reading]:
+        """The first question of every kind that counts answer about something in the photo, in their order.
+
+        They speak of nothing that may not be there: of no people on a bench without a bench. Two are of one kind
+        if they ask for the same things of this photo, and the rest of their words says the same or nothing: "How
+        many dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this photo?".
+        """
+        found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
+        for text in texts:
+            reading = self._parser(text)
+            if contents.holds(reading) and _grammatical(reading) and self._confirmed(reading, contents):
+                found.setdefault(_kind(reading, contents), reading)
+        return list(found.values())
+
+    def _confirmed(self, reading: Reading, contents: Contents) -> bool:
+        """Whether every category that the words around its noun name is another's and probably there.
+
+        What things wear or hold is more than counts tell, wherever it is said.
+        """
+        there = {name for name, p in zip(contents.categories, contents.probably, strict=True) if p >= LEAST}
+        around = [*reading.modifiers, *reading.condition.split()]
+        named = [*around, *(" ".join(pair) for pair in pairwise(around))]
+        others = there.difference(reading.categories)
+        meanings = [self._things.meaning(word) for word in named if word not in _SAY_NOTHING]
+        confirmed = all(not others.isdisjoint(each.categories) for each in meanings if each and each.categories)
+        return confirmed and _PROPERTIES.isdisjoint(around)
+
+
+def _grammatical(reading: Reading) -> bool:
+    """Whether it asks for a plural, with a plural's verb: no "horse" and no "dogs is"."""
+    noun = reading.noun.partition(" of ")[0].split()[-1]
+    return (reading.how == "plural" or is_plural(noun)) and reading.condition.split()[:1] not in _OF_ONE
+
+
+def _kind(reading: Reading, contents: Contents) -> tuple[frozenset[int], frozenset[str]]:
+    asked = contents.asked(reading)
+    there = [category for category in asked if contents.probably[category] >= LEAST]
+    said = {*reading.modifiers, *reading.condition.split()} - _SAY_NOTHING
+    return frozenset(there or asked), frozenset(said)

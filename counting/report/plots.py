@@ -1,0 +1,267 @@
+"""The report's plots: each a function from figures and a theme to a drawn figure, without global state."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from counting.evaluation.breakdown import ErrorGroup
+from counting.stats.metrics import Floats, round_half_up
+from counting.utils.files import atomic_write
+
+_WIDTH = 9.0
+_DPI = 160
+MOST_BARS = 40
+_MOST_COUNTED = 10
+"""The heat map's last row and column hold this count and more."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a page; blue and orange are Okabe and Ito's, told apart by the colour-blind."""
+
+    surface: str
+    ink: str
+    muted: str
+    line: str
+    band: str
+    blue: str
+    orange: str
+    deep: str
+    """The strong end of the heat map, whose weak end is the surface."""
+    on_deep: str
+
+
+LIGHT = Theme("#ffffff", "#1d232b", "#5b6673", "#dde2e8", "#eef3f8", "#0072b2", "#d55e00", "#084f86", "#ffffff")
+DARK = Theme("#1a1e25", "#e8ebef", "#a3adb9", "#343b46", "#242b36", "#56b4e9", "#e69f00", "#8fd0ff", "#0d1117")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG, whole or not at all."""
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI)
+
+
+def training_curve(history: Sequence[Mapping[str, float | None]], theme: Theme) -> Figure:
+    """Loss and validation mRMSE by epoch, the best epoch marked; ``epoch, loss, val_mRMSE`` an epoch.
+
+    An epoch that was not validated has no score.
+    """
+    figure = _figure(3.2, theme)
+    epochs, losses, scores = (
+        np.array([epoch[key] for epoch in history], dtype=float) for key in ("epoch", "loss", "val_mRMSE")
+    )
+    left, right = (_axes(figure, position, theme) for position in (121, 122))
+    for axes, values, colour, title in (
+        (left, losses, theme.orange, "training loss"),
+        (right, scores, theme.blue, "mRMSE on validation"),
+    ):
+        known = np.isfinite(values)
+        marker = "o" if known.sum() < 3 else None
+        axes.plot(epochs[known], values[known], color=colour, linewidth=1.8, marker=marker)
+        _title(axes, title, theme)
+        axes.set_xlabel("epoch")
+        axes.grid(color=theme.line, linewidth=0.7)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if np.isfinite(scores).any():
+        best = int(np.nanargmin(scores))
+        right.plot(epochs[best], scores[best], "o", color=theme.ink, markersize=6)
+        right.set_title(
+            f"best {scores[best]:.3f}, epoch {epochs[best]:g}", loc="right", fontsize=10, color=theme.muted
+        )
+    return figure
+
+
+def error_bars(
+    groups: Sequence[ErrorGroup],
+    theme: Theme,
+    *,
+    labels: Sequence[str] = (),
+    band: tuple[range, str] | None = None,
+    other: Sequence[ErrorGroup] | None = None,
+) -> Figure:
+    """RMSE and bias of each group as bars; only the first ``MOST_BARS`` when there are more.
+
+    ``labels`` stand for the groups' names, ``band`` shades the groups in a range and names it, ``other`` are a
+    second counter's errors on the same groups, drawn as diamonds.
+    """
+    groups = groups[:MOST_BARS]
+    rows = np.arange(len(groups))
+    figure = _figure(1.15 + 0.3 * len(groups), theme)
+    left = _axes(figure, 121, theme)
+    right = _axes(figure, 122, theme, sharey=left)
+    for axes, name, colour in ((left, "rmse", theme.blue), (right, "bias", theme.orange)):
+        values = np.array([getattr(group, name) for group in groups])
+        axes.barh(rows, values, height=0.66, color=colour, zorder=2)
+        others = np.array([getattr(group, name) for group in other[: len(groups)]]) if other else values
+        if other:
+            axes.plot(others, rows, "D", color=theme.ink, markersize=4.5, zorder=3)
+        _print_values(axes, values, others, ".2f" if name == "rmse" else "+.2f", theme)
+    _shade(left, right, band, theme)
+    left.set_yticks(rows, [_one_line(name) for name in (labels or [group.name for group in groups])[: len(rows)]])
+    left.set_ylim(len(groups) - 0.4, -0.6)
+    right.tick_params(labelleft=False)
+    right.axvline(0, color=theme.muted, linewidth=0.9, zorder=4)
+    _title(left, "RMSE", theme)
+    _title(right, "bias (below 0: too few counted)", theme)
+    _plain(left.get_yticklabels(), theme)
+    return figure
+
+
+def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Figure:
+    """How often each true count was taken for which: a heat map, every row in shares of its true count.
+
+    The right counts are framed. Both arrays N×K; predictions that are not whole are rounded.
+    """
+    whole = round_half_up(np.stack([predicted, true]))
+    most = int(min(max(whole.max(), 1), _MOST_COUNTED))
+    p, c = np.minimum(whole, most).astype(int).reshape(2, -1)
+    pairs = np.bincount(c * (most + 1) + p, minlength=(most + 1) ** 2).reshape(most + 1, most + 1)
+    shares = pairs / np.maximum(pairs.sum(axis=1, keepdims=True), 1)
+    figure = _figure(1.2 + 0.42 * (most + 1), theme)
+    axes = _axes(figure, 111, theme)
+    colours = LinearSegmentedColormap.from_list("shares", [theme.surface, theme.blue, theme.deep])
+    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
+    for (row, column), number in np.ndenumerate(pairs):
+        if number:
+            colour = _legible(colours(shares[row, column]), theme)
+            axes.text(column, row, _compact(int(number)), ha="center", va="center", color=colour, fontsize=9)
+    for exact in range(most + 1):
+        right = Rectangle((exact - 0.5, exact - 0.5), 1, 1, fill=False, edgecolor=theme.muted, clip_on=False)
+        axes.add_patch(right)
+    names = [*(str(count) for count in range(most)), f"{most}+" if most == _MOST_COUNTED else str(most)]
+    axes.set_xticks(range(most + 1), names)
+    axes.set_yticks(range(most + 1), names)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    return figure
+
+
+def reliability(presence: Floats, occurs: NDArray[np.bool_], transforms: Floats, theme: Theme) -> Figure:
+    """How often a category was there against how probable that was, and the spread of the integral transforms.
+
+    ``presence`` are probabilities of a count above 0, of N×K pairs like the other two.
+    """
+    figure = _figure(3.4, theme)
+    left, right = (_axes(figure, position, theme) for position in (121, 122))
+    deciles = np.minimum((presence * 10).astype(int), 9).ravel()
+    pairs = np.bincount(deciles, minlength=10)
+    seen = pairs > 0
+    forecast, observed = (
+        np.bincount(deciles, values.ravel(), minlength=10)[seen] / pairs[seen] for values in (presence, occurs)
+    )
+    left.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.9)
+    left.plot(forecast, observed, "o-", color=theme.blue, linewidth=1.8, markersize=5)
+    _title(left, "share of pairs that have the category", theme)
+    left.set_xlabel("predicted probability of a count above 0")
+    density = np.histogram(transforms, 20, (0, 1))[0] / transforms.size * 20
+    right.bar(np.arange(20) / 20 + 0.025, density, width=0.045, color=theme.orange)
+    right.axhline(1, color=theme.muted, linewidth=0.9)
+    _title(right, "where true counts fall in their distributions", theme)
+    right.set_xlabel("randomized probability integral transform")
+    right.set_ylim(0, max(1.6, float(density.max()) * 1.1))
+    for axes in (left, right):
+        axes.grid(color=theme.line, linewidth=0.7)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def _figure(height: float, theme: Theme) -> Figure:
+    return Figure(figsize=(_WIDTH, height), facecolor=theme.surface, layout="constrained")
+
+
+def _axes(figure: Figure, position: int, theme: Theme, sharey: Axes | None = None) -> Axes:
+    axes = figure.add_subplot(position, sharey=sharey, facecolor=theme.surface)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.tick_params(colors=theme.muted, length=0, labelsize=10)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(theme.muted)
+    return axes
+
+
+def _title(axes: Axes, text: str, theme: Theme) -> None:
+    axes.set_title(text, loc="left", fontsize=11, color=theme.ink)
+
+
+def _print_values(axes: Axes, values: Floats, others: Floats, form: str, theme: Theme) -> None:
+    """Each value beyond the end of its bar and of the marker beside it, with room kept for it."""
+    low, high = (np.nan_to_num(pick(values, others)) for pick in (np.fmin, np.fmax))
+    span = max(high.max(initial=0) - low.min(initial=0), 1e-9)
+    for row, value in enumerate(values):
+        if not np.isfinite(value):
+            axes.annotate("no pairs", (0, row), (4, 0), textcoords="offset points", va="center", color=theme.muted)
+            continue
+        end, offset, side = (low[row], -5, "right") if value < 0 else (high[row], 5, "left")
+        axes.annotate(
+            _signless_zero(format(value, form)),
+            (float(end), row),
+            (offset, 0),
+            textcoords="offset points",
+            ha=side,
+            va="center",
+            color=theme.muted,
+            fontsize=9,
+        )
+    axes.set_xlim(
+        low.min() - 0.17 * span if (low < 0).any() else 0,
+        high.max(initial=0) + 0.17 * span,
+    )
+    axes.grid(axis="x", color=theme.line, linewidth=0.7, zorder=0)
+
+
+def _shade(left: Axes, right: Axes, band: tuple[range, str] | None, theme: Theme) -> None:
+    if band is None:
+        return
+    rows, name = band
+    for axes in (left, right):
+        axes.axhspan(rows[0] - 0.5, rows[-1] + 0.5, color=theme.band, zorder=-1)
+    left.text(
+        0.99,
+        (rows[0] + rows[-1]) / 2,
+        name,
+        transform=left.get_yaxis_transform(),
+        rotation=270,
+        ha="right",
+        va="center",
+        color=theme.muted,
+        fontsize=9,
+    )
+
+
+def _plain(texts: Iterable[Text], theme: Theme) -> None:
+    """A name is text, even one with dollar signs."""
+    for text in texts:
+        text.set_parse_math(False)
+        text.set_color(theme.ink)
+
+
+def _one_line(name: str) -> str:
+    line = " ".join(name.split())
+    return line if len(line) <= 28 else line[:27] + "…"
+
+
+def _signless_zero(number: str) -> str:
+    return number.lstrip("+-") if float(number) == 0 else number.replace("-", "−")
+
+
+def _compact(number: int) -> str:
+    return f"{number:,}" if number < 10_000 else f"{number / 1000:.0f}k"
+
+
+def _legible(background: tuple[float, ...], theme: Theme) -> str:
+    """The one of the theme's two text colours that stands out more, by WCAG's contrast."""
+
+    def contrast(colour: str) -> float:
+        lights = [np.dot(np.power(rgb, 2.2), (0.2126, 0.7152, 0.0722)) for rgb in (background[:3], to_rgb(colour))]
+        return float((max(lights) + 0.05) / (min(lights) + 0.05))
+
+    return max(theme.ink, theme.on_deep, key=contrast)

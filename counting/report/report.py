@@ -1,0 +1,304 @@
+"""The report of an evaluation: one HTML page with its plots, and the figures and counts as files."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from counting.evaluation.breakdown import (
+    LARGE_FROM,
+    SMALL_BELOW,
+    SUBITIZING_RANGE,
+    ErrorGroup,
+    errors_by_category,
+    errors_by_object_size,
+    errors_by_range,
+    errors_by_true_count,
+    mean_object_areas,
+)
+from counting.evaluation.distribution_scores import DistributionScores
+from counting.evaluation.scores import Evaluation, compare
+from counting.report import plots
+from counting.report.worst_photos import worst_photos
+from counting.stats.metrics import FIGURES, Floats, as_scored
+from counting.tables.table_files import write_table
+from counting.utils.files import write_json, write_text
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import SceneSet
+
+RESAMPLES = 1000
+"""Of the images, for the intervals of the differences between two counters."""
+
+_COLUMNS = ("RMSE", "RMSE-nz", "relRMSE", "relRMSE-nz", "mae", "exact")
+"""What ``FIGURES`` are called for one category."""
+
+
+@dataclass(frozen=True)
+class _Plot:
+    file: str
+    title: str
+    text: str
+    draw: Callable[[plots.Theme], Figure]
+
+
+def write_report(
+    evaluation: Evaluation,
+    folder: Path,
+    scenes: SceneSet | None,
+    history: Sequence[Mapping[str, float | None]] = (),
+    against: Evaluation | None = None,
+) -> Path:
+    """Write results.json, counts.csv, plots/ and report.html into ``folder``; the path of the last.
+
+    Args:
+        evaluation: what the report is about.
+        folder: made if need be; its files of the same names are replaced, each whole or not at all.
+        scenes: the data set's scenes, in the truth's categories, for what counts do not tell: the sizes of
+            objects and the photos. A photo that cannot be opened goes without a picture.
+        history: ``epoch, loss, val_mRMSE`` of every epoch, if the counter was trained just now.
+        against: a second counter on the same truth, to compare with.
+
+    Raises:
+        DataError: an image that ``scenes`` lack.
+        CountingError: a file cannot be written.
+    """
+    write_json(folder / "results.json", evaluation.to_json())
+    write_table(evaluation.predicted, folder / "counts.csv")
+    sections = [
+        *([_comparison(evaluation, against)] if against else []),
+        *(_plot_section(plot, folder) for plot in _plots(evaluation, scenes, history, against)),
+        _category_table(evaluation),
+        _worst_photos(evaluation, scenes),
+    ]
+    template = Template(Path(__file__).with_name("report_template.html").read_text(encoding="utf-8"))
+    page = template.substitute(
+        title=escape(f"{evaluation.counter} on {evaluation.data} {evaluation.split}"),
+        about=escape(_about(evaluation)),
+        figures="\n".join(_tile(evaluation, name) for name in FIGURES),
+        sections="\n".join(sections),
+    )
+    write_text(folder / "report.html", page)
+    return folder / "report.html"
+
+
+# The head of the page
+
+
+def _about(evaluation: Evaluation) -> str:
+    facts = [
+        f"protocol {evaluation.protocol}",
+        f"{len(evaluation.truth.images):,} images",
+        f"{len(evaluation.truth.categories)} categories",
+        "counts rounded half up" if evaluation.rounded else "counts not rounded",
+    ]
+    levels = {interval.level for interval in evaluation.intervals.values()}
+    return " · ".join([*facts, *(f"{level:.0%} intervals by bootstrap" for level in levels)])
+
+
+def _tile(evaluation: Evaluation, name: str) -> str:
+    value = _number(getattr(evaluation.metrics, name))
+    interval = evaluation.intervals.get(name)
+    span = f'<dd class="interval">{_number(interval.low)}–{_number(interval.high)}</dd>' if interval else ""
+    first = ' class="first"' if name == FIGURES[0] else ""
+    return f"<div{first}><dt>{_shown(name)}</dt><dd>{value}</dd>{span}</div>"
+
+
+def _comparison(evaluation: Evaluation, against: Evaluation) -> str:
+    differences = compare(evaluation, against, RESAMPLES)
+    rows = [
+        (counted.counter, [_number(getattr(counted.metrics, name)) for name in FIGURES])
+        for counted in (evaluation, against)
+    ]
+    found = [differences[name] for name in FIGURES]
+    rows.append(("difference", [_number(one.difference, "+.3f") + "*" * one.significant for one in found]))
+    spans = [(_number(one.interval.low, "+.3f"), _number(one.interval.high, "+.3f")) for one in found]
+    rows.append(("95 % interval", [f"{low} to {high}" for low, high in spans]))
+    text = "First minus second, on the images both counted, with its paired interval; * where it excludes 0."
+    return _section(
+        f"Against {against.counter}", text, _table(["counter", *(_shown(name) for name in FIGURES)], rows)
+    )
+
+
+# Plots
+
+
+def _plots(
+    evaluation: Evaluation,
+    scenes: SceneSet | None,
+    history: Sequence[Mapping[str, float | None]],
+    against: Evaluation | None,
+) -> list[_Plot]:
+    drawn = [_by_true_count(evaluation, against), _confusion(evaluation), _by_category(evaluation, against)]
+    if scenes is not None:
+        drawn.append(_by_size(evaluation, scenes, against))
+    if evaluation.distribution and evaluation.predicted.distribution is not None:
+        drawn.append(_reliability(evaluation, evaluation.distribution, evaluation.predicted.distribution))
+    if history:
+        text = "Training loss, and what chose the weights: mRMSE on the validation split."
+        drawn.append(_Plot("training", "Training", text, lambda theme: plots.training_curve(history, theme)))
+    return drawn
+
+
+def _by_true_count(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
+    predicted, true = _scored(evaluation)
+    groups = errors_by_true_count(predicted, true)
+    other = errors_by_true_count(*_scored(against)) if against else None
+    in_range = [row for row, group in enumerate(groups) if group.name in map(str, SUBITIZING_RANGE)]
+    band = (range(in_range[0], in_range[-1] + 1), "subitizing range")
+    told = "; ".join(
+        f"{group.name} objects: RMSE {_number(group.rmse)}, {group.exact:.0%} exact ({group.pairs:,} pairs)"
+        for group in errors_by_range(predicted, true)
+        if group.pairs
+    )
+    text = f"Pairs of image and category by how many objects there are. {told}.{_legend(evaluation, against)}"
+    return _Plot(
+        "error_by_true_count",
+        "Error by true count",
+        text,
+        lambda theme: plots.error_bars(groups, theme, labels=_with_pairs(groups), band=band, other=other),
+    )
+
+
+def _confusion(evaluation: Evaluation) -> _Plot:
+    text = (
+        "Pairs of image and category; a row's colours are shares of its true count, frames hold the right counts."
+    )
+    return _Plot(
+        "predicted_against_true",
+        "Predicted against true counts",
+        text,
+        lambda theme: plots.predicted_against_true(*_scored(evaluation), theme),
+    )
+
+
+def _by_category(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
+    groups = errors_by_category(*_scored(evaluation), evaluation.truth.categories)
+    order = np.argsort([-group.rmse for group in groups], kind="stable")
+    other = None
+    if against:
+        theirs = errors_by_category(*_scored(against), against.truth.categories)
+        other = [theirs[k] for k in order]
+    text = f"Over all images, largest error first.{_legend(evaluation, against)}"
+    if len(groups) > plots.MOST_BARS:
+        text += f" The first {plots.MOST_BARS} of {len(groups)}; the table has all."
+    return _Plot(
+        "error_by_category",
+        "Error by category",
+        text,
+        lambda theme: plots.error_bars([groups[k] for k in order], theme, other=other),
+    )
+
+
+def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | None) -> _Plot:
+    groups = _size_groups(evaluation, scenes)
+    other = _size_groups(against, scenes) if against else None
+    text = (
+        "Pairs with an object, by the mean share of the photo that the category's objects cover: "
+        f"small below {SMALL_BELOW:.0%}, large from {LARGE_FROM:.0%}.{_legend(evaluation, against)}"
+    )
+    return _Plot(
+        "error_by_object_size",
+        "Error by object size",
+        text,
+        lambda theme: plots.error_bars(groups, theme, labels=_with_pairs(groups), other=other),
+    )
+
+
+def _reliability(evaluation: Evaluation, scores: DistributionScores, distribution: NDArray[np.float32]) -> _Plot:
+    presence = 1 - distribution[..., 0].astype(np.float64)
+    held = "; ".join(
+        f"{one.level:.0%} intervals hold {one.randomized:.1%} (plainly {one.plain:.1%}, and of counts above 0 "
+        f"{one.occurring:.1%}, {one.width:.1f} counts wide)"
+        for one in scores.coverage
+    )
+    text = f"If the distributions are right, points lie on the diagonal and bars at 1. {held}."
+    return _Plot(
+        "reliability",
+        "How sure, and rightly so",
+        text,
+        lambda theme: plots.reliability(presence, evaluation.truth.counts > 0, scores.transforms, theme),
+    )
+
+
+def _size_groups(evaluation: Evaluation, scenes: SceneSet) -> tuple[ErrorGroup, ...]:
+    protocol = Protocol.parse(evaluation.protocol, scenes.family)
+    areas = mean_object_areas(scenes, protocol, evaluation.truth.images)
+    return errors_by_object_size(*_scored(evaluation), areas)
+
+
+def _with_pairs(groups: Sequence[ErrorGroup]) -> list[str]:
+    return [f"{group.name}  ({group.pairs:,} pairs)" for group in groups]
+
+
+def _legend(evaluation: Evaluation, against: Evaluation | None) -> str:
+    return f" Bars and numbers: {evaluation.counter}; diamonds: {against.counter}." if against else ""
+
+
+def _scored(evaluation: Evaluation) -> tuple[Floats, Floats]:
+    """Predicted counts as they were scored, and true ones."""
+    return as_scored(evaluation.predicted.counts, evaluation.rounded), evaluation.truth.counts
+
+
+def _plot_section(plot: _Plot, folder: Path) -> str:
+    light, dark = f"plots/{plot.file}.png", f"plots/{plot.file}-dark.png"
+    for theme, path in ((plots.LIGHT, light), (plots.DARK, dark)):
+        plots.save(plot.draw(theme), folder / path)
+    picture = (
+        f'<picture><source srcset="{dark}" media="(prefers-color-scheme: dark)" />'
+        f'<img src="{light}" alt="{escape(plot.title)}" /></picture>'
+    )
+    return _section(plot.title, plot.text, f'<div class="wide">{picture}</div>')
+
+
+# The table and the worst photos
+
+
+def _category_table(evaluation: Evaluation) -> str:
+    rows = []
+    for category, true in zip(evaluation.truth.categories, evaluation.truth.counts.T, strict=True):
+        figures = evaluation.metrics.per_category[category]
+        occurrences = [f"{(true > 0).sum():,}", f"{true.sum():,.0f}"]
+        rows.append((category, [*occurrences, *(_number(figures[name]) for name in FIGURES)]))
+    head = ["category", "images with it", "objects", *_COLUMNS]
+    return _section("Every category", "nz: over the images that have the category.", _table(head, rows))
+
+
+def _worst_photos(evaluation: Evaluation, scenes: SceneSet | None) -> str:
+    figures = worst_photos(evaluation, scenes)
+    text = (
+        "Where the count of one category was furthest off: the raw count → the count as scored, and the true one. "
+        "Boxes are the true objects; numbers are the cells' counts."
+    )
+    if not figures:
+        text = "None: every count was right."
+    return _section("The worst photos", text, f'<div class="photos">{"".join(figures)}</div>')
+
+
+# HTML
+
+
+def _section(title: str, text: str, content: str) -> str:
+    return f"<section>\n<h2>{escape(title)}</h2>\n<p>{escape(text)}</p>\n{content}\n</section>"
+
+
+def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "\n".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
+        for name, values in rows
+    )
+    return f'<div class="wide"><table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+
+
+def _shown(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _number(value: float, form: str = ".3f") -> str:
+    return format(value, form) if math.isfinite(value) else "–"

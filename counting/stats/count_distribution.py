@@ -1,0 +1,198 @@
+"""How sure a count is: from a raw count to a calibrated distribution over 0, 1, 2, …
+
+A hurdle model turns a raw count x of category k into p(c = 0), p(c = 1), …: the category is there with
+probability σ(a·(1, log x, x)), and if it is, c − 1 is negative binomial with mean exp(b·(1, log x)) and size
+exp(r), so that the spread grows with the count. Each category has its own a, b and r, drawn towards those that
+serve all categories, as rare ones have few counts to learn from. (Hurdle: Mullahy 1986.)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from counting.stats.least_squares import FOLDS, folds
+from counting.stats.partial_pooling import fit_partially_pooled
+from counting_datasets.errors import DataError
+
+LEVEL = 0.8
+"""Of the intervals that people are shown."""
+
+LEAST = 0.05
+"""Added to a raw count before its logarithm."""
+
+LEAST_LARGEST = 20
+"""The fewest counts that a calibration tells apart."""
+
+PULLS = (0.1, 1.0, 10.0, 100.0)
+"""How strongly a category's weights may be drawn towards the shared ones."""
+
+LARGEST_LOG_SIZE = 5.0
+"""From there on a negative binomial is as good as Poisson, and its formula drowns in rounding errors."""
+
+PARAMETERS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class CountDistribution:
+    """Distributions over the counts 0, 1, …, L, of which the last means L or more.
+
+    Attributes:
+        log_probability: ...×(L + 1).
+    """
+
+    log_probability: Tensor
+
+    @property
+    def probability(self) -> Tensor:
+        """...×(L + 1), summing to 1."""
+        return self.log_probability.exp()
+
+    @property
+    def mean(self) -> Tensor:
+        """The expected count, ...."""
+        return (self.probability * self._counts()).sum(dim=-1)
+
+    @property
+    def cumulative(self) -> Tensor:
+        """...×(L + 1): p(c ≤ n)."""
+        return self.probability.cumsum(dim=-1).clamp(max=1)
+
+    def quantile(self, level: float) -> Tensor:
+        """The smallest n with p(c ≤ n) ≥ ``level``, .... of whole numbers."""
+        reached = self.cumulative >= level - 1e-9
+        reached[..., -1] = True
+        return reached.int().argmax(dim=-1)
+
+    def interval(self, level: float) -> tuple[Tensor, Tensor]:
+        """The first and last count of the central interval, which holds at least ``level``."""
+        return self.quantile((1 - level) / 2), self.quantile((1 + level) / 2)
+
+    def log_score(self, true: Tensor) -> Tensor:
+        """−log p(c) of the true counts ...: 0 is best."""
+        return -self._at(self.log_probability, true)
+
+    def ranked_probability_score(self, true: Tensor) -> Tensor:
+        """Σ_n (p(c ≤ n) − [true ≤ n])²: 0 is best; for a sure count, the absolute error. (Epstein 1969.)"""
+        reached = self._counts() >= true[..., None]
+        return (self.cumulative - reached.to(self.log_probability.dtype)).square().sum(dim=-1)
+
+    def integral_transform(self, true: Tensor, uniform: Tensor) -> Tensor:
+        """p(c < true) + uniform · p(c = true): uniform itself if the distributions are right.
+
+        The randomized probability integral transform (Czado, Gneiting and Held 2009, section 2.2).
+        """
+        at = self._at(self.probability, true)
+        return self._at(self.cumulative, true) - at + uniform * at
+
+    def _counts(self) -> Tensor:
+        size = self.log_probability.shape[-1]
+        return torch.arange(size, dtype=self.log_probability.dtype, device=self.log_probability.device)
+
+    def _at(self, values: Tensor, true: Tensor) -> Tensor:
+        index = true.long().clamp(0, values.shape[-1] - 1)
+        return values.gather(-1, index[..., None])[..., 0]
+
+
+def intervals(distribution: NDArray[np.float32], level: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last counts of the central intervals of distributions ...×(L + 1), as in a CountTable."""
+    low, high = CountDistribution(torch.from_numpy(distribution).double().log()).interval(level)
+    return low.numpy(), high.numpy()
+
+
+def is_vague(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where nobody should name a number: intervals wider than two, and than the count in their middle."""
+    return high - low > np.maximum(2, (low + high) / 2)
+
+
+class Calibration(nn.Module):
+    """Raw counts to distributions, by category.
+
+    Attributes:
+        weights: K×6: a (3), b (2) and r of each category.
+        largest: the largest count that is told apart from larger ones.
+    """
+
+    def __init__(self, weights: Tensor, largest: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(weights)
+        self.largest = largest
+
+    def distribution(self, counts: NDArray[np.float64]) -> NDArray[np.float32]:
+        """...×K raw counts → ...×K×(largest + 1) probabilities, for a CountTable."""
+        with torch.inference_mode():
+            found: CountDistribution = self(torch.from_numpy(counts).float())
+            return np.asarray(found.probability.numpy(), dtype=np.float32)
+
+    def forward(self, raw: Tensor) -> CountDistribution:
+        """...×K raw counts → distributions ...×K×(largest + 1); gradients reach the counts and the weights."""
+        return CountDistribution(hurdle(raw, self.weights, self.largest))
+
+
+def hurdle(raw: Tensor, weights: Tensor, largest: int) -> Tensor:
+    """...×K raw counts and K×6 weights → ...×K×(largest + 1) log-probabilities."""
+    presence, log_mean, log_size = _terms(raw, weights)
+    further = torch.arange(largest - 1, dtype=raw.dtype, device=raw.device)
+    log_present = _negative_binomial(further, log_mean[..., None], log_size[..., None])
+    beyond = torch.log1p(-log_present.exp().sum(dim=-1, keepdim=True).clamp(max=1 - 1e-7))
+    present = torch.cat([log_present, beyond], dim=-1)
+    return torch.cat([logsigmoid(-presence)[..., None], logsigmoid(presence)[..., None] + present], dim=-1)
+
+
+def _terms(raw: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Logit of presence, log mean and log size of what is beyond the first, each ...×K."""
+    x = raw.clamp(min=0)
+    log_x = (x + LEAST).log()
+    presence = weights[:, 0] + weights[:, 1] * log_x + weights[:, 2] * x
+    log_mean = weights[:, 3] + weights[:, 4] * log_x
+    return presence, log_mean, weights[:, 5].clamp(max=LARGEST_LOG_SIZE).expand_as(x)
+
+
+def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
+    """log p(n) of mean exp(log_mean) and size exp(log_size)."""
+    size = log_size.exp()
+    log_total = torch.logaddexp(log_mean, log_size)
+    ways = torch.lgamma(n + size) - torch.lgamma(size) - torch.lgamma(n + 1)
+    return ways + size * (log_size - log_total) + n * (log_mean - log_total)
+
+
+def fit_calibration(raw: Tensor, true: Tensor) -> Calibration:
+    """The calibration of a counter from its N×K raw counts on a validation split and the true ones.
+
+    The shared weights have the greatest likelihood over all categories; how strongly each category's own are drawn
+    towards them is chosen by the log score in cross-validation.
+
+    Raises:
+        DataError: shapes that differ, or fewer images than folds.
+    """
+    if raw.shape != true.shape or raw.ndim != 2:
+        raise DataError(f"raw counts are {tuple(raw.shape)}, true ones {tuple(true.shape)}")
+    if len(raw) < FOLDS:
+        raise DataError(f"{len(raw)} photos are too few to calibrate counts on: at least {FOLDS}")
+    raw, true = raw.double().clamp(min=0), true.double()
+    held_out = {
+        pull: sum(
+            float(_surprise(raw[left], true[left], _fit(raw[kept], true[kept], pull)))
+            for kept, left in folds(len(raw))
+        )
+        for pull in PULLS
+    }
+    weights = _fit(raw, true, min(PULLS, key=lambda pull: held_out[pull]))
+    return Calibration(weights.float(), max(LEAST_LARGEST, int(true.max())))
+
+
+def _fit(raw: Tensor, true: Tensor, pull: float) -> Tensor:
+    start = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    return fit_partially_pooled(lambda weights: _surprise(raw, true, weights), start, raw.shape[1], pull)
+
+
+def _surprise(raw: Tensor, true: Tensor, weights: Tensor) -> Tensor:
+    """The log score summed over N×K true counts, however large."""
+    presence, log_mean, log_size = _terms(raw, weights)
+    there = true > 0
+    first = logsigmoid(torch.where(there, presence, -presence)).sum()
+    beyond_first = _negative_binomial(true[there] - 1, log_mean[there], log_size[there]).sum()
+    return -(first + beyond_first)

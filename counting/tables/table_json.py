@@ -1,0 +1,213 @@
+"""CountTables as JSON: a list with one row an image and category, for programs in any language."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counting.stats.metrics import round_half_up
+from counting.tables.count_table import CountTable, build_table, is_digits
+from counting_datasets.errors import DataError
+
+_TAIL = 1e-4
+"""Probability of larger counts that a row leaves out."""
+
+
+@dataclass
+class _JsonRow:
+    """One row, checked."""
+
+    image: str
+    number: str | None
+    category: str
+    category_id: int | None
+    count: float
+    cells: NDArray[np.float32] | None
+    distribution: NDArray[np.float32] | None
+
+
+def read_json(path: Path) -> CountTable:
+    """Read rows as ``write_json`` writes them; ``count`` serves without ``count_raw``, ``image_id`` without
+    ``file_name`` and the other way round.
+
+    Raises:
+        DataError: not such rows; says which row is wrong.
+    """
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise DataError(f"line {error.lineno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise DataError("not rows of counts: nested too deep") from None
+    if not isinstance(listed, list) or not listed:
+        raise DataError("no rows; it must be a list of one object an image and category")
+    rows = []
+    for number, row in enumerate(listed, 1):
+        try:
+            rows.append(_json_row(row))
+        except DataError as error:
+            raise DataError(f"row {number}: {error}") from None
+    return _from_json_rows(rows)
+
+
+def _json_row(row: Any) -> _JsonRow:
+    if not isinstance(row, dict) or not isinstance(row.get("category"), str):
+        raise DataError("not an object with `image_id` or `file_name`, `category` and `count`")
+    number, name = row.get("image_id"), row.get("file_name")
+    if not (isinstance(name, str) or _is_id(number)):
+        raise DataError("needs `image_id` (a whole number or text) or `file_name`")
+    place = row.get("category_id")
+    if place is not None and (isinstance(place, bool) or not isinstance(place, int)):
+        raise DataError(f"`category_id` is {place!r}, not a whole number")
+    return _JsonRow(
+        image=PurePath(name).stem if isinstance(name, str) else str(number),
+        number=str(number) if _is_id(number) else None,
+        category=row["category"],
+        category_id=place,
+        count=_json_count(row),
+        cells=None if row.get("cells") is None else _json_cells(row["cells"]),
+        distribution=None if row.get("distribution") is None else _json_distribution(row["distribution"]),
+    )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+def _json_count(row: dict[str, Any]) -> float:
+    key = "count_raw" if "count_raw" in row else "count"
+    count = row.get(key)
+    if isinstance(count, bool) or not isinstance(count, int | float) or not math.isfinite(count):
+        raise DataError(f"`{key}` is {count!r}, not a number")
+    return float(count)
+
+
+def _json_cells(listed: Any) -> NDArray[np.float32]:
+    """The g² counts of a g×g list of lists, row by row."""
+    try:
+        cells = np.array(listed, dtype=np.float32)
+    except (ValueError, TypeError):
+        cells = np.empty(0, dtype=np.float32)
+    if cells.ndim != 2 or cells.shape[0] != cells.shape[1] or cells.size == 0:
+        raise DataError("`cells` is not a square list of lists of numbers")
+    return cells.ravel()
+
+
+def _json_distribution(listed: Any) -> NDArray[np.float32]:
+    """The probabilities of 0, 1, 2, …."""
+    try:
+        probabilities = np.array(listed, dtype=np.float32)
+    except (ValueError, TypeError):
+        probabilities = np.empty(0, dtype=np.float32)
+    if probabilities.ndim != 1 or probabilities.size == 0:
+        raise DataError("`distribution` is not a list of numbers")
+    return probabilities
+
+
+def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
+    images = {image: place for place, image in enumerate(dict.fromkeys(row.image for row in rows))}
+    categories = {name: place for place, name in enumerate(_json_categories(rows))}
+    sizes = {None if row.cells is None else len(row.cells) for row in rows}
+    if len(sizes) > 1:
+        raise DataError("every row must have `cells` of one grid, or none of them")
+    cells_per_image = sizes.pop()
+    longest = max(0 if row.distribution is None else len(row.distribution) for row in rows)
+    if longest and any(row.distribution is None for row in rows):
+        raise DataError("every row must have a `distribution`, or none of them")
+    distribution = np.zeros((len(images), len(categories), longest), dtype=np.float32)
+    counts = np.full((len(images), len(categories)), np.nan)
+    cells = np.empty((len(images), cells_per_image or 0, len(categories)), dtype=np.float32)
+    for number, row in enumerate(rows, 1):
+        i, k = images[row.image], categories[row.category]
+        if not np.isnan(counts[i, k]):
+            raise DataError(f"row {number}: image {row.image!r} has a count of {row.category!r} already")
+        counts[i, k] = row.count
+        if row.cells is not None:
+            cells[i, :, k] = row.cells
+        if row.distribution is not None:
+            distribution[i, k, : len(row.distribution)] = row.distribution
+    numbers = {row.image: row.number for row in rows if row.number is not None}
+    return build_table(
+        list(images),
+        list(categories),
+        counts,
+        cells if cells_per_image else None,
+        tuple(numbers[image] for image in images) if len(numbers) == len(images) else None,
+        distribution if longest else None,
+    )
+
+
+def _json_categories(rows: list[_JsonRow]) -> list[str]:
+    """By their ids where every row has one, else as they first appear."""
+    pairs = dict.fromkeys((row.category_id, row.category) for row in rows)
+    ids = [place for place, _ in pairs if place is not None]
+    names = list(dict.fromkeys(name for _, name in pairs))
+    if len(ids) < len(pairs):
+        return names
+    if len(set(ids)) < len(pairs) or len(names) < len(pairs):
+        raise DataError("a category has two values of `category_id`, or a `category_id` two categories")
+    return [name for _, name in sorted((place, name) for place, name in pairs if place is not None)]
+
+
+def write_json(table: CountTable, file: TextIO, file_names: Mapping[str, str]) -> None:
+    """Write ``json_rows``, one a line."""
+    file.write("[")
+    for number, row in enumerate(json_rows(table, file_names)):
+        file.write((",\n" if number else "\n") + json.dumps(row, ensure_ascii=False))
+    file.write("\n]\n")
+
+
+def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """One object an image and category, in the table's order; ``file_names`` as in ``write_table``."""
+    for i, image in enumerate(table.images):
+        whole = round_half_up(table.counts[i])
+        grids, sure = _square(table, i), _how_sure(table, i)
+        for k, category in enumerate(table.categories):
+            row = {
+                "image_id": int(image) if is_digits(image) else image,
+                "file_name": file_names.get(image, f"{image}.jpg"),
+                "category_id": k + 1,
+                "category": category,
+                "count": int(whole[k]),
+                "count_raw": float(table.counts[i, k]),
+            }
+            cells = {} if grids is None else {"cells": grids[k].tolist()}
+            yield row | (sure[k] if sure else {}) | cells
+
+
+def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
+    """Interval and distribution of each category's count in one image; none where they are not known."""
+    if table.distribution is None:
+        return []
+    from counting.stats.count_distribution import LEVEL, intervals
+
+    low, high = intervals(table.distribution[image], LEVEL)
+    return [
+        {
+            "interval": {"level": LEVEL, "low": int(first), "high": int(last)},
+            "distribution": _without_tail(probabilities),
+        }
+        for first, last, probabilities in zip(low, high, table.distribution[image], strict=True)
+    ]
+
+
+def _without_tail(probabilities: NDArray[np.float32]) -> list[float]:
+    """Up to the count that all larger ones together are hardly likelier than; it stands for them too."""
+    cumulative = probabilities.astype(np.float64).cumsum()
+    last = int(np.argmax(cumulative >= cumulative[-1] - _TAIL))
+    kept = [round(float(p), 6) for p in probabilities[:last]]
+    return [*kept, round(1 - sum(kept), 6)]
+
+
+def _square(table: CountTable, image: int) -> NDArray[np.float64] | None:
+    """K×g×g cell counts of one image, or None where there are none or they form no square."""
+    if table.cells is None or math.isqrt(table.cells.shape[1]) ** 2 != table.cells.shape[1]:
+        return None
+    side = math.isqrt(table.cells.shape[1])
+    shortest_decimals = table.cells[image].T.astype(str).astype(np.float64)
+    return np.asarray(shortest_decimals.reshape(-1, side, side))

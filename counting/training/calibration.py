@@ -1,0 +1,25 @@
+"""Fit to a trained counter how sure its counts are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from counting.models.checkpoint import Checkpoint, load, save
+from counting.stats.count_distribution import fit_calibration
+from counting.stats.least_squares import FOLDS
+from counting.tables.count_table import CountTable, join
+
+
+def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoint:
+    """Fit the counter at ``path`` a calibration on its counts of a validation split, and store both there.
+
+    A counter of fewer photos than can be fitted on stays as it is.
+    """
+    checkpoint = load(path)
+    truth, predicted, _ = join(truth, predicted)
+    if len(truth.images) < FOLDS:
+        return checkpoint
+    calibration = fit_calibration(torch.from_numpy(predicted.counts), torch.from_numpy(truth.counts))
+    save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration)
+    return replace(checkpoint, calibration=calibration)

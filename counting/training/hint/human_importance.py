@@ -1,0 +1,92 @@
+"""What people look at when they count: the importance of each cell for each category."""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from counting.inputs.grid import Grid
+from counting.inputs.views import View
+from counting.models.config import HintConfig
+from counting.training.hint.loss import cued, is_marked
+from counting_datasets.errors import CountingError
+from counting_datasets.photo import open_photo
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
+
+
+@dataclass(frozen=True)
+class HumanImportance:
+    """The importance to people of the cells of ``grid``, for training with HINT.
+
+    Of a photo that nobody has looked at, and of random crops where it comes from masks or pictures, all is 0.
+    """
+
+    options: HintConfig
+    grid: Grid
+    protocol: Protocol
+    seed: int
+
+    def __call__(self, scene: Scene, number: int, view: View) -> NDArray[np.float64]:
+        """Cells × K, of view ``number`` of a scene: each category's column sums to 1, or is all 0."""
+        options = self.options
+        if not is_marked(scene.id, options.share, self.seed):
+            return np.zeros((self.grid.cells, len(scene.categories)))
+        if options.importance == "boxes":
+            human = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
+        elif number > 1:
+            human = np.zeros((self.grid.cells, len(scene.categories)))
+        else:
+            human = self._of_photo(scene)
+            if number == 1:
+                human = mirrored(human, self.grid)
+        return cued(normalized(human), options.cue, zlib.crc32(f"{self.seed} {scene.id}".encode()))
+
+    def _of_photo(self, scene: Scene) -> NDArray[np.float64]:
+        if isinstance(self.options.importance, Path):
+            return attention(self.options.importance, scene, self.grid)
+        return importance_of_masks(scene, scene.counted(self.protocol), self.grid)
+
+
+def importance_of_masks(scene: Scene, counted: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
+    """Cells × K counts, each object shared out by its mask; all 0 where the scene has no masks."""
+    if scene.masks is None:
+        return np.zeros((grid.cells, len(scene.categories)))
+    masks = [mask for mask, counts in zip(scene.masks(), counted, strict=True) if counts]
+    return grid.fractional_counts_from_masks(masks, scene.labels[counted], len(scene.categories))
+
+
+def attention(folder: Path, scene: Scene, grid: Grid) -> NDArray[np.float64]:
+    """Cells × K light of the grey pictures ``folder/<photo>-<category>.png``, all 0 where there is none.
+
+    Raises:
+        CountingError: there is no such folder, or a picture in it cannot be read.
+    """
+    if not folder.is_dir():
+        raise CountingError(f"hint.importance: {folder} is no folder of attention pictures, nor boxes or masks")
+    light = np.zeros((grid.cells, len(scene.categories)))
+    for category, name in enumerate(scene.categories):
+        path = folder / f"{scene.id}-{name}.png"
+        if path.is_file():
+            light[:, category] = light_of_cells(open_photo(path).convert("L"), grid)
+    return light
+
+
+def light_of_cells(picture: Image.Image, grid: Grid) -> NDArray[np.float64]:
+    """The light of a grey picture that falls in each cell."""
+    shrunk = picture.convert("F").resize((grid.side, grid.side), Image.Resampling.BOX)
+    return np.asarray(shrunk, dtype=np.float64).reshape(-1)
+
+
+def mirrored(cells: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
+    """Cells × K of the mirror image."""
+    return np.flip(cells.reshape(grid.side, grid.side, -1), axis=1).reshape(cells.shape)
+
+
+def normalized(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cells × K whose columns sum to 1 where there is anything in them."""
+    total = cells.sum(axis=0)
+    return np.asarray(np.divide(cells, total, out=np.zeros_like(cells), where=total > 0))

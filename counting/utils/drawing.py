@@ -1,0 +1,178 @@
+"""A photo with what was counted where drawn on it."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from counting.stats.metrics import round_half_up
+from counting_datasets.errors import DataError
+
+SMALLEST, LARGEST = 640, 1280
+"""The longer side of a drawing, in pixels, lies between these."""
+
+THUMBNAIL = 480
+
+_COLOURS = ("#99DDFF", "#FFAABB", "#EEDD88", "#44BB99", "#EE8866", "#BBCC33", "#77AADD", "#DDDDDD")
+"""Paul Tol's "light" scheme: told apart by the colour-blind, legible on the dark backing."""
+
+_BACKING = (12, 14, 18, 200)
+_BAR = (18, 20, 26)
+_LABELS_PER_CELL = 3
+_NARROWEST_BAR = 320
+_LEAST_CELL = 12
+"""Cells with fewer pixels across have no room for lines, let alone for a label."""
+
+_Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
+
+@dataclass(frozen=True)
+class _Label:
+    name: str
+    count: float
+    colour: str
+
+
+def draw_cells(
+    photo: Image.Image,
+    cells: NDArray[np.floating],
+    categories: Sequence[str],
+    *,
+    least: float = 0.05,
+) -> Image.Image:
+    """The photo under its grid: in each cell the largest raw counts, in a bar beneath the photo's whole counts.
+
+    Args:
+        photo: RGB, of any size; the drawing is about as large as a screen shows.
+        cells: g²×K raw counts, row by row.
+        categories: K names.
+        least: the smallest count that a cell mentions.
+
+    Raises:
+        DataError: the cells form no square grid.
+    """
+    drawn = resized(photo, SMALLEST, LARGEST)
+    labels = [_cell_labels(counts, categories, least) for counts in cells]
+    _draw_grid(drawn, labels, lines_per_cell=8)
+    return _above_bar(drawn, _totals(cells, categories))
+
+
+def draw_evidence(
+    photo: Image.Image, boxes: NDArray[np.float64], cells: NDArray[np.floating] | None = None
+) -> Image.Image:
+    """A thumbnail with ``boxes`` (n×4, pixels of ``photo``) and, if given, one category's g² raw counts."""
+    drawn = resized(photo, 1, THUMBNAIL)
+    pen = ImageDraw.Draw(drawn, "RGBA")
+    for box in boxes * np.tile(np.divide(drawn.size, photo.size), 2):
+        corners = [int(edge) for edge in box]
+        pen.rectangle(corners, outline=(0, 0, 0, 150), width=3)
+        pen.rectangle(corners, outline="#F0E442")
+    if cells is not None:
+        labels = [[_Label("", count, "#FFFFFF")] if count >= 0.05 else [] for count in cells.tolist()]
+        _draw_grid(drawn, labels, lines_per_cell=5)
+    return drawn
+
+
+def resized(photo: Image.Image, smallest: int, largest: int) -> Image.Image:
+    """A copy of ``photo`` whose longer side lies between ``smallest`` and ``largest`` pixels."""
+    longer = max(photo.size)
+    scale = min(max(longer, smallest), largest) / longer
+    if scale == 1:
+        return photo.copy()
+    width, height = (max(1, round(side * scale)) for side in photo.size)
+    return photo.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _cell_labels(counts: NDArray[np.floating], categories: Sequence[str], least: float) -> list[_Label]:
+    largest = np.argsort(-counts, kind="stable")[:_LABELS_PER_CELL]
+    return [
+        _Label(categories[k], float(counts[k]), _COLOURS[k % len(_COLOURS)]) for k in largest if counts[k] >= least
+    ]
+
+
+def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]], lines_per_cell: int) -> None:
+    """Lines between the cells, and each cell's labels in its upper left corner, as many as fit."""
+    side = math.isqrt(len(labels))
+    if side**2 != len(labels):
+        raise DataError(f"{len(labels)} cells form no square grid, so they cannot be drawn")
+    width, height = drawn.width / side, drawn.height / side
+    if min(width, height) < _LEAST_CELL:
+        return
+    pen = ImageDraw.Draw(drawn, "RGBA")
+    for step in range(1, side):
+        for line in (
+            (step * width, 0, step * width, drawn.height),
+            (0, step * height, drawn.width, step * height),
+        ):
+            pen.line(line, fill=(0, 0, 0, 90), width=3)
+            pen.line(line, fill=(255, 255, 255, 190), width=1)
+    size = min(max(min(width, height * 1.4) / (1.4 * lines_per_cell), 10), 26)
+    for cell, of_cell in enumerate(labels):
+        corner = (cell % side * width, cell // side * height)
+        _draw_labels(pen, corner, (width, height), of_cell, size)
+
+
+def _draw_labels(
+    pen: ImageDraw.ImageDraw,
+    corner: tuple[float, float],
+    room: tuple[float, float],
+    labels: Iterable[_Label],
+    size: float,
+) -> None:
+    font = ImageFont.load_default(size)
+    margin, padding, line = round(size / 4), round(size / 3), round(size * 1.35)
+    x, y = corner[0] + margin, corner[1] + margin
+    for label in labels:
+        number = f"{label.count:.1f}"
+        left = room[0] - 2 * (margin + padding) - font.getlength(" " + number)
+        text = f"{_shortened(label.name, font, left)} {number}".strip()
+        if y + line > corner[1] + room[1] or left < 0:
+            return
+        backing = (x, y, x + font.getlength(text) + 2 * padding, y + line - 1)
+        pen.rounded_rectangle(backing, radius=padding, fill=_BACKING)
+        pen.text((x + padding, y + line / 2), text, fill=label.colour, font=font, anchor="lm")
+        y += line + 1
+
+
+def _totals(cells: NDArray[np.floating], categories: Sequence[str]) -> list[tuple[int, str]]:
+    counts = round_half_up(cells.sum(axis=0)).astype(int)
+    return [(int(counts[k]), categories[k]) for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
+
+
+def _above_bar(drawn: Image.Image, totals: Sequence[tuple[int, str]]) -> Image.Image:
+    width = max(drawn.width, _NARROWEST_BAR)
+    size = min(max(width // 36, 15), 30)
+    font, line, margin = ImageFont.load_default(size), round(size * 1.4), round(size * 0.6)
+    lines = _wrapped(totals, font, width - 2 * margin) or ["nothing counted"]
+    canvas = Image.new("RGB", (width, drawn.height + line * len(lines) + margin), _BAR)
+    canvas.paste(drawn, ((width - drawn.width) // 2, 0))
+    pen = ImageDraw.Draw(canvas)
+    for row, text in enumerate(lines):
+        middle = drawn.height + margin / 2 + line * (row + 0.5)
+        pen.text((margin, middle), text, fill="white", font=font, anchor="lm")
+    return canvas
+
+
+def _wrapped(totals: Iterable[tuple[int, str]], font: _Font, width: float) -> list[str]:
+    """ "3 person · 1 dog" in lines of at most ``width`` pixels."""
+    lines: list[str] = []
+    for count, name in totals:
+        number = f"{count} "
+        part = number + _shortened(name, font, width - font.getlength(number))
+        if lines and font.getlength(f"{lines[-1]} · {part}") <= width:
+            lines[-1] = f"{lines[-1]} · {part}"
+        else:
+            lines.append(part)
+    return lines
+
+
+def _shortened(name: str, font: _Font, width: float) -> str:
+    """``name`` on one line, cut to ``width`` pixels."""
+    whole = " ".join(name.split())[:200]
+    if font.getlength(whole) <= width:
+        return whole
+    cuts = (whole[:length].rstrip() + "…" for length in range(len(whole) - 1, 0, -1))
+    return next((cut for cut in cuts if font.getlength(cut) <= width), "")

@@ -1,0 +1,69 @@
+"""``make demo``: draw everyday scenes, train three counters on them, and write a report."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from counting.evaluation.scores import Evaluation, evaluate
+from counting.models.checkpoint import load
+from counting.models.config import Config, read_config
+from counting.models.counters.baselines import BASELINES
+from counting.models.inference import count_scenes
+from counting.report.report import write_report
+from counting.tables.count_table import CountTable
+from counting.training.run import learn, load_split
+from counting.training.run_folder import RunFolder
+from counting.utils.memory import keep_freed_memory
+from counting_datasets.generated import write_scenes
+from counting_datasets.protocol import Protocol
+
+FOLDER = Path("demo")
+TRAIN, VAL, TEST = 400, 150, 200
+COUNTERS = {
+    "glance": ["head={hidden: [250, 250], dropout: 0.2}", "loss.on=[sum]"],
+    "aso_sub": ["head={hidden: [500], dropout: 0.2}"],
+    "seq_sub": [],
+}
+TO_BEAT = ("always-0", "category-mean")
+
+
+def main() -> int:
+    """Returns 1 if a trained counter does not beat the baselines."""
+    keep_freed_memory()
+    console = Console()
+    write_scenes(FOLDER / "scenes", train=TRAIN, val=VAL, test=TEST)
+    scores = [_train_and_score(counter, options, console) for counter, options in COUNTERS.items()]
+    test = load_split(read_config("demo"), "test")
+    truth, train = (
+        CountTable.from_scenes(split, Protocol()) for split in (test, load_split(read_config("demo"), "train"))
+    )
+    baselines = [
+        _score(name, BASELINES[name].predict(truth, train), truth, BASELINES[name].rounded) for name in TO_BEAT
+    ]
+    for score in (*baselines, *scores):
+        console.print(score.to_table())
+    best = min(scores, key=lambda score: score.metrics.mRMSE)
+    report = write_report(best, FOLDER / "report", test)
+    console.print(f"the best is {best.counter}: open {report}", highlight=False)
+    return int(max(s.metrics.mRMSE for s in scores) >= min(b.metrics.mRMSE for b in baselines))
+
+
+def _train_and_score(counter: str, options: list[str], console: Console) -> Evaluation:
+    config: Config = read_config("demo", [f"counter={counter}", *options])
+    run = RunFolder(FOLDER / counter)
+    console.print(f"training {counter} on {TRAIN} scenes", style="bold")
+    learn(config, run, resume=run.state.is_file())
+    test = load_split(config, "test")
+    predicted, _ = count_scenes(load(run.best), test)
+    return _score(counter, predicted, CountTable.from_scenes(test, Protocol()))
+
+
+def _score(counter: str, predicted: CountTable, truth: CountTable, rounded: bool = True) -> Evaluation:
+    return evaluate(
+        predicted, truth, counter=counter, data="generated", split="test", protocol="all", rounded=rounded
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

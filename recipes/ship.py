@@ -1,0 +1,82 @@
+"""Put a trained counter into the zoo: its weights in half precision, and a card that says what they are.
+
+python -m recipes.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from counting.evaluation.scores import Evaluation, evaluate
+from counting.models.checkpoint import Checkpoint, load, save
+from counting.models.config import Config
+from counting.models.inference import count_scenes
+from counting.models.zoo import find_counter
+from counting.tables.count_table import CountTable
+from counting.training.calibration import calibrate
+from counting.training.run import load_split
+from counting.utils.files import write_json
+from counting_datasets.catalog import Place
+from counting_datasets.catalog import load as load_scenes
+from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
+
+LARGEST = 25_000_000
+"""Bytes; a wheel is no place for more."""
+
+
+def ship(run: Path, name: str, config_name: str) -> Path:
+    """Write ``name``'s weights and card; the figures on the card are those of the weights that ship.
+
+    Raises:
+        CountingError: the run is not whole, its weights are too large, or the photos to score it on are missing.
+    """
+    weights = run / "weights" / "best.safetensors"
+    trained = load(weights)
+    config = trained.config
+    best = trained if config.final else _calibrated(trained, weights)
+    path = Path(__file__).parent / f"{name}.safetensors"
+    save(best.counter, config, path, best.card, best.calibration, half=True)
+    if path.stat().st_size > LARGEST:
+        path.unlink()
+        raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
+    data = config.data
+    settled = "".join(f" {key}={value}" for key in ("start", "final") if (value := getattr(config, key)))
+    card = {
+        "counter": config.counter,
+        "data": best.card["data"],
+        "chosen_on": f"{data.name}/{data.val}",
+        "backbone": _backbone(config),
+        "command": f"counting train {config_name}{settled}",
+        "epoch": best.card["epoch"],
+        "scored_on": f"{data.name}/test",
+        "scores": [evaluation.to_json() for evaluation in _scores(name, data.name, data.root)],
+    }
+    write_json(path.with_suffix(".json"), card)
+    return path
+
+
+def _backbone(config: Config) -> str:
+    came_from = f"from {config.start}" if config.start else "ImageNet"
+    return f"{config.backbone.name}, {came_from}, {'frozen' if config.backbone.frozen else 'tuned'}"
+
+
+def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
+    config = trained.config
+    val = load_split(config, config.data.val)
+    truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
+    return calibrate(weights, count_scenes(trained, val)[0], truth)
+
+
+def _scores(name: str, data: str, root: Path | None) -> Iterator[Evaluation]:
+    scenes = load_scenes(data, "test", Place(root))
+    table, _ = count_scenes(find_counter(name), scenes)
+    for protocol_name in ("all", "non-difficult"):
+        protocol = Protocol.parse(protocol_name, scenes.family)
+        truth = CountTable.from_scenes(scenes, protocol)
+        yield evaluate(table, truth, counter=name, data=data, split="test", protocol=str(protocol))
+
+
+if __name__ == "__main__":
+    run_folder, zoo_name, configuration = sys.argv[1:]
+    print(ship(Path(run_folder), zoo_name, configuration))
