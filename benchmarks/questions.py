@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from counting.questions.inflection import singular
 from counting.questions.parser import QuestionParser
 from counting.questions.reading import Reading
 from counting.questions.scores import NounMode, score_answers
 from counting.questions.similarity import fit_threshold
 from counting.questions.vocabulary import Vocabulary
 from counting.tables.table_files import read_table
+from counting.utils.inflection import singular
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.questions import Question, count_qa, load_cocoqa, load_vqa
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from counting.questions.inflection import plurals, singular
 from counting.questions.parser import QuestionParser
 from counting.questions.scores import NounMode, score_answers
 from counting.questions.similarity import WordSimilarity, fit_threshold
 from counting.questions.vocabulary import Vocabulary, words
+from counting.utils.inflection import plurals, singular
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import CountingError
 from counting_datasets.questions import Question, load_cocoqa, load_vqa

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from counting.questions.inflection import all_forms, is_plural, singular
 from counting.questions.vocabulary import Meaning, Vocabulary, words
+from counting.utils.inflection import all_forms, is_plural, singular
 from counting_datasets.categories import canonical
 
 _GRAMMAR = words()["grammar"]

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from counting.questions.english import is_english
 from counting.questions.gear import gear_of
-from counting.questions.inflection import singular
 from counting.questions.noun_phrase import (
     NounPhrase,
     counts_what_follows,
@@ -19,6 +18,7 @@ from counting.questions.reading import Reading, Refusal
 from counting.questions.refusals import is_group, is_sort, of_kinds_or_groups, out_of_reach
 from counting.questions.similarity import WordSimilarity
 from counting.questions.vocabulary import NO_CATEGORY, Meaning, Vocabulary
+from counting.utils.inflection import singular
 
 LONGEST = 1000
 """The most characters in a question."""

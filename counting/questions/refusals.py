@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from counting.questions.inflection import all_forms
 from counting.questions.reading import Refusal
 from counting.questions.vocabulary import words
+from counting.utils.inflection import all_forms
 
 _WORDS = words()["out-of-reach"]
 _COLOURS = frozenset(_WORDS["colours"])

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from counting.questions.inflection import plurals
+from counting.utils.inflection import plurals
 from counting_datasets.categories import COCO_CATEGORIES, canonical
 from counting_datasets.errors import CountingError
 

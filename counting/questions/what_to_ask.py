@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.questions.inflection import is_plural
 from counting.questions.parser import QuestionParser
 from counting.questions.reading import Reading
 from counting.questions.vocabulary import Vocabulary, words
 from counting.stats.metrics import round_half_up
+from counting.utils.inflection import is_plural
 from counting_datasets.categories import COCO_CATEGORIES, canonical
 
 LEAST = 0.6
