@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
+from counting_datasets.catalog import in_categories
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.coco import load_coco
 from counting_datasets.errors import DataError
@@ -100,6 +101,13 @@ def test_scenes_come_by_file_name_and_categories_by_id(tmp_path: Path) -> None:
     assert scenes.categories == ("apple", "dog")
     assert [(scene.id, scene.number) for scene in scenes] == [("a", "5"), ("b", "30"), ("c", "4")]
     assert scenes[2].path == tmp_path / "photos" / "old" / "c.png"
+
+
+def test_scenes_carry_the_files_category_ids_whatever_is_chosen_of_them(tmp_path: Path) -> None:
+    scenes = read(tmp_path)
+    assert scenes.category_ids == {"2": "apple", "9": "dog"}
+    fewer = in_categories(scenes[:2].under(Protocol(non_empty=True)), ["dog"])
+    assert (fewer.categories, fewer.category_ids) == (("dog",), {"2": "apple", "9": "dog"})
 
 
 def test_boxes_are_corners_within_the_photo(tmp_path: Path) -> None:

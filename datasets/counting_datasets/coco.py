@@ -36,7 +36,8 @@ def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco"
         objects = coco.imgToAnns.get(image["id"], [])
         labels = np.array([place[row["category_id"]] for row in objects], dtype=np.int64)
         scenes.append(_scene(annotations, images, image, objects, labels, names))
-    return SceneSet(data, split, "coco", names, tuple(scenes))
+    ids = {str(category): row["name"] for category, row in coco.cats.items()}
+    return SceneSet(data, split, "coco", names, tuple(scenes), ids)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The record that every loader yields: a photo and the objects in it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import overload
 
@@ -75,7 +75,14 @@ class Scene:
 class SceneSet(Sequence[Scene]):
     """The scenes of one split, in the split's order.
 
-    ``data`` is the data set's name ("voc2007"), ``family`` its format ("voc" or "coco").
+    Attributes:
+        data: the data set's name ("voc2007").
+        split: the split's name.
+        family: its format, "voc" or "coco".
+        categories: K names.
+        scenes: the scenes.
+        category_ids: the annotation file's category ids, as text, and their names; None where it has no ids. It
+            may name more than ``categories``.
     """
 
     data: str
@@ -83,18 +90,18 @@ class SceneSet(Sequence[Scene]):
     family: str
     categories: tuple[str, ...]
     scenes: tuple[Scene, ...] = field(repr=False)
+    category_ids: Mapping[str, str] | None = field(default=None, repr=False)
 
     def under(self, protocol: Protocol) -> "SceneSet":
         """Without the scenes that ``protocol`` leaves out (those with nothing to count, under ``non-empty``)."""
         if not protocol.non_empty:
             return self
         kept = tuple(scene for scene in self.scenes if scene.counted(protocol).any())
-        return SceneSet(self.data, self.split, self.family, self.categories, kept)
+        return replace(self, scenes=kept)
 
     def joined(self, other: "SceneSet") -> "SceneSet":
         """These scenes and then those of another split of the same data."""
-        scenes = (*self.scenes, *other.scenes)
-        return SceneSet(self.data, f"{self.split}+{other.split}", self.family, self.categories, scenes)
+        return replace(self, split=f"{self.split}+{other.split}", scenes=(*self.scenes, *other.scenes))
 
     def counts(self, protocol: Protocol) -> NDArray[np.int64]:
         """N×K true counts."""
@@ -110,7 +117,7 @@ class SceneSet(Sequence[Scene]):
     def __getitem__(self, index: slice) -> "SceneSet": ...
     def __getitem__(self, index: int | slice) -> "Scene | SceneSet":
         if isinstance(index, slice):
-            return SceneSet(self.data, self.split, self.family, self.categories, self.scenes[index])
+            return replace(self, scenes=self.scenes[index])
         return self.scenes[index]
 
     def __iter__(self) -> Iterator[Scene]:
