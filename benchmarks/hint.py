@@ -11,7 +11,9 @@ with the 95 % interval, over photos, of its difference from no HINT.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from counting.models.checkpoint import load
 from counting.models.config import Config, HintConfig, read_config
 from counting.models.feature_cache import FeatureCache
 from counting.models.inference import count_scenes
+from counting.stats.bootstrap import PairedDifference, paired
 from counting.stats.metrics import as_scored
 from counting.training.hint.human_importance import HumanImportance
 from counting.training.hint.scores import GroundingScores, grounding_scores
@@ -31,7 +34,6 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
 CUES = ("human", "random", "irrelevant")
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +43,23 @@ class Outcome:
     squared: NDArray[np.float64]
     grounding: tuple[GroundingScores, ...]
 
-    def figures(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """R×N weights of photos → R×3: mRMSE, rank correlation, pointing."""
-        total = weight.sum(axis=1, keepdims=True)
-        mrmse = np.mean([np.sqrt(weight @ seed / total).mean(axis=1) for seed in self.squared], axis=0)
-        of_pairs = []
-        for scores in self.grounding:
-            pairs = weight[:, scores.photo]
-            for values in (scores.correlation, scores.pointing):
-                of_pairs.append(pairs @ values / pairs.sum(axis=1))
-        correlation, pointing = (np.mean(of_pairs[one::2], axis=0) for one in (0, 1))
-        return np.stack([mrmse, correlation, pointing], axis=1)
+    def terms(self) -> NDArray[np.float64]:
+        """N×S(K + 3): each seed's squared errors and sums over a photo's pairs, which ``figures`` divides."""
+        photos = self.squared.shape[1]
+        columns = []
+        for squared, scores in zip(self.squared, self.grounding, strict=True):
+            of_pairs = (scores.correlation, scores.pointing, None)
+            sums = [np.bincount(scores.photo, values, minlength=photos) for values in of_pairs]
+            columns += [squared, np.stack(sums, axis=1)]
+        return np.hstack(columns)
+
+
+def figures(sums: NDArray[np.float64], seeds: int, photos: int) -> NDArray[np.float64]:
+    """R×S(K + 3) sums of ``Outcome.terms`` → R×3: mRMSE, rank correlation, pointing, as means over seeds."""
+    by_seed = sums.reshape(len(sums), seeds, -1)
+    mrmse = np.sqrt(by_seed[..., :-3] / photos).mean(axis=2)
+    correlation, pointing = (by_seed[..., column] / by_seed[..., -1] for column in (-3, -2))
+    return np.stack([mrmse, correlation, pointing], axis=2).mean(axis=1)
 
 
 def main() -> None:
@@ -115,14 +123,18 @@ def score(config: Config, run: RunFolder, split: str) -> tuple[NDArray[np.float6
 
 
 def print_row(name: str, mine: Outcome, without: Outcome) -> None:
-    photos = mine.squared.shape[1]
-    everything = np.ones((1, photos))
-    random = np.random.default_rng(0).multinomial(photos, np.full(photos, 1 / photos), RESAMPLES).astype(float)
-    figures = mine.figures(everything)[0]
-    difference = mine.figures(random) - without.figures(random)
-    low, high = np.quantile(difference, [0.025, 0.975], axis=0)
-    spans = "".join(f"  {f:6.3f} [{a:+.3f}, {b:+.3f}]" for f, a, b in zip(figures, low, high, strict=True))
-    print(f"{name:18}{spans}", flush=True)
+    seeds, photos, _ = mine.squared.shape
+    statistic = partial(figures, seeds=seeds, photos=photos)
+    terms = mine.terms()
+    found = paired((terms, without.terms()), statistic)
+    values = statistic(terms.sum(axis=0, keepdims=True))[0]
+    print(f"{name:18}{with_intervals(values, found)}", flush=True)
+
+
+def with_intervals(values: NDArray[np.float64], differences: Sequence[PairedDifference]) -> str:
+    """Each value, and the interval of its difference."""
+    spans = [one.interval for one in differences]
+    return "".join(f"  {v:6.3f} [{s.low:+.3f}, {s.high:+.3f}]" for v, s in zip(values, spans, strict=True))
 
 
 if __name__ == "__main__":

@@ -15,18 +15,17 @@ from pathlib import Path
 
 import numpy as np
 from explanations import SharedBackbone
-from hint import RESAMPLES
+from hint import with_intervals
 from numpy.typing import NDArray
 
 from counting.explain.evaluation import Judge
 from counting.explain.map_scores import Erasure, MapScores
 from counting.models.backbones import fingerprint
 from counting.models.zoo import find_counter
+from counting.stats.bootstrap import paired
 from counting.utils.progress import track
 from counting_datasets.catalog import load
 
-Weights = NDArray[np.float64]
-"""R×N: how often each of N photos is drawn."""
 ERASED_EVERY = 3
 
 
@@ -54,14 +53,23 @@ class Seed:
         self._photo_of_map += [photo] * (len(self.fused.pointing) - len(self._photo_of_map))
         self._photo_of_erasure += [photo] * (len(self.erasure.whole) - len(self._photo_of_erasure))
 
-    def figures(self, weights: Weights) -> NDArray[np.float64]:
-        """R×3: points inside, left without objects, left without everything else."""
-        maps, erased = weights[:, self._photo_of_map], weights[:, self._photo_of_erasure]
-        counted = erased @ np.array(self.erasure.whole)
-        shares = [maps @ np.array(self.fused.pointing) / maps.sum(axis=1)]
-        for left in (self.erasure.without_objects, self.erasure.without_background):
-            shares.append(erased @ np.array(left) / counted)
-        return np.stack(shares, axis=1)
+    def terms(self, photos: int) -> NDArray[np.float64]:
+        """N×5 sums over each photo's maps and erasures; ``figures`` divides them."""
+        maps, erased = self._photo_of_map, self._photo_of_erasure
+        columns = (
+            (maps, self.fused.pointing),
+            (maps, None),
+            (erased, self.erasure.without_objects),
+            (erased, self.erasure.without_background),
+            (erased, self.erasure.whole),
+        )
+        return np.stack([np.bincount(at, values, minlength=photos) for at, values in columns], axis=1)
+
+
+def figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """R×5S sums → R×3, means over S seeds: points inside, left without objects, left without everything else."""
+    inside, maps, *left, whole = np.moveaxis(sums.reshape(len(sums), -1, 5), 2, 0)
+    return np.stack([inside / maps, *(each / whole for each in left)], axis=2).mean(axis=1)
 
 
 def main() -> None:
@@ -86,17 +94,11 @@ def main() -> None:
 
 def report(settings: dict[str, list[Seed]], photos: int) -> None:
     """A row a setting, no HINT the first."""
-    drawn = np.random.default_rng(0).multinomial(photos, np.full(photos, 1 / photos), RESAMPLES).astype(float)
-    everything = np.ones((1, photos))
-
-    def mean(seeds: list[Seed], weights: Weights) -> NDArray[np.float64]:
-        return np.asarray(np.mean([seed.figures(weights) for seed in seeds], axis=0))
-
-    without = mean(settings["no HINT"], drawn)
-    for name, seeds in sorted(settings.items(), key=lambda setting: setting[0] != "no HINT"):
-        low, high = np.quantile(mean(seeds, drawn) - without, [0.025, 0.975], axis=0)
-        spans = zip(mean(seeds, everything)[0], low, high, strict=True)
-        print(f"{name:18}" + "".join(f"  {f:.3f} [{a:+.3f}, {b:+.3f}]" for f, a, b in spans), flush=True)
+    terms = {name: np.hstack([seed.terms(photos) for seed in seeds]) for name, seeds in settings.items()}
+    without = terms["no HINT"]
+    for name, mine in sorted(terms.items(), key=lambda setting: setting[0] != "no HINT"):
+        values = figures(mine.sum(axis=0, keepdims=True))[0]
+        print(f"{name:18}{with_intervals(values, paired((mine, without), figures))}", flush=True)
 
 
 if __name__ == "__main__":

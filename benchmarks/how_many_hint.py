@@ -19,11 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from hint import with_intervals
 from numpy.typing import NDArray
 
 from counting.questions.evidence import asked_categories, sure
 from counting.questions.how_many_head import HowManyHead
 from counting.questions.question_encoding import read_questions
+from counting.stats.bootstrap import paired
 from counting.training.hint.scores import rank_correlation
 from counting_datasets.questions import Question
 from recipes.changed_priors import changed_priors
@@ -33,7 +35,6 @@ from recipes.ship_how_many import questions_of, true_counts
 
 CUES = ("human", "random", "irrelevant")
 HELD_OUT = 7
-RESAMPLES = 1000
 BATCH = 512
 
 
@@ -89,13 +90,17 @@ def scores(head: HowManyHead, data: Answered) -> NDArray[np.float64]:
 
 
 def print_row(name: str, mine: NDArray[np.float64], without: NDArray[np.float64]) -> None:
-    random = np.random.default_rng(0)
-    difference = mine - without
-    drawn = [np.nanmean(difference[random.integers(len(mine), size=len(mine))], axis=0) for _ in range(RESAMPLES)]
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    figures = np.nanmean(mine, axis=0)
-    spans = "".join(f"  {f:6.3f} [{a:+.3f}, {b:+.3f}]" for f, a, b in zip(figures, low, high, strict=True))
-    print(f"{name:18}{spans}", flush=True)
+    differences = paired((_terms(mine), _terms(without)), _means)
+    print(f"{name:18}{with_intervals(np.nanmean(mine, axis=0), differences)}", flush=True)
+
+
+def _terms(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """B×6: the scores with 0 for NaN, and whether there is one."""
+    return np.hstack([np.nan_to_num(scores), ~np.isnan(scores)])
+
+
+def _means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    return sums[:, :3] / sums[:, 3:]
 
 
 if __name__ == "__main__":

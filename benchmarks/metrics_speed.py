@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from counting.stats.bootstrap import bootstrap, paired_bootstrap
+from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.metrics import Floats, count_metrics
 
 IMAGES, CATEGORIES, RESAMPLES = 20_252, 80, 1_000
@@ -46,8 +46,8 @@ def main() -> None:
     print(f"{IMAGES:,} × {CATEGORIES}, {threads} threads")
     timed: dict[str, tuple[int, Callable[[], object]]] = {
         "count_metrics": (5, lambda: count_metrics(a, true, names)),
-        f"bootstrap, {RESAMPLES:,} resamples": (2, lambda: bootstrap(a, true, RESAMPLES)),
-        f"paired bootstrap, {RESAMPLES:,} resamples": (2, lambda: paired_bootstrap(a, b, true, RESAMPLES)),
+        f"bootstrap, {RESAMPLES:,} resamples": (2, lambda: metric_intervals(a, true, RESAMPLES)),
+        f"paired bootstrap, {RESAMPLES:,} resamples": (2, lambda: metric_differences(a, b, true, RESAMPLES)),
     }
     for what, (runs, work) in timed.items():
         print(f"{what:36}{shortest(runs, work):7.3f} s")

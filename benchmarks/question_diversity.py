@@ -46,6 +46,7 @@ from counting.questions.methods import DiversityName, Method
 from counting.questions.parser import QuestionParser
 from counting.questions.questions_for_photo import contents_of
 from counting.questions.what_to_ask import Contents, WorthAsking
+from counting.stats.bootstrap import paired
 from counting.tables.count_table import CountTable
 from counting.utils.progress import track
 from counting_datasets.catalog import Place, load
@@ -147,12 +148,13 @@ class Row:
         return " | ".join([*cells, f"{self.things:.2f}", f"{self.found:.3f}", f"{self.shown:.1f}"])
 
     def against(self, other: "Row") -> str:
-        """By how much it is ahead of ``other``, of the same photos, which are drawn 1,000 times."""
-        gains = self.by_photo - other.by_photo
-        drawn = np.random.default_rng(0).integers(gains.shape[1], size=(1000, gains.shape[1]))
-        low, high = np.quantile(gains[:, drawn].mean(axis=2), (0.025, 0.975), axis=1)
-        figures = zip(GAINS, gains.mean(axis=1), low, high, strict=True)
-        said = [f"{name} {gain:+.3f} ({least:+.3f} to {most:+.3f})" for name, gain, least, most in figures]
+        """Differences from ``other``, on the same photos, with bootstrap intervals over photos."""
+        photos = self.by_photo.shape[1]
+        differences = paired((self.by_photo.T, other.by_photo.T), lambda sums: sums / photos)
+        said = [
+            f"{name} {one.difference:+.3f} ({one.interval.low:+.3f} to {one.interval.high:+.3f})"
+            for name, one in zip(GAINS, differences, strict=True)
+        ]
         return f"distinct-4 × {self.distinct[3] / other.distinct[3]:.2f}, {', '.join(said)}"
 
 

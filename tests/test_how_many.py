@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from counting.cli import main
-from counting.questions.evaluation import evaluate_questions, paired, with_counts
+from counting.questions.evaluation import compare_answers, evaluate_questions, with_counts
 from counting.questions.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
 from counting.questions.fusion import Fusion
 from counting.questions.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
@@ -241,10 +241,10 @@ class TestEvaluation:
     def test_differences_are_paired_and_photos_stay_together(self) -> None:
         questions = asking(*["how many dogs?"] * 40, images=[str(row // 20) for row in range(40)])
         a, b = np.full(40, 2.0), np.concatenate([np.full(20, 2.0), np.full(20, 3.0)])
-        found = paired(questions, a, b)["exact"]
+        found = compare_answers(questions, a, b)["exact"]
         assert found.difference == 0.5
         assert (found.interval.low, found.interval.high) == (0, 1)
-        assert paired(questions, a, a)["exact"].interval.high == 0
+        assert compare_answers(questions, a, a)["exact"].interval.high == 0
 
     def test_photos_go_by_cocos_numbers_and_may_lie_in_several_files(self) -> None:
         questions = asking("how many dogs?", "how many cats?", "how many dogs?", images=["42", "7", "7"])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counting.detection.detections import Detections
-from counting.stats.bootstrap import Interval, PairedDifference, resampled
+from counting.stats.bootstrap import PairedDifference, paired
 from counting.stats.metrics import Floats, Ints, mean_over_categories
 from counting_datasets.errors import DataError
 from counting_datasets.scene import Scene
@@ -151,19 +151,14 @@ def compare_detections(
     a: DetectionScores, b: DetectionScores, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, PairedDifference]:
     """The mean figures of ``a`` minus those of ``b``, by name, with percentile intervals over photos."""
-    both = [np.hstack([scores.true, scores.false, scores.objects]) for scores in (a, b)]
-    drawn = np.concatenate(
-        [
-            np.subtract(*(mean_over_categories(_figures(times @ terms)) for terms in both))
-            for times in resampled(len(a.true), resamples, seed)
-        ],
-        axis=1,
-    )
-    ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=1).T
-    return {
-        name: PairedDifference(a.means[name] - b.means[name], Interval(level, float(low), float(high)))
-        for name, (low, high) in zip(FIGURES, ends, strict=True)
-    }
+    ours, theirs = (np.hstack([scores.true, scores.false, scores.objects]) for scores in (a, b))
+    found = paired((ours, theirs), _mean_figures, resamples, seed, level)
+    return dict(zip(FIGURES, found, strict=True))
+
+
+def _mean_figures(terms: Floats) -> Floats:
+    """R×3K sums → R×3."""
+    return mean_over_categories(_figures(terms)).T
 
 
 def f1_thresholds(detections: Detections, scores: Floats, labels: Ints, objects: Objects) -> Floats:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from counting.stats.bootstrap import Interval, PairedDifference, bootstrap, paired_bootstrap
+from counting.evaluation.intervals import metric_differences, metric_intervals
+from counting.stats.bootstrap import Interval, PairedDifference
 from counting.stats.metrics import FIGURES, CountMetrics, count_metrics
 from counting.tables.count_table import CountTable, check_missing, join
 
@@ -92,7 +93,7 @@ def evaluate(
     shared, theirs, missing = join(truth, predicted.in_categories(truth.categories))
     check_missing(missing, len(truth.images), counter)
     metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded)
-    intervals = bootstrap(theirs.counts, shared.counts, resamples, rounded=rounded) if resamples else {}
+    intervals = metric_intervals(theirs.counts, shared.counts, resamples, rounded=rounded) if resamples else {}
     sure = _distribution_scores(shared, theirs)
     return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals, sure)
 
@@ -110,7 +111,7 @@ def compare(a: Evaluation, b: Evaluation, resamples: int) -> dict[str, PairedDif
     scored_by_b = set(b.truth.images)
     images = [image for image in a.truth.images if image in scored_by_b]
     true, ours, theirs = (table.select(images).counts for table in (a.truth, a.predicted, b.predicted))
-    return paired_bootstrap(ours, theirs, true, resamples, rounded=(a.rounded, b.rounded))
+    return metric_differences(ours, theirs, true, resamples, rounded=(a.rounded, b.rounded))
 
 
 def comparison_table(a: str, b: str, differences: dict[str, PairedDifference]) -> Table:

@@ -13,7 +13,7 @@ from counting.questions.how_many import FUSIONS, HowMany
 from counting.questions.question_encoding import encode, read_questions
 from counting.questions.reading import Reading
 from counting.questions.scores import AnswerScores, NounMode, score_answers
-from counting.stats.bootstrap import Interval, PairedDifference, resampled
+from counting.stats.bootstrap import LEVEL, PairedDifference, paired
 from counting.stats.metrics import finite_or_none
 from counting.tables.count_table import CountTable, check_missing, join
 from counting_datasets.answers import vqa_accuracy
@@ -22,8 +22,6 @@ from counting_datasets.errors import DataError
 from counting_datasets.questions import Question
 
 PARSE = "parse and count"
-LEVEL = 0.95
-RESAMPLES = 1000
 _COLUMNS = {"exact": 3, "within_one": 3, "rmse": 2, "vqa_accuracy": 3}
 
 
@@ -57,9 +55,7 @@ class QuestionEvaluation:
                 for selection, ways in self.scores.items()
             },
             "difference": {
-                f"{fusion} minus {part}": {
-                    name: {"difference": one.difference, **one.interval.to_json()} for name, one in found.items()
-                }
+                f"{fusion} minus {part}": {name: one.to_json() for name, one in found.items()}
                 for (fusion, part), found in self.differences.items()
             },
         }
@@ -158,7 +154,7 @@ def evaluate_questions(
         {name: float(kept.mean()) for name, kept in selections.items()},
         {name: _scores(ways, questions, kept, name != "all") for name, kept in selections.items() if kept.any()},
         {
-            (fusion, part): paired(questions, ways[fusion], ways[part])
+            (fusion, part): compare_answers(questions, ways[fusion], ways[part])
             for fusion, parts in FUSIONS.items()
             for part in parts
         },
@@ -195,14 +191,25 @@ def _baselines(readings: Sequence[Reading], train: Sequence[Question]) -> dict[s
     return found
 
 
-def paired(
+def compare_answers(
     questions: Sequence[Question], a: NDArray[np.float64], b: NDArray[np.float64]
 ) -> dict[str, PairedDifference]:
-    """By how much the answers ``a`` are ahead of ``b``: exactly right, and by VQA accuracy if that is known."""
+    """The share of exact answers of ``a`` minus that of ``b``, and their VQA accuracies if annotators are known.
+
+    Whole photos are resampled for the intervals.
+    """
     one, other = _points(questions, a), _points(questions, b)
     photos = {image: row for row, image in enumerate(dict.fromkeys(question.image for question in questions))}
     rows = np.array([photos[question.image] for question in questions])
-    return {name: _difference(one[name] - other[name], rows) for name in one}
+    asked = np.bincount(rows)
+
+    def by_photo(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([np.bincount(rows, points), asked], axis=1)
+
+    def mean(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return sums[:, :1] / sums[:, 1:]
+
+    return {name: paired((by_photo(one[name]), by_photo(other[name])), mean)[0] for name in one}
 
 
 def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -213,11 +220,3 @@ def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict
         pairs = zip(answers.tolist(), questions, strict=True)
         points["vqa_accuracy"] = np.array([vqa_accuracy(int(answer), one.annotators) for answer, one in pairs])
     return points
-
-
-def _difference(ahead: NDArray[np.float64], photos: NDArray[np.int64]) -> PairedDifference:
-    """The mean of what N questions are ahead, with an interval; whole photos, by number, are resampled."""
-    terms = np.stack([np.bincount(photos, ahead), np.bincount(photos)], axis=1)
-    sums = np.concatenate([times @ terms for times in resampled(len(terms), RESAMPLES, seed=0)])
-    low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return PairedDifference(float(ahead.mean()), Interval(LEVEL, float(low), float(high)))

@@ -1,32 +1,36 @@
-"""How sure a figure is: a uniform bootstrap over images, alone and paired.
+"""Confidence intervals by a uniform bootstrap over images, for one system or for the difference of two.
 
-Every figure is a function of sums over images, so the matrix product of how often each resample drew each
-image with the errors of each image gives the figures of all resamples at once. Two counters are compared on
-the same resamples. (The counting paper's released code draws images in proportion to their index: a bug.)
+A statistic is a function of sums over images, so the matrix product of how often each resample drew each image
+with the terms of each image gives the statistic of all resamples at once. Two systems are compared on the same
+resamples. (Efron and Tibshirani 1993, chapter 13. The counting paper's released code draws images in proportion to
+their index, which is a bug.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from counting.stats.metrics import (
-    FIGURES,
-    Floats,
-    as_scored,
-    check_shapes,
-    finite_or_none,
-    mean_over_categories,
-)
-from counting_datasets.errors import CountingError
+from counting.stats.metrics import Floats, finite_or_none
+from counting_datasets.errors import CountingError, DataError
+
+LEVEL = 0.95
+"""Coverage of bootstrap intervals."""
+
+RESAMPLES = 1000
+"""Number of resamples where the user names none."""
+
+MOST_RESAMPLES = 1_000_000
 
 _CHUNK = 100
+
+Statistic = Callable[[Floats], Floats]
+"""From R×T sums of terms over images to R×F values."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The central ``level`` (0–1) of the resampled figures; NaN where the figure does not exist."""
+    """The central ``level`` (0–1) of the resampled values; NaN where the value does not exist."""
 
     level: float
     low: float
@@ -39,82 +43,71 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A figure of counter a minus that of counter b, on all images, with its interval."""
+    """A value of system a minus that of system b, on all images, with its interval."""
 
     difference: float
     interval: Interval
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Whether the interval excludes 0."""
         return self.interval.low > 0 or self.interval.high < 0
+
+    def to_json(self) -> dict[str, float | None]:
+        """The difference and its interval."""
+        return {"difference": finite_or_none(self.difference), **self.interval.to_json()}
 
 
 def bootstrap(
-    predicted: ArrayLike,
-    true: ArrayLike,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-    rounded: bool = True,
-) -> dict[str, Interval]:
-    """Percentile intervals of the six figures of ``counting.stats.metrics``, by name.
-
-    ``predicted`` (raw) and ``true`` are N×K counts; each resample draws N images with replacement, all alike.
+    terms: Floats, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
+) -> list[Interval]:
+    """Percentile intervals of the F values of ``statistic``; ``terms`` is N×T, a row an image.
 
     Raises:
-        CountingError: ``resamples`` below 1 or ``level`` outside (0, 1).
-        DataError: the arrays differ in shape or are empty.
+        CountingError: ``resamples`` outside 1 to ``MOST_RESAMPLES``, ``level`` outside (0, 1), or a negative seed.
+        DataError: no image.
     """
-    _check(resamples, level)
-    terms = _error_terms(predicted, true, rounded)
-    drawn = np.concatenate([_figures(times, terms) for times in resampled(len(terms), resamples, seed)])
-    return _intervals(drawn, level)
+    _check(terms, resamples, seed, level)
+    drawn = [statistic(times @ terms) for times in _resampled(len(terms), resamples, seed)]
+    return _intervals(np.concatenate(drawn), level)
 
 
-def paired_bootstrap(
-    a: ArrayLike,
-    b: ArrayLike,
-    true: ArrayLike,
-    resamples: int = 1000,
+def paired(
+    terms: tuple[Floats, Floats],
+    statistic: Statistic,
+    resamples: int = RESAMPLES,
     seed: int = 0,
-    level: float = 0.95,
-    rounded: tuple[bool, bool] = (True, True),
-) -> dict[str, PairedDifference]:
-    """The six figures of counter ``a`` minus those of ``b``, by name: an error below 0 speaks for ``a``.
+    level: float = LEVEL,
+) -> list[PairedDifference]:
+    """The F values of ``statistic`` of system a minus those of b; ``terms`` of each are N×T, of the same images.
 
-    ``a`` and ``b`` are raw, all three N×K; ``rounded`` says it for a and for b. Raises as ``bootstrap`` does.
+    Raises:
+        CountingError: as ``bootstrap`` does.
+        DataError: no image, or not the same number of images.
     """
-    _check(resamples, level)
-    both = [_error_terms(counts, true, whole) for counts, whole in zip((a, b), rounded, strict=True)]
-    once = np.ones((1, len(both[0])))
-    whole_a, whole_b = (_figures(once, terms)[0] for terms in both)
-    drawn = np.concatenate(
-        [_figures(times, both[0]) - _figures(times, both[1]) for times in resampled(len(both[0]), resamples, seed)]
-    )
-    intervals = _intervals(drawn, level)
-    differences = dict(zip(FIGURES, (whole_a - whole_b).tolist(), strict=True))
-    return {name: PairedDifference(differences[name], intervals[name]) for name in FIGURES}
+    a, b = terms
+    _check(a, resamples, seed, level)
+    if len(a) != len(b):
+        raise DataError(f"a paired comparison needs the same images, not {len(a)} and {len(b)}")
+    drawn = [statistic(times @ a) - statistic(times @ b) for times in _resampled(len(a), resamples, seed)]
+    once = np.ones((1, len(a)))
+    differences = (statistic(once @ a) - statistic(once @ b))[0]
+    intervals = _intervals(np.concatenate(drawn), level)
+    return [PairedDifference(*each) for each in zip(differences.tolist(), intervals, strict=True)]
 
 
-def _check(resamples: int, level: float) -> None:
-    if resamples < 1:
-        raise CountingError(f"{resamples} bootstrap resamples: ask for at least 1")
+def _check(terms: Floats, resamples: int, seed: int, level: float) -> None:
+    if not 1 <= resamples <= MOST_RESAMPLES:
+        raise CountingError(f"{resamples} bootstrap resamples: ask for 1 to {MOST_RESAMPLES:,}")
     if not 0 < level < 1:
         raise CountingError(f"an interval's level must lie between 0 and 1, not {level}")
+    if seed < 0:
+        raise CountingError(f"a seed must not be negative, and {seed} is")
+    if not len(terms):
+        raise DataError("no images to resample")
 
 
-def _error_terms(predicted: ArrayLike, true: ArrayLike, rounded: bool) -> Floats:
-    """N×7K: per image and category what the figures average, and last whether the category occurs."""
-    p, c = as_scored(predicted, rounded), np.asarray(true, dtype=np.float64)
-    check_shapes(p, c)
-    occurs = (c > 0).astype(np.float64)
-    square = (p - c) ** 2
-    relative = square / (c + 1)
-    return np.hstack([square, square * occurs, relative, relative * occurs, np.abs(p - c), p == c, occurs])
-
-
-def resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
+def _resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each resample drew each image: blocks of up to ``_CHUNK`` × images."""
     rng = np.random.default_rng(seed)
     for start in range(0, resamples, _CHUNK):
@@ -122,27 +115,11 @@ def resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.stack([np.bincount(draw, minlength=images) for draw in draws]).astype(np.float64)
 
 
-def _figures(times: Floats, terms: Floats) -> Floats:
-    """R×6: the figures, in the order of ``FIGURES``, of images that count ``times`` (R×N) over."""
-    sums = (times @ terms).reshape(len(times), 7, -1)
-    images, occurs = times.shape[1], sums[:, 6]
-    with np.errstate(invalid="ignore"):
-        by_category = (
-            np.sqrt(sums[:, 0] / images),
-            np.sqrt(sums[:, 1] / occurs),
-            np.sqrt(sums[:, 2] / images),
-            np.sqrt(sums[:, 3] / occurs),
-            sums[:, 4] / images,
-            sums[:, 5] / images,
-        )
-    return np.stack([mean_over_categories(values) for values in by_category], axis=1)
-
-
-def _intervals(drawn: Floats, level: float) -> dict[str, Interval]:
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    ends = {}
-    for name, values in zip(FIGURES, drawn.T, strict=True):
+def _intervals(drawn: Floats, level: float) -> list[Interval]:
+    """One for each column, passing over NaN."""
+    ends = []
+    for values in drawn.T:
         known = values[~np.isnan(values)]
-        low, high = np.quantile(known, tails) if len(known) else (np.nan, np.nan)
-        ends[name] = Interval(level, float(low), float(high))
+        low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if len(known) else (np.nan, np.nan)
+        ends.append(Interval(level, float(low), float(high)))
     return ends

@@ -1,14 +1,14 @@
-"""How wrong counts are: the counting paper's figures, and two that everyone understands.
+"""Metrics of counts: the counting paper's four, the mean absolute error and the share of exact counts.
 
-Every function takes N×K predicted and true counts and gives one figure per category; the mean over categories
-is the paper's "m". A figure marked ``nz`` runs over the images in which the category occurs; where it never
-occurs that figure is NaN, and the mean over categories passes it over. (CEOS.)
+A metric has a value for each category; the mean over categories is the paper's "m". A metric marked ``nz`` runs
+over the images in which the category occurs. Where it never occurs, the value is NaN, and the mean over categories
+leaves it out. (CEOS, section 4.)
 """
 # ruff: noqa: N815 - the figures keep the paper's names, which are also the keys of results.json
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from counting_datasets.errors import DataError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-FIGURES = ("mRMSE", "mRMSE_nz", "m_relRMSE", "m_relRMSE_nz", "mae", "exact")
+LARGEST_COUNT = 1e12
+"""Largest count that metrics accept: its square, summed over a data set, is still exact to many digits."""
 
 
 def round_half_up(counts: ArrayLike) -> Floats:
@@ -34,34 +35,95 @@ def as_scored(counts: ArrayLike, rounded: bool = True) -> Floats:
     return round_half_up(raw) if rounded else np.clip(raw, 0.0, None)
 
 
-def rmse(predicted: Floats, true: Floats) -> Floats:
-    """sqrt(mean_i (p − c)²), K figures."""
-    return np.asarray(np.sqrt(np.mean((predicted - true) ** 2, axis=0)))
+def _squared(predicted: Floats, true: Floats) -> Floats:
+    return np.asarray((predicted - true) ** 2)
 
 
-def rmse_nz(predicted: Floats, true: Floats) -> Floats:
-    """``rmse`` over the images with c > 0."""
-    return np.sqrt(_mean_nz((predicted - true) ** 2, true))
+def _relative(predicted: Floats, true: Floats) -> Floats:
+    return np.asarray((predicted - true) ** 2 / (true + 1))
 
 
-def rel_rmse(predicted: Floats, true: Floats) -> Floats:
-    """sqrt(mean_i (p − c)² / (c + 1)), K figures: a miss among many weighs less."""
-    return np.asarray(np.sqrt(np.mean((predicted - true) ** 2 / (true + 1), axis=0)))
+def _absolute(predicted: Floats, true: Floats) -> Floats:
+    return np.asarray(np.abs(predicted - true))
 
 
-def rel_rmse_nz(predicted: Floats, true: Floats) -> Floats:
-    """``rel_rmse`` over the images with c > 0."""
-    return np.sqrt(_mean_nz((predicted - true) ** 2 / (true + 1), true))
+def _equal(predicted: Floats, true: Floats) -> Floats:
+    return np.asarray(predicted == true, dtype=np.float64)
 
 
-def mae(predicted: Floats, true: Floats) -> Floats:
-    """mean_i |p − c|, K figures."""
-    return np.asarray(np.mean(np.abs(predicted - true), axis=0))
+@dataclass(frozen=True)
+class Metric:
+    """A mean over images, by category. ``metric(predicted, true)`` takes N×K counts to K values.
+
+    Every metric is a function of sums over images (``figure`` of the sums of ``terms``), so that a bootstrap needs
+    only the sums over the images it drew, and processes that share the images need only add up their sums.
+
+    Attributes:
+        name: the key of the mean over categories in results.json.
+        error: the error of every image and category, N×K from predicted and true counts.
+        occurring: whether the mean runs over the images with a true count above 0 only.
+        root: whether the metric is the square root of the mean.
+    """
+
+    name: str
+    error: Callable[[Floats, Floats], Floats]
+    occurring: bool = False
+    root: bool = False
+
+    def terms(self, predicted: Floats, true: Floats) -> Floats:
+        """N×K: what is summed over images."""
+        error = self.error(predicted, true)
+        return np.asarray(error * (true > 0)) if self.occurring else error
+
+    def figure(self, sums: Floats, images: float, occurrences: Floats) -> Floats:
+        """…×K values from …×K sums of ``terms``; ``occurrences`` is the number of images with the category.
+
+        NaN for a category that occurs nowhere, if ``occurring``.
+        """
+        with np.errstate(invalid="ignore"):
+            mean = np.asarray(sums / (occurrences if self.occurring else images))
+        return np.asarray(np.sqrt(mean)) if self.root else mean
+
+    def __call__(self, predicted: Floats, true: Floats) -> Floats:
+        """K values from N×K counts."""
+        sums = self.terms(predicted, true).sum(axis=0)
+        return self.figure(sums, len(true), (true > 0).sum(axis=0).astype(np.float64))
 
 
-def exact(predicted: Floats, true: Floats) -> Floats:
-    """The share of images (0–1) whose count is right, K figures."""
-    return np.asarray(np.mean(predicted == true, axis=0, dtype=np.float64))
+rmse = Metric("mRMSE", _squared, root=True)
+"""sqrt(mean_i (p − c)²)."""
+
+rmse_nz = Metric("mRMSE_nz", _squared, occurring=True, root=True)
+"""sqrt(mean_i (p − c)²) over the images with c > 0."""
+
+rel_rmse = Metric("m_relRMSE", _relative, root=True)
+"""sqrt(mean_i (p − c)² / (c + 1)): an error of one weighs less among many objects."""
+
+rel_rmse_nz = Metric("m_relRMSE_nz", _relative, occurring=True, root=True)
+"""sqrt(mean_i (p − c)² / (c + 1)) over the images with c > 0."""
+
+mae = Metric("mae", _absolute)
+"""mean_i |p − c|."""
+
+exact = Metric("exact", _equal)
+"""Share of images (0–1) with p = c."""
+
+METRICS = (rmse, rmse_nz, rel_rmse, rel_rmse_nz, mae, exact)
+FIGURES = tuple(metric.name for metric in METRICS)
+"""Names of ``METRICS`` in results.json."""
+
+
+def metric_terms(predicted: Floats, true: Floats) -> Floats:
+    """N×7K: the terms of each metric, and last whether the category occurs."""
+    terms = [metric.terms(predicted, true) for metric in METRICS]
+    return np.hstack([*terms, (true > 0).astype(np.float64)])
+
+
+def metrics_by_category(sums: Floats, images: float) -> Floats:
+    """…×6×K values, in the order of ``METRICS``, from …×7K sums of ``metric_terms`` over ``images``."""
+    *of_metrics, occurrences = np.moveaxis(sums.reshape(*sums.shape[:-1], len(METRICS) + 1, -1), -2, 0)
+    pairs = zip(METRICS, of_metrics, strict=True)
+    return np.stack([metric.figure(each, images, occurrences) for metric, each in pairs], axis=-2)
 
 
 def mean_over_categories(figures: Floats) -> Floats:
@@ -104,35 +166,52 @@ def finite_or_none(value: float) -> float | None:
 def count_metrics(
     predicted: ArrayLike, true: ArrayLike, categories: Sequence[str], rounded: bool = True
 ) -> CountMetrics:
-    """Every figure for raw ``predicted`` against ``true`` counts (N×K both).
+    """Every metric for raw ``predicted`` against ``true`` counts (N×K both).
 
     ``rounded`` as in ``as_scored``.
 
     Raises:
-        DataError: the arrays differ in shape, hold no image, or do not fit ``categories``.
+        DataError: as ``scored_pair`` does, or the arrays do not fit ``categories``.
     """
-    p, c = as_scored(predicted, rounded), np.asarray(true, dtype=np.float64)
-    check_shapes(p, c)
+    p, c = scored_pair(predicted, true, rounded)
     if c.shape[1] != len(categories):
         raise DataError(f"counts of {c.shape[1]} categories, but {len(categories)} names")
-    by_figure = [figure(p, c) for figure in (rmse, rmse_nz, rel_rmse, rel_rmse_nz, mae, exact)]
+    values = metrics_by_category(metric_terms(p, c).sum(axis=0), len(c))
     per_category = {
-        category: dict(zip(FIGURES, (float(values[k]) for values in by_figure), strict=True))
-        for k, category in enumerate(categories)
+        category: dict(zip(FIGURES, column, strict=True))
+        for category, column in zip(categories, values.T.tolist(), strict=True)
     }
-    means = {name: float(mean_over_categories(values)) for name, values in zip(FIGURES, by_figure, strict=True)}
+    means = dict(zip(FIGURES, mean_over_categories(values).tolist(), strict=True))
     return CountMetrics(**means, per_category=per_category)
 
 
-def check_shapes(predicted: Floats, true: Floats) -> None:
-    """Raise DataError unless both are N×K with N and K ≥ 1."""
-    if predicted.shape != true.shape or true.ndim != 2:
-        raise DataError(f"predicted counts are {predicted.shape}, true counts {true.shape}: they must agree")
-    if true.size == 0:
+def scored_pair(predicted: ArrayLike, true: ArrayLike, rounded: bool = True) -> tuple[Floats, Floats]:
+    """N×K predicted counts as they are scored, and N×K true counts.
+
+    Raises:
+        DataError: shapes that differ, no image or no category, a count that is NaN, infinite or too large to
+            square, or a true count below 0.
+    """
+    p, c = (_numbers(counts, name) for counts, name in ((predicted, "predicted"), (true, "true")))
+    if p.shape != c.shape or c.ndim != 2:
+        raise DataError(f"predicted counts are {p.shape}, true counts {c.shape}: they must agree")
+    if c.size == 0:
         raise DataError("no counts to score: the table has no image or no category")
+    for counts, name in ((p, "predicted"), (c, "true")):
+        _refuse(~np.isfinite(counts), counts, f"{name} counts must be finite")
+        _refuse(np.abs(counts) > LARGEST_COUNT, counts, f"{name} counts must be at most {LARGEST_COUNT:.0e}")
+    _refuse(c < 0, c, "true counts must not be negative")
+    return as_scored(p, rounded), c
 
 
-def _mean_nz(values: Floats, true: Floats) -> Floats:
-    occurs = true > 0
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.sum(values * occurs, axis=0) / np.sum(occurs, axis=0))
+def _numbers(counts: ArrayLike, name: str) -> Floats:
+    try:
+        return np.asarray(counts, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} counts are not an array of numbers: {error}") from None
+
+
+def _refuse(wrong: NDArray[np.bool_], counts: Floats, rule: str) -> None:
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(f"{rule}, but that of image {row}, category {column} is {counts[row, column]:g}")

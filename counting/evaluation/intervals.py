@@ -1,0 +1,62 @@
+"""Bootstrap intervals of the metrics of counts, and of their differences between two counters."""
+
+from functools import partial
+
+from numpy.typing import ArrayLike
+
+from counting.stats.bootstrap import LEVEL, RESAMPLES, Interval, PairedDifference, bootstrap, paired
+from counting.stats.metrics import (
+    FIGURES,
+    Floats,
+    mean_over_categories,
+    metric_terms,
+    metrics_by_category,
+    scored_pair,
+)
+
+
+def metric_intervals(
+    predicted: ArrayLike,
+    true: ArrayLike,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+    rounded: bool = True,
+) -> dict[str, Interval]:
+    """Percentile intervals of the six metrics, by name.
+
+    ``predicted`` (raw) and ``true`` are N×K counts; each resample draws N images with replacement.
+
+    Raises:
+        CountingError: ``resamples`` or ``level`` out of range.
+        DataError: the arrays differ in shape, are empty, or hold a count that cannot be scored.
+    """
+    terms = metric_terms(*scored_pair(predicted, true, rounded))
+    found = bootstrap(terms, partial(_means, images=len(terms)), resamples, seed, level)
+    return dict(zip(FIGURES, found, strict=True))
+
+
+def metric_differences(
+    a: ArrayLike,
+    b: ArrayLike,
+    true: ArrayLike,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+    rounded: tuple[bool, bool] = (True, True),
+) -> dict[str, PairedDifference]:
+    """The six metrics of counter ``a`` minus those of ``b``, by name; an error below 0 favours ``a``.
+
+    ``a`` and ``b`` are raw counts, all three arrays N×K; ``rounded`` is said for a and for b. Raises as
+    ``metric_intervals`` does.
+    """
+    ours, theirs = (
+        metric_terms(*scored_pair(counts, true, whole)) for counts, whole in zip((a, b), rounded, strict=True)
+    )
+    found = paired((ours, theirs), partial(_means, images=len(ours)), resamples, seed, level)
+    return dict(zip(FIGURES, found, strict=True))
+
+
+def _means(sums: Floats, images: int) -> Floats:
+    """R×6 from R×7K."""
+    return mean_over_categories(metrics_by_category(sums, images))
