@@ -19,7 +19,7 @@ from counting.tables.table_files import write_table
 from counting.tables.table_json import json_rows
 from counting.utils.progress import report_skipped
 from counting_datasets.errors import CountingError
-from counting_datasets.photo import SUFFIXES
+from counting_datasets.photo_files import find_photos as photos_in
 
 SHOWN_ROWS = 50
 UNSURE = "?"
@@ -66,8 +66,7 @@ def find_photos(places: Sequence[str]) -> list[Path]:
 def _photos_of(place: str) -> Iterator[Path]:
     path = Path(place).expanduser()
     if path.is_dir():
-        inside = (file for file in path.rglob("*") if not file.name.startswith("."))
-        return iter(sorted(file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()))
+        return iter(photos_in(path))
     if path.exists() or not any(sign in place for sign in "*?["):
         return iter([path])
     base = Path(path.anchor) if path.is_absolute() else Path()
