@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision.models import resnet18, vgg11
 
 from counting.explain.classifier_explanation import explain_model
-from counting.explain.grad_cam import Cam, cam_of, grad_cam
+from counting.explain.grad_cam import Cam, grad_cam
 from counting_datasets.errors import CountingError
 
 
