@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from rich.console import Console
 from counting.explain.counts import BACKBONE
 from counting.explain.overlay import figure, overlay
 from counting.explain.photos import Explanation, explain_photo
+from counting.models.checkpoint import Checkpoint
 from counting.models.zoo import BEST, find_counter
 from counting.utils.files import atomic_write
 from counting_datasets.errors import CountingError
@@ -50,13 +52,25 @@ def _explained(arguments: argparse.Namespace, photo: Image.Image) -> Iterator[Ex
     layer = arguments.layer or BACKBONE
     if arguments.category:
         categories = list(dict.fromkeys(arguments.category))
-        yield from explain_photo(
+        explained = explain_photo(
             checkpoint.counter, photo, categories, layer=layer, method=arguments.method, guided=arguments.guided
         )
+        yield from (_in_words(one, checkpoint) for one in explained)
     if arguments.question:
         from counting.explain.answers import explain_answer
 
         yield explain_answer(checkpoint, photo, arguments.question, layer=layer, method=arguments.method)
+
+
+def _in_words(one: Explanation, checkpoint: Checkpoint) -> Explanation:
+    """The explanation with the count as every command says it."""
+    if one.cells is None:
+        return one
+    categories = checkpoint.counter.categories
+    raw = np.zeros(len(categories))
+    raw[categories.index(one.category)] = one.cells.sum()
+    guess = checkpoint.guesses(raw)[categories.index(one.category)]
+    return replace(one, said=f"{guess.words(one.category)}; expected count {guess.expected:.1f}")
 
 
 def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArray[np.float32]]]:
