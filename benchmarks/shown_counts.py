@@ -4,7 +4,8 @@
     python benchmarks/shown_counts.py voc2007-loc-sub-final --every 24  # to check the default counter, on test
 
 "before" shows every count that rounds to 1 or more. Precision is the share of shown things that are there, recall
-the share of what is there that is shown; exact and within one are shares of what is shown. Difficult objects count.
+the share of what is there that is shown; exact and within one are shares of what is shown. Difficult objects
+count too.
 """
 
 import argparse

@@ -70,7 +70,7 @@ def _in_words(one: Explanation, checkpoint: Checkpoint) -> Explanation:
     raw = np.zeros(len(categories))
     raw[categories.index(one.category)] = one.cells.sum()
     guess = checkpoint.guesses(raw)[categories.index(one.category)]
-    return replace(one, said=f"{guess.words(one.category)}; expected count {guess.expected:.1f}")
+    return replace(one, said=f"{guess.words(one.category)}; the cells add up to {raw.sum():.1f} {one.category}")
 
 
 def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArray[np.float32]]]:
@@ -104,4 +104,5 @@ def _write_picture(path: Path, picture: Image.Image) -> Path:
 def _to_json(one: Explanation, question: str | None) -> dict[str, object]:
     if one.category == question:
         return {"question": question, "said": one.said, "logit": one.score, "why_empty": one.why_empty}
-    return {"category": one.category, "count_raw": one.score, "why_empty": one.why_empty}
+    raw = one.score if one.cells is None else float(one.cells.sum())
+    return {"category": one.category, "count_raw": raw, "why_empty": one.why_empty}
