@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
-    from counting.explain.evaluation import evaluate_explanations
+    from counting.explain.map_evaluation import evaluate_explanations
     from counting.models.zoo import find_counter
 
     if split.scenes is None:

@@ -11,12 +11,12 @@ from scipy.ndimage import gaussian_filter
 from tiny import tiny_cells
 from torch import Tensor
 
-from counting.explain.counts import explain_counts
-from counting.explain.evaluation import Judge, occluded
-from counting.explain.fused import BLUR, fuse
+from counting.explain.count_explanation import explain_photo
+from counting.explain.count_grad_cam import explain_counts
+from counting.explain.figure import overlay
 from counting.explain.grad_cam import Cam, grad_cam
-from counting.explain.overlay import figure, overlay
-from counting.explain.photos import explain_photo
+from counting.explain.layer_fusion import BLUR, fuse
+from counting.explain.map_evaluation import MapEvaluator, occluded
 from counting.models.counters import Committee, Counter, build_counter
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
@@ -119,7 +119,7 @@ def test_importance_stays_in_the_graph_where_a_loss_wants_it() -> None:
 def test_a_category_goes_by_any_of_its_names_and_an_unknown_one_is_refused() -> None:
     counter = small("aso_sub")
     photo = Image.new("RGB", (40, 30))
-    assert [one.category for one in explain_photo(counter, photo, ["Dog", "cat"])] == ["dog", "cat"]
+    assert [one.subject.category for one in explain_photo(counter, photo, ["Dog", "cat"])] == ["dog", "cat"]
     with pytest.raises(CountingError, match="does not count 'cow': it knows cat, dog, person"):
         explain_photo(counter, photo, ["cow"])
 
@@ -138,7 +138,7 @@ def test_maps_have_the_photos_size_and_reach_from_0_to_1(size: tuple[int, int]) 
             assert values.dtype == np.float32
             assert values.min() >= 0
             assert values.max() == (0 if why else pytest.approx(1))
-        drawn = figure(photo, one, counterfactual=True)
+        drawn = one.figure(counterfactual=True)
         assert drawn.mode == "RGB"
         assert overlay(photo, one.map).width >= 1
 
@@ -152,8 +152,7 @@ def test_an_empty_map_names_the_count_and_its_figure_bears_the_reason() -> None:
     (one,) = explain_photo(counter, photo, ["cat"])
     assert one.why_empty == "the layer has no influence on it: every gradient is 0; the counter counts 0.0"
     assert not one.map.any()
-    panel = np.asarray(figure(photo, one))[:300, 420:800]
-    assert (panel == 255).all(axis=2).any()
+    assert (np.asarray(one.figure())[300:, 420:] == 255).all(axis=2).any(), "the reason stands beneath the map"
 
 
 def test_overlays_glow_where_the_evidence_is() -> None:
@@ -202,9 +201,9 @@ def test_a_counter_of_pixels_passes_every_test_of_its_maps(tmp_path: Any) -> Non
         np.array([False, False]),
         CATEGORIES,
     )
-    judge = Judge(counter)
-    judge.look(scene)
-    scores = judge.scores()
+    evaluator = MapEvaluator(counter)
+    evaluator.add(scene)
+    scores = evaluator.scores()
     assert (scores.pairs, scores.photos, scores.erased, scores.occluded) == (1, 1, 1, 1)
     published = scores.maps["grad-cam"].figures()
     assert published["pointing"] == published["localization"] == 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from counting.cli import main
-from counting.explain.answers import answer_logits
+from counting.explain.answer_explanation import answer_logits
 from counting.models.zoo import BEST, find_counter
 from counting.questions.evidence import from_counts
 from counting.questions.how_many import shipped
@@ -22,7 +22,7 @@ def test_the_logits_are_the_heads_for_the_calibrated_counts_and_reach_the_cells(
     questions = encode(read_questions(["how many dogs are there?"]))
     raw = torch.rand(1, 9, len(categories), generator=torch.Generator().manual_seed(0)) - 0.3
     raw.requires_grad_()
-    found = answer_logits(shipped(), questions, checkpoint.calibration, categories)(raw)
+    found = answer_logits(shipped().committee, questions, checkpoint.calibration, categories)(raw)
     counts = raw.detach().clamp(min=0).sum(dim=1).double().numpy()
     evidence = from_counts(categories, counts, checkpoint.calibration.distribution(counts))
     heads = [head(questions, evidence) for head in shipped().committee.members]
@@ -39,7 +39,7 @@ def test_an_answer_is_explained_on_the_photo(
     asked = ["explain", str(photo), "--question", "how many dogs are there?", "--out", str(tmp_path), "--json"]
     assert main(asked) == 0
     (found,) = json.loads(capsys.readouterr().out)
-    assert found["said"].startswith("how many dogs are there? ")
+    assert found["heading"].startswith("how many dogs are there? ")
     values = np.load(tmp_path / "000001-answer.npy")
     assert values.shape == (500, 353)
     assert values.max() == 1

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from counting.explain.faithfulness import (
+from counting.explain.map_metrics import (
     covered,
     energy_inside,
-    intersection_over_union,
     localizes,
     points_inside,
 )
@@ -67,7 +66,6 @@ def test_localization_needs_half_of_the_union() -> None:
     assert localizes(values, BOX)
     values[20, 10:20] = 0
     assert not localizes(values, BOX)
-    assert intersection_over_union(np.array([0.0, 0, 2, 2]), np.array([[1.0, 1, 3, 3]])) == pytest.approx([1 / 7])
 
 
 def test_energy_inside_is_a_share_and_counts_overlapping_boxes_once() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from counting.explain.guided import guided_backpropagation, guided_grad_cam
+from counting.explain.guided_backpropagation import guided_backpropagation, guided_grad_cam
 from counting_datasets.errors import CountingError
 
 
