@@ -1,6 +1,7 @@
 """Grad-CAM of counters: any of them, cells pooled or cropped, and their photos at their own size."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,16 @@ from scipy.ndimage import gaussian_filter
 from tiny import tiny_cells
 from torch import Tensor
 
-from counting.explain.count_explanation import explain_photo
+from counting.explain.count_explanation import explain_category, explain_photo
 from counting.explain.count_grad_cam import explain_counts
 from counting.explain.figure import Panel, overlay, side_by_side
 from counting.explain.grad_cam import Cam, grad_cam
 from counting.explain.layer_fusion import BLUR, fuse
 from counting.explain.map_evaluation import MapEvaluator, occluded
 from counting.models.counters import Committee, Counter, build_counter
+from counting.models.zoo import BEST, find_counter
 from counting_datasets.errors import CountingError
+from counting_datasets.photo import open_photo
 from counting_datasets.scene import Scene
 
 CATEGORIES = ("cat", "dog", "person")
@@ -265,3 +268,24 @@ def test_captions_stay_within_their_panels(size: tuple[int, int]) -> None:
     assert not (drawn[:, edge - 6 : edge + 6] == 255).all(axis=2).any()
     assert not (drawn[:, -6:] == 255).all(axis=2).any()
     assert not (drawn[-6:] == 255).all(axis=2).any()
+
+
+def test_the_heading_says_the_best_guess_and_what_the_cells_add_up_to() -> None:
+    checkpoint = find_counter(BEST, "cpu")
+    photo = open_photo(Path(__file__).parents[1] / "docs" / "gallery" / "dogs.jpg")
+    found = explain_category(checkpoint, photo, "dog")
+    assert found.cells is not None
+    counts = np.zeros(len(checkpoint.counter.categories))
+    column = checkpoint.counter.categories.index("dog")
+    counts[column] = found.cells.sum()
+    guess = checkpoint.guesses(counts)[column].words("dog")
+    assert found.subject.heading == f"{guess}; the cells add up to {counts[column]:.1f}"
+    assert (found.map.shape, found.map.dtype) == ((photo.height, photo.width), np.float32)
+    assert found.figure().height > 100
+    assert "\n" not in repr(found)
+
+
+def test_any_photo_is_explained_in_colour() -> None:
+    checkpoint = find_counter(BEST, "cpu")
+    for mode in ("L", "RGBA", "P", "CMYK", "1"):
+        assert explain_category(checkpoint, Image.new(mode, (30, 20)), "dog").map.shape == (20, 30)

@@ -63,7 +63,7 @@ def explain_answer(
 def _subject(answer: Answer) -> Subject:
     counted = " + ".join(answer.categories)
     return Subject(
-        heading=f"{answer.reading.question} {answer.count}",
+        heading=f"{answer.reading.question} {answer.guess.words()}",
         evidence=f"evidence for {counted}",
         against=f"evidence against {counted}",
         score=f"the counter counts {answer.raw:.1f}",
