@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import save as serialize
 from torch import Tensor
@@ -35,6 +36,14 @@ class Checkpoint:
     config: Config
     card: dict[str, Any]
     calibration: Calibration | None = None
+
+    def to(self, device: torch.device) -> "Checkpoint":
+        """This checkpoint with its tensors on ``device``; the counter itself is moved."""
+        return replace(
+            self,
+            counter=self.counter.to(device),
+            calibration=self.calibration and self.calibration.to(device),
+        )
 
     def guesses(self, raw: NDArray[np.floating]) -> list[BestGuess]:
         """What is said about the K raw counts of a photo."""

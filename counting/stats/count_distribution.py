@@ -124,8 +124,8 @@ class Calibration(nn.Module):
     def distribution(self, counts: NDArray[np.float64]) -> NDArray[np.float32]:
         """...×K raw counts → ...×K×(largest + 1) probabilities, for a CountTable."""
         with torch.inference_mode():
-            found: CountDistribution = self(torch.from_numpy(counts).float())
-            return np.asarray(found.probability.numpy(), dtype=np.float32)
+            found: CountDistribution = self(torch.from_numpy(counts).float().to(self.weights.device))
+            return np.asarray(found.probability.cpu().numpy(), dtype=np.float32)
 
     def forward(self, raw: Tensor) -> CountDistribution:
         """...×K raw counts → distributions ...×K×(largest + 1); gradients reach the counts and the weights."""
