@@ -1,6 +1,7 @@
 """Grad-CAM of any model: the published formula, nothing left behind, and words where a map is empty."""
 
 import gc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -207,3 +208,54 @@ def test_a_classifier_is_explained_by_the_names_of_its_classes() -> None:
         assert one.map.max() == pytest.approx(1) or one.why_empty
     with pytest.raises(CountingError, match="'dog' is none of the model's 10 classes"):
         explain_model(model, photo, ["dog"], classes=names, layer="layer4")
+
+
+def test_a_model_in_training_is_explained_as_in_evaluation_and_left_as_it_was() -> None:
+    model, images = residual(), torch.randn(2, 3, 64, 64)
+    expected = grad_cam(model, images, "layer4", everything)
+    model.train()
+    model.layer2.eval()
+    modes = [module.training for module in model.modules()]
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = grad_cam(model, images, "layer4", everything)
+    torch.testing.assert_close(found.evidence, expected.evidence)
+    with pytest.raises(CountingError):
+        grad_cam(model, images, "fc", everything)
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_made_in_inference_mode_are_explained_and_stay_what_they_are() -> None:
+    expected = grad_cam(*by_hand(), "0", everything)
+    with torch.inference_mode():
+        model, image = by_hand()
+        before = dict(model.named_parameters())
+        found = grad_cam(model, image, "0", everything)
+    torch.testing.assert_close(found.evidence, expected.evidence)
+    assert all(weight is before[name] and weight.is_inference() for name, weight in model.named_parameters())
+
+
+def test_one_score_an_image_needs_no_second_axis() -> None:
+    model, images = residual(), torch.randn(2, 3, 64, 64)
+    expected = grad_cam(model, images, "layer4", lambda logits: logits[:, [7]])
+    for scores in (lambda logits: logits[:, 7], lambda logits: logits[:, 7:8]):
+        found = grad_cam(model, images, "layer4", scores)
+        assert found.scores.shape == (2, 1)
+        torch.testing.assert_close(found.evidence, expected.evidence)
+    alone = grad_cam(model, images[:1], "layer4", lambda logits: logits[0, 7])
+    torch.testing.assert_close(alone.evidence[0], expected.evidence[0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (lambda logits: logits.sum(), r"scores of shape \(\) for 2 images: should be images × scores"),
+        (lambda logits: logits[0], r"scores of shape \(10,\) for 2 images"),
+        (lambda logits: logits[:, :, None], r"scores of shape \(2, 10, 1\) for 2 images"),
+        (lambda logits: logits.tolist(), "scores must be a tensor of shape images × scores, but are list"),
+        (lambda logits: logits / 0, "a score is not finite"),
+    ],
+)
+def test_scores_of_another_shape_are_refused(scores: Callable[[Tensor], Tensor], message: str) -> None:
+    with pytest.raises(CountingError, match=message):
+        grad_cam(residual(), torch.randn(2, 3, 64, 64), "layer4", scores)

@@ -17,7 +17,7 @@ from counting.models.counters import build_counter
 from counting.models.counters.att_sub import AttentiveHead
 from counting.models.counters.loc_sub import LocatingHead
 from counting.models.locating import CentreMaps, LocatedCells, Neck, centre_loss, scaled_to, soft_counts
-from counting.training.run import learn
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -41,7 +41,7 @@ def scene_of(boxes: list[list[float]], labels: list[int], difficult: list[bool])
 
 def maps_of(scene: Scene, protocol: str = "all", places: int = 10) -> NDArray[np.float32]:
     view = View(scene.boxes / 100, np.arange(len(scene.boxes)))
-    return CentreMaps(Protocol.parse(protocol, "voc"), places)(scene, 0, view)
+    return CentreMaps(Protocol.parse(protocol, "voc"), places)(scene, view)
 
 
 class TestCentreMaps:
@@ -267,14 +267,14 @@ class TestTraining:
 
     def test_centres_are_learned_beside_the_counts(self, tmp_path: Path) -> None:
         config = self.config(write_voc(tmp_path / "voc"))
-        learned = learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
-        losses = [epoch["loss"] for epoch in learned.progressed.history]
+        trained = train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        losses = [epoch["loss"] for epoch in trained.progress.history]
         assert losses[-1] < losses[0]  # type: ignore[operator]
 
     def test_a_counter_that_does_not_locate_cannot_learn_centres(self, tmp_path: Path) -> None:
         config = self.config(write_voc(tmp_path / "voc"), counter="aso_sub", head={"hidden": [8]})
-        with pytest.raises(CountingError, match="aso_sub does not locate"):
-            learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        with pytest.raises(CountingError, match=r"loss.centres: aso_sub has no such loss"):
+            train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
     def test_centres_need_a_backbone_that_learns(self) -> None:
         with pytest.raises(CountingError, match=r"loss.centres is for a backbone with frozen: false"):
@@ -291,8 +291,8 @@ class TestTraining:
         config = self.config(
             write_voc(tmp_path / "voc"), backbone={"name": "tiny", "frozen": True}, loss={}, optimization={}
         )
-        with pytest.raises(CountingError, match="loc_sub learns to locate"):
-            learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        with pytest.raises(CountingError, match="loc_sub has weights between its backbone and its head"):
+            train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
 
 def test_depth_is_a_multiple_of_the_groups_it_is_normalized_in() -> None:

@@ -82,6 +82,25 @@ def test_a_pixel_is_covered_by_a_box_that_holds_a_part_of_it() -> None:
     assert np.argwhere(inside).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
 
 
+def test_boxes_beyond_the_map_cover_its_part_and_boxes_without_area_nothing() -> None:
+    beyond = np.array([[-2.0, -1.0, 1.0, 2.0], [3.5, 2.0, 9.0, 9.0]])
+    assert np.argwhere(covered(beyond, (3, 4))).tolist() == [[0, 0], [1, 0], [2, 3]]
+    outside = np.array(
+        [[-5.0, -5.0, -1.0, -1.0], [7.0, 7.0, 9.0, 9.0], [1.0, 1.0, 1.0, 2.0], [2.0, 2.0, 1.0, 1.0]]
+    )
+    assert not covered(outside, (3, 4)).any()
+    assert not covered(np.zeros((0, 4)), (3, 4)).any()
+
+
+def test_a_box_without_area_is_never_localized() -> None:
+    values = empty()
+    values[20:40, 10:30] = 1.0
+    with np.errstate(all="raise"):
+        assert not localizes(values, np.array([[10.0, 20.0, 10.0, 20.0]]))
+        assert not localizes(values, np.zeros((0, 4)))
+        assert localizes(values, np.concatenate([np.zeros((1, 4)), BOX]))
+
+
 def test_erasing_compares_counts() -> None:
     erasure = Erasure()
     erasure.add(2.0, 0.4, 1.8)

@@ -58,11 +58,12 @@ def _explanations(arguments: argparse.Namespace, photo: Image.Image) -> Iterator
     checkpoint = find_counter(arguments.counter or BEST, arguments.device)
     layer = arguments.layer or BACKBONE
     if arguments.category:
-        categories = {column_of(checkpoint.counter, name): name for name in arguments.category}
+        columns = dict.fromkeys(column_of(checkpoint.counter, name) for name in arguments.category)
         yield from explain_photo(
             checkpoint.counter,
             photo,
-            [checkpoint.counter.categories[column] for column in categories],
+            [checkpoint.counter.categories[column] for column in columns],
+            calibration=checkpoint.calibration,
             layer=layer,
             method=arguments.method,
             guided=arguments.guided,
@@ -124,7 +125,7 @@ def _write_picture(path: Path, picture: Image.Image) -> Path:
 
 def _to_json(one: Explanation, answer_score: bool) -> dict[str, object]:
     subject = one.subject
-    if subject.question is None:
-        return {"category": subject.category, "count_raw": one.score, "why_empty": one.why_empty}
-    score = {"logit": one.score} if answer_score else {"count_raw": one.score}
-    return {"question": subject.question, "heading": subject.heading, **score, "why_empty": one.why_empty}
+    about = {"category": subject.category} if subject.question is None else {"question": subject.question}
+    counted = {} if one.cells is None else {"count_raw": float(one.cells.sum())}
+    score = {"answer_score": one.score} if answer_score and subject.question else {}
+    return {**about, "heading": subject.heading, **counted, **score, "why_empty": one.why_empty}

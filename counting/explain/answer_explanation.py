@@ -63,7 +63,7 @@ def explain_answer(
 def _subject(answer: Answer) -> Subject:
     counted = " + ".join(answer.categories)
     return Subject(
-        heading=f"{answer.reading.question} {answer.count}",
+        heading=f"{answer.reading.question} {answer.guess.words()}",
         evidence=f"evidence for {counted}",
         against=f"evidence against {counted}",
         score=f"the counter counts {answer.raw:.1f}",
@@ -84,7 +84,7 @@ def _of_answer(
     device = image.device
     heads = copy.deepcopy(shipped().committee).to(device)
     calibration = copy.deepcopy(calibration).to(device)
-    with ordinary_weights(heads, calibration):
+    with torch.inference_mode(False), ordinary_weights(heads, calibration):
         logits = answer_logits(heads, encode(read_questions([question])), calibration, counter.categories)
         with evaluation_mode(counter), torch.inference_mode():
             likeliest = int(logits(counter(image)).argmax())
@@ -114,10 +114,7 @@ def answer_logits(
 
     It can be differentiated, by the unclipped counts too; it computes on the device of ``calibration``.
     """
-    device = calibration.weights.device
-    questions = EncodedQuestions(
-        **{one.name: getattr(questions, one.name).to(device) for one in fields(questions)}
-    )
+    questions = on_device(questions, calibration.weights.device)
     columns = match_categories(categories, COCO_CATEGORIES)
     theirs, ours = list(columns), list(columns.values())
 
@@ -133,3 +130,9 @@ def answer_logits(
         return torch.stack([head(questions, evidence) for head in heads.members]).mean(dim=0)
 
     return logits
+
+
+def on_device(questions: EncodedQuestions, device: torch.device) -> EncodedQuestions:
+    """A copy of the questions with all its tensors on ``device``."""
+    tensors = {one.name: getattr(questions, one.name) for one in fields(questions)}
+    return EncodedQuestions(**{name: tensor.to(device, copy=True) for name, tensor in tensors.items()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -12,6 +13,8 @@ from counting.explain.grad_cam import Cam, to_size
 from counting.explain.guided_backpropagation import guided_backpropagation, guided_grad_cam
 from counting.models.checkpoint import Checkpoint
 from counting.models.counters.base import Counter
+from counting.stats.best_guess import BestGuess, best_guesses
+from counting.stats.count_distribution import SHOWN_FROM, Calibration
 
 
 def explain_category(checkpoint: Checkpoint, photo: Image.Image, category: str) -> Explanation:
@@ -24,7 +27,7 @@ def explain_category(checkpoint: Checkpoint, photo: Image.Image, category: str) 
     Raises:
         CountingError: the counter does not count the category.
     """
-    (found,) = explain_photo(checkpoint.counter, photo, [category])
+    (found,) = explain_photo(checkpoint.counter, photo, [category], calibration=checkpoint.calibration)
     return found
 
 
@@ -33,11 +36,17 @@ def explain_photo(
     photo: Image.Image,
     categories: Sequence[str],
     *,
+    calibration: Calibration | None = None,
     layer: str = BACKBONE,
     method: Method = "fused",
     guided: bool = False,
 ) -> list[Explanation]:
     """``explain_category`` for several categories, in one forward pass, or two where ``guided`` is asked for.
+
+    Args:
+        calibration: the counter's, from which the headings take their best guesses.
+        layer, method: as for ``explain_counts``.
+        guided: Guided Grad-CAM too.
 
     Raises:
         CountingError: a category that the counter does not count, or a layer that it does not have.
@@ -48,21 +57,31 @@ def explain_photo(
     image = counter.preprocess(photo)[None].to(next(counter.parameters()).device)
     found = explain_counts(counter, image, names, layer=layer, method=method)
     cells = found.cells[0].clamp(min=0).float().cpu().numpy()
+    counts = np.zeros(len(counter.categories))
+    counts[columns] = cells.sum(axis=0)
+    shown_from = SHOWN_FROM if calibration is None else calibration.shown_from
+    distribution = None if calibration is None else calibration.distribution(counts)
+    guesses = best_guesses(counts, distribution, shown_from)
     details: Sequence[Map | None] = [None] * len(categories)
     if guided:
         slopes = guided_backpropagation(counter, image, lambda raw: raw.sum(dim=1)[:, columns])
         details = detailed(found.cam, slopes, photo.size)
     return [
         explanation(
-            photo, found.cam, row, _subject(name, cells[:, row].sum()), cells=cells[:, row], guided=details[row]
+            photo,
+            found.cam,
+            row,
+            _subject(names[row], counts[column], guesses[column]),
+            cells=cells[:, row],
+            guided=details[row],
         )
-        for row, name in enumerate(names)
+        for row, column in enumerate(columns)
     ]
 
 
-def _subject(category: str, count: float) -> Subject:
+def _subject(category: str, count: float, guess: BestGuess) -> Subject:
     return Subject(
-        heading=f"{category}: expected count {count:.1f}",
+        heading=f"{guess.words(category)}; the cells add up to {count:.1f}",
         evidence=f"evidence for {category}",
         against=f"evidence against {category}",
         score=f"the counter counts {count:.1f}",

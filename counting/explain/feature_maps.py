@@ -1,7 +1,7 @@
 """A layer's output as feature maps B×C×h×w: channels first, channels last, or tokens of an image's patches."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ AsMaps = Callable[[Tensor], Tensor]
 PREFIXES = (0, 1, 2, 4, 5)
 """Numbers of class, distillation and register tokens that vision transformers put before those of the patches."""
 
+_ROUNDED, _EXACT = 1, 2
 _PREFIX_TOKENS = re.compile(r"(cls|class|dist|distillation|reg|register|storage)_(tokens?|embedding)$")
 _PASS = (
     "pass as_maps=, a function from the layer's output to maps B×C×h×w, such as "
@@ -75,8 +76,8 @@ def _channels_last(output: Tensor, layout: Layout) -> bool:
     size = layout.image_size
     if size is None or layout.channels_first:
         return False
-    first, last = (any(_strides(output.shape[a], output.shape[b], size)) for a, b in ((2, 3), (1, 2)))
-    if first and last and not layout.convolutional:
+    first, last = (_fit(output.shape[a], output.shape[b], size) for a, b in ((2, 3), (1, 2)))
+    if first == last != 0 and not layout.convolutional:
         raise CountingError(
             f"a layer's output of shape {tuple(output.shape)} fits an image of {size[0]}×{size[1]} "
             f"as B×C×h×w and as B×h×w×C: {_PASS}"
@@ -86,7 +87,7 @@ def _channels_last(output: Tensor, layout: Layout) -> bool:
             f"a layer's output of shape {tuple(output.shape)} does not fit an image of {size[0]}×{size[1]}: "
             f"{_PASS}"
         )
-    return last and not first
+    return last > first
 
 
 def _token_grid(tokens: int, layout: Layout) -> tuple[int, int, int]:
@@ -95,14 +96,14 @@ def _token_grid(tokens: int, layout: Layout) -> tuple[int, int, int]:
     if size is None:
         raise CountingError(f"cannot tell the grid of {tokens} tokens without an image: {_PASS}")
     fitting: list[tuple[int, int, int]] = []
-    for prefix in layout.prefixes:
+    for prefix in dict.fromkeys(layout.prefixes):
         patches = tokens - prefix
         for height in (side for side in range(1, patches + 1) if patches % side == 0):
-            strides = list(_strides(height, patches // height, size))
             grid = (prefix, height, patches // height)
-            if any(size == (stride * height, stride * grid[2]) for stride in strides):
+            fit = _fit(height, patches // height, size)
+            if fit == _EXACT:
                 return grid
-            if strides:
+            if fit:
                 fitting.append(grid)
     if len(fitting) != 1:
         found = " or ".join(f"{height}×{width} after {prefix}" for prefix, height, width in fitting)
@@ -111,13 +112,16 @@ def _token_grid(tokens: int, layout: Layout) -> tuple[int, int, int]:
     return fitting[0]
 
 
-def _strides(height: int, width: int, size: tuple[int, int]) -> Iterator[int]:
-    """The strides at which an image of ``size`` (height, width) gives a grid, each side rounded down or up."""
+def _fit(height: int, width: int, size: tuple[int, int]) -> int:
+    """Whether patches of an image of ``size`` (height, width) make a grid: not, where rounded, or exactly."""
+    if size[0] * width == size[1] * height and size[0] % height == 0:
+        return _EXACT
     largest = max(size) if height == 1 else min(size[0] // (height - 1) + 1, max(size))
     for stride in range(max(size[0] // (height + 1), 1), largest + 1):
-        sides = zip(size, (height, width), strict=True)
-        if all(cells in (pixels // stride, -(-pixels // stride)) for pixels, cells in sides):
-            yield stride
+        down, up = (tuple(sign * (sign * pixels // stride) for pixels in size) for sign in (1, -1))
+        if (height, width) in (down, up):
+            return _ROUNDED
+    return 0
 
 
 def _prefixes(model: nn.Module) -> tuple[int, ...]:

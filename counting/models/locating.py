@@ -85,15 +85,17 @@ class LocatedCells(Cells):
 
     def forward(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×cells×width; the last 2K features are the soft counts."""
-        features, _ = self.with_centres(images)
+        features, _ = self.with_maps(images)
         return features
 
-    def with_centres(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """B×3×side×side normalized photos → B×cells×width, and B×K×h×w logits of a centre in each place."""
+    def with_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """B×3×side×side normalized photos → B×cells×width, and "centres": B×K×h×w logits of a centre there."""
         if self.mode == "pool":
-            return self._located(images, self.grid.side)
+            features, logits = self._located(images, self.grid.side)
+            return features, {"centres": logits}
         features, logits = self._located(cut(images, self.grid.side), 1)
-        return features.reshape(len(images), self.grid.cells, -1), put_together(logits, self.grid.side)
+        of_cells = features.reshape(images.shape[0], self.grid.cells, -1)
+        return of_cells, {"centres": put_together(logits, self.grid.side)}
 
     def _located(self, images: Tensor, side: int) -> tuple[Tensor, Tensor]:
         return self.locate(self.backbone(images), side)
@@ -123,8 +125,8 @@ class LocatedCells(Cells):
     def places(self, side: int) -> int:
         """How many places a side the map of centres has, of photos of side × side pixels."""
         with torch.inference_mode():
-            _, logits = self.with_centres(next(self.parameters()).new_zeros(1, 3, side, side))
-        return logits.shape[-1]
+            _, maps = self.with_maps(next(self.parameters()).new_zeros(1, 3, side, side))
+        return maps["centres"].shape[-1]
 
 
 def _points(logits: Tensor) -> NDArray[np.float64]:
@@ -199,8 +201,8 @@ class CentreMaps:
     protocol: Protocol
     places: int
 
-    def __call__(self, scene: Scene, number: int, view: View) -> NDArray[np.float32]:
-        """The target of ``centre_loss``, whichever ``number`` the view has."""
+    def __call__(self, scene: Scene, view: View) -> NDArray[np.float32]:
+        """The target of ``centre_loss``."""
         chosen = scene.counted(self.protocol)[view.kept]
         labels = scene.labels[view.kept[chosen]]
         maps = np.zeros((len(scene.categories), self.places, self.places), dtype=np.float32)

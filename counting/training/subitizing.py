@@ -60,7 +60,7 @@ class Subitizer(nn.Module):
         return logits
 
 
-def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, kept: Path, device: str) -> None:
+def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, kept: Path) -> None:
     """Fine-tune ``backbone`` in place on ``config.folder``; ``kept`` holds its weights, and serves a second time.
 
     (CEOS, glance-sos; the task is Zhang et al.'s Salient Object Subitizing, CVPR 2015.)
@@ -69,7 +69,7 @@ def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, k
         backbone.load_state_dict(load_file(kept))
         return
     photos = SubitizingPhotos(config.folder, backbone, config.side)
-    network = Subitizer(backbone).to(device)
+    network = Subitizer(backbone).to(next(backbone.parameters()).device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
     for epoch in range(config.epochs):
         torch.manual_seed(seed + epoch)

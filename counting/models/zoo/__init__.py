@@ -7,26 +7,24 @@ from counting.models.zoo.cards import BEST, FOLDER, read_card, zoo_names
 from counting_datasets.errors import CountingError, choices
 
 if TYPE_CHECKING:
+    import torch
+
     from counting.models.checkpoint import Checkpoint
 
 __all__ = ["BEST", "find_counter", "find_weights", "read_card", "zoo_names"]
 
 
-def find_counter(name: str, device: str | None = None) -> "Checkpoint":
+def find_counter(name: str, device: "str | torch.device | None" = None) -> "Checkpoint":
     """A counter by its name in the zoo, its run folder or its .safetensors file, ready on ``device``.
 
     Raises:
-        CountingError: there is none, or its file is no whole counter.
+        CountingError: there is no such counter or device, or the counter's file is damaged.
     """
     from counting.models.checkpoint import load
-    from counting.utils.devices import default_device
+    from counting.utils.devices import find_device
 
-    checkpoint = load(find_weights(name))
-    try:
-        checkpoint.counter.to(device or default_device())
-    except (RuntimeError, AssertionError) as error:
-        raise CountingError(f"device {device!r}: {str(error).splitlines()[0]}") from None
-    return checkpoint
+    place = find_device(device)
+    return load(find_weights(name)).to(place)
 
 
 def find_weights(name: str) -> Path:
