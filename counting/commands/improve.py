@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CountingError(f"--out {arguments.out}: end it in .json")
     data = arguments.data or _data_of(arguments.counts)
     own = parse_categories(arguments.categories) if arguments.categories else None
-    place = Place(arguments.root, arguments.annotations, arguments.images, own)
+    place = Place(arguments.root, arguments.annotations, arguments.images, own, arguments.unannotated_are_empty)
 
     @cache
     def scenes() -> SceneSet:
