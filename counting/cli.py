@@ -241,7 +241,7 @@ def _add_evaluate(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="the val counterpart of each results or counts file in WHAT, in order",
+        help="the validation counterpart of each results or counts file in WHAT, and then in WHAT2, in order",
     )
     parser.add_argument("--fit-truth", metavar="FILE", help="true val counts from a file, with --truth")
     parser.add_argument(

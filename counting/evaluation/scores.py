@@ -8,7 +8,8 @@ from rich.table import Table
 from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.bootstrap import Interval, PairedDifference
 from counting.stats.metrics import FIGURES, CountMetrics, count_metrics
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 
 if TYPE_CHECKING:
     from counting.evaluation.distribution_scores import DistributionScores

@@ -8,7 +8,8 @@ import torch
 from counting.models.checkpoint import Checkpoint, load, save
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.least_squares import FOLDS
-from counting.tables.count_table import CountTable, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import join
 
 
 def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoint:

@@ -17,7 +17,7 @@ from counting.models.feature_cache import FeatureCache
 from counting.models.locating import CentreMaps, LocatedCells
 from counting.models.losses import CountLoss, balancing_weights
 from counting.models.zoo import find_counter
-from counting.tables.count_table import check_missing
+from counting.tables.join import check_missing
 from counting.training.hint.human_importance import HumanImportance
 from counting.training.hint.loss import Grounding
 from counting.training.run_folder import RunFolder
