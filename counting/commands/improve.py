@@ -16,7 +16,7 @@ from counting.tables.table_files import read_table
 from counting.utils.files import write_text
 from counting.utils.progress import report_skipped
 from counting_datasets.catalog import DATASETS, Place, categories_of, load
-from counting_datasets.categories import COCO_CATEGORIES, match_categories
+from counting_datasets.categories import COCO_CATEGORIES, match_categories, parse_categories
 from counting_datasets.errors import CountingError, DataError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.data or _data_of(counts)
     if name not in DATASETS:
         raise CountingError(f"unknown data set {name!r}: use {', '.join(DATASETS)}")
-    own = tuple(arguments.categories.split(",")) if arguments.categories else None
+    own = parse_categories(arguments.categories) if arguments.categories else None
     place = Place(arguments.root, arguments.annotations, arguments.images, own)
 
     @cache

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from counting.models.counters.baselines import BASELINES
+from counting.models.baselines import BASELINES
 from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
 from counting.tables.table_files import read_table, split_source
@@ -160,17 +160,17 @@ def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
     """``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, run over ``split``, and over validation to fit it."""
     from counting.detection.detect import FITTERS
     from counting.detection.detector import build_detector, detect_scenes
-    from counting.utils.devices import default_device
+    from counting.utils.devices import find_device
 
     architecture, _, file = name.removeprefix(DETECTOR).partition("@")
     model, classes = build_detector(architecture, Path(file) if file else None)
-    device = device or default_device()
+    place = find_device(device)
     val = fit.val()
     if split.scenes is None or val.scenes is None:
         raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
-    on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, device)
+    on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, place)
     fitted_on = val.truth.select([image for image in val.truth.images if image not in lost_on_val])
-    detections, lost = detect_scenes(model, classes, split.scenes, split.truth, device)
+    detections, lost = detect_scenes(model, classes, split.scenes, split.truth, place)
     return Counts(FITTERS[fit.boxes](on_val, fitted_on).counts(detections), lost=lost)
 
 
