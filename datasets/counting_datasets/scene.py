@@ -28,7 +28,8 @@ class Scene:
         difficult, crowd: n flags.
         categories: the K names that labels point to.
         masks: decodes the n instance masks (height×width each), where the data set has them for every object.
-        known: K flags: the categories whose objects are all annotated in this photo. None: every category.
+        known: K flags: the categories that were annotated in this photo. None: every category.
+        crowded: K flags: the categories with a crowd region that has no annotation of its own. None: no category.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Scene:
         categories: tuple[str, ...],
         masks: Masks | None = None,
         known: NDArray[np.bool_] | None = None,
+        crowded: NDArray[np.bool_] | None = None,
     ) -> None:
         """``size`` is None where the annotation gives none; ``boxes`` are as annotated and may leave the photo."""
         self.id = id
@@ -55,6 +57,7 @@ class Scene:
         self.categories = categories
         self.masks = masks
         self.known = known
+        self.crowded = crowded
         self._annotated_size = size
         self._annotated_boxes = boxes
 
@@ -81,7 +84,7 @@ class Scene:
 
     def replaced(self, **changes: Any) -> "Scene":
         """A copy with other values for some of the arguments that it was made from."""
-        own = ("id", "number", "path", "labels", "difficult", "crowd", "categories", "masks", "known")
+        own = ("id", "number", "path", "labels", "difficult", "crowd", "categories", "masks", "known", "crowded")
         values = {name: getattr(self, name) for name in own}
         annotated = {"size": self._annotated_size, "boxes": self._annotated_boxes}
         return Scene(**(values | annotated | changes))
@@ -96,12 +99,25 @@ class Scene:
             crowd=self.crowd[kept],
             categories=categories,
             masks=partial(_kept_masks, self.masks, kept) if self.masks else None,
-            known=_known(self.known, label_of, len(categories)),
+            known=~_flags(label_of, len(categories), ~self.known_counts(Protocol()), absent=True),
+            crowded=None
+            if self.crowded is None
+            else _flags(label_of, len(categories), self.crowded, absent=False),
         )
 
-    def certain(self) -> NDArray[np.bool_]:
-        """K flags: the known categories without a crowd region, which stands for an unknown number of objects."""
-        certain = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+    def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
+        """K flags: the categories whose count under ``protocol`` is known.
+
+        ``no_crowd`` leaves out the counts of ``crowded`` categories, as it does annotated crowds.
+        """
+        known = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+        if protocol.no_crowd and self.crowded is not None:
+            known &= ~self.crowded
+        return known
+
+    def certain_counts(self) -> NDArray[np.bool_]:
+        """K flags: the known categories without any crowd region, which is an unknown number of objects."""
+        certain = self.known_counts(Protocol(no_crowd=True))
         certain[self.labels[self.crowd]] = False
         return certain
 
@@ -133,17 +149,14 @@ class Scene:
         return upright
 
 
-def _known(
-    known: NDArray[np.bool_] | None, label_of: Mapping[int, int], categories: int
-) -> NDArray[np.bool_] | None:
-    """Each new category is known if it has a counterpart, and every counterpart is known."""
-    if known is None and len(set(label_of.values())) == categories:
-        return None
-    new = np.zeros(categories, dtype=bool)
-    new[list(label_of.values())] = True
-    if known is not None:
-        new[[ours for theirs, ours in label_of.items() if not known[theirs]]] = False
-    return new
+def _flags(
+    label_of: Mapping[int, int], categories: int, flags: NDArray[np.bool_], *, absent: bool
+) -> NDArray[np.bool_]:
+    """Flags of the new categories: whether a category that becomes it is flagged; ``absent`` where none does."""
+    found = np.full(categories, absent)
+    found[list(label_of.values())] = False
+    found[[ours for theirs, ours in label_of.items() if flags[theirs]]] = True
+    return found
 
 
 def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
@@ -187,13 +200,10 @@ class SceneSet(Sequence[Scene]):
         empty = np.empty((0, len(self.categories)), dtype=np.int64)
         return np.stack([scene.counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
-    def known(self) -> NDArray[np.bool_]:
-        """N×K flags: the categories whose objects are all annotated in each photo."""
-        known = np.ones((len(self.scenes), len(self.categories)), dtype=bool)
-        for row, scene in zip(known, self.scenes, strict=True):
-            if scene.known is not None:
-                row[:] = scene.known
-        return known
+    def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
+        """N×K flags: the counts under ``protocol`` that are known."""
+        empty = np.empty((0, len(self.categories)), dtype=bool)
+        return np.stack([scene.known_counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
     def __len__(self) -> int:
         return len(self.scenes)
