@@ -11,6 +11,7 @@ from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.scoring_arguments import add_evaluate, add_fuse, add_improve
 from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
+from counting_datasets.data_sets import downloadable
 
 _LARGEST_SEED = 2**32 - 1
 _MOST_BEAMS = 1000
@@ -202,7 +203,7 @@ def _add_download(commands: Commands) -> None:
         "download a data set; run again to resume",
         "counting download voc2007 --root ~/data",
     )
-    parser.add_argument("dataset", choices=["voc2007", "coco2014"])
+    parser.add_argument("dataset", choices=downloadable())
     parser.add_argument("--root", type=path, help="the folder to download to (default: $COUNTING_DATA)")
 
 

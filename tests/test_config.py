@@ -7,14 +7,14 @@ from tiny import tiny_cells
 
 from counting.models.config import Config, config_names, read_config
 from counting.models.counters import build_counter
-from counting_datasets.catalog import DATASETS
+from counting_datasets.data_sets import DATA_SETS
 from counting_datasets.errors import CountingError
 
 
 @pytest.mark.parametrize("name", config_names())
 def test_every_published_configuration_is_of_a_known_counter_and_data_set(name: str) -> None:
     config = read_config(name)
-    assert config.data.name in DATASETS
+    assert config.data.name in DATA_SETS
     assert build_counter(config.counter, tiny_cells(config.cells.grid), ("cat", "dog"), config.head)
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError, choices
 
 
@@ -81,10 +82,7 @@ def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
 
 
 def _check_data(data: str, arguments: argparse.Namespace) -> None:
-    from counting_datasets.catalog import DATASETS
-
-    if data not in DATASETS:
-        raise CountingError(f"unknown data set {data!r}: {choices(data, DATASETS)}")
+    find_data_set(data)
 
 
 def _check_config(config: str, arguments: argparse.Namespace) -> None:

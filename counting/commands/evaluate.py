@@ -12,8 +12,9 @@ from counting.evaluation.scores import Evaluation, compare, comparison_table, ev
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
 from counting.utils.progress import report_skipped
-from counting_datasets.catalog import Place, family_of, load
+from counting_datasets.catalog import Place, load
 from counting_datasets.categories import parse_categories
+from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CountingError("say WHAT to evaluate (see --help), or name --questions and --counts")
     if arguments.bootstrap is not None and arguments.bootstrap < 1:
         raise CountingError(f"--bootstrap {arguments.bootstrap}: resample at least once")
-    protocol = Protocol.parse(arguments.protocol, family_of(arguments.data))
+    protocol = Protocol.parse(arguments.protocol, find_data_set(arguments.data).family)
     split = _split(arguments, arguments.split, arguments.truth, protocol)
     if arguments.explanations:
         return _evaluate_explanations(arguments, split)

@@ -8,10 +8,8 @@ from pathlib import Path, PureWindowsPath
 
 from counting_datasets.errors import DataError, choices
 from counting_datasets.photo_files import file_names, is_photo_name, is_stray
+from counting_datasets.splits import SAME_SPLIT
 from counting_datasets.text_files import nfc, read_text
-
-SAME_SPLIT = {"val": "valid", "valid": "val"}
-"""Names that different tools give to the same split."""
 
 _LAYOUT = "the folder should hold ImageSets/Main, Annotations, JPEGImages"
 _WITH_FLAG = re.compile(r"(.*\S)\s+[+-]?[01]")
