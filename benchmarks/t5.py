@@ -21,7 +21,7 @@ def random_t5(seed: int) -> T5ForConditionalGeneration:
         d_ff=32,
         num_layers=1,
         num_heads=2,
-        initializer_factor=4.0,
+        initializer_factor=2.0,
         pad_token_id=START,
         decoder_start_token_id=START,
     )

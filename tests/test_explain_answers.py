@@ -10,9 +10,9 @@ import torch
 from counting.cli import main
 from counting.explain.answers import answer_logits
 from counting.models.zoo import BEST, find_counter
-from counting.questions.evidence import from_counts
-from counting.questions.how_many import shipped
-from counting.questions.question_encoding import encode, read_questions
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import from_counts
+from counting.questions.how_many.model import shipped
 
 
 def test_the_logits_are_the_heads_for_the_calibrated_counts_and_reach_the_cells() -> None:

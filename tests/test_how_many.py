@@ -11,13 +11,20 @@ import pytest
 import torch
 
 from counting.cli import main
-from counting.questions.evaluation import compare_answers, evaluate_questions, with_counts
-from counting.questions.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
-from counting.questions.fusion import Fusion
-from counting.questions.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
-from counting.questions.how_many_head import HeadCommittee
-from counting.questions.injection import fit_injection, inject
-from counting.questions.question_encoding import encode, read_questions
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evaluation import compare_answers, evaluate_questions, with_counts
+from counting.questions.how_many.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
+from counting.questions.how_many.fusion import Fusion
+from counting.questions.how_many.head import HeadCommittee
+from counting.questions.how_many.injection import fit_injection, inject
+from counting.questions.how_many.model import (
+    HOW_MANY_FILE,
+    INJECTION,
+    HowMany,
+    load_how_many,
+    save_how_many,
+    shipped,
+)
 from counting.stats.count_distribution import Calibration
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
@@ -174,8 +181,8 @@ class TestFile:
 
     def test_damaged_or_another_is_refused_in_one_line(self, tmp_path: Path) -> None:
         path = tmp_path / "how-many.safetensors"
-        path.write_bytes(SHIPPED.read_bytes()[:-100])
-        counter = Path(SHIPPED).parents[1] / "voc2007-glance.safetensors"
+        path.write_bytes(HOW_MANY_FILE.read_bytes()[:-100])
+        counter = Path(HOW_MANY_FILE).parents[1] / "voc2007-glance.safetensors"
         for file, says in (
             (path, "no whole safetensors"),
             (counter, "no how-many head"),

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from counting.questions.parser import QuestionParser
-from counting.questions.scores import NounMode, score_answers
-from counting.questions.similarity import WordSimilarity, fit_threshold
-from counting.questions.vocabulary import Vocabulary, words
+from counting.questions.how_many.scores import NounMode, score_answers
+from counting.questions.parsing.parser import QuestionParser
+from counting.questions.parsing.similarity import WordSimilarity, fit_threshold
+from counting.questions.parsing.vocabulary import Vocabulary, words
 from counting.utils.inflection import plurals, singular
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import CountingError
@@ -316,7 +316,7 @@ class TestScores:
 
 def test_reading_is_fast_and_word_vectors_wait_until_needed() -> None:
     script = (
-        "import sys; from counting.questions.parser import QuestionParser\n"
+        "import sys; from counting.questions.parsing.parser import QuestionParser\n"
         "QuestionParser(['dog', 'cat'])('How many dogs?'); print('wordllama' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from counting.cli import main
-from counting.questions.generator_vocabulary import Mark
-from counting.questions.methods import STRENGTHS
-from counting.questions.what_to_ask import Contents, WorthAsking
+from counting.questions.generator.decoding import STRENGTHS
+from counting.questions.generator.selection import Contents, WorthAsking
+from counting.questions.generator.tokens import Mark
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 
 

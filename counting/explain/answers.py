@@ -10,9 +10,9 @@ from counting.explain.counts import BACKBONE, Method, explain_scores
 from counting.explain.photos import Explanation, describe
 from counting.models.checkpoint import Checkpoint
 from counting.questions.answering import understood
-from counting.questions.evidence import ANSWERS, Evidence, capped
-from counting.questions.how_many import HowMany, shipped
-from counting.questions.question_encoding import EncodedQuestions, encode, read_questions
+from counting.questions.how_many.encoding import EncodedQuestions, encode, read_questions
+from counting.questions.how_many.evidence import ANSWERS, Evidence, capped
+from counting.questions.how_many.model import HowMany, shipped
 from counting.stats.count_distribution import Calibration
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import CountingError

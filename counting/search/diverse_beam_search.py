@@ -35,13 +35,13 @@ class DiverseBeamSearch:
 
     At every step a group keeps its best beams by (log-probability + Σ ``strength`` · ``diversity``) over
     length^``length_penalty``. A finished beam keeps its place among them, unchanged, until better beams displace
-    it. A beam that no token can follow is dropped, unless its group would be left empty: then the group's beams stop
-    unfinished. Which of equally good tokens is taken is not defined. In the end all beams are ranked by
+    it. A beam that no token can follow is dropped, unless its group would be left empty: then the group's beams
+    stop unfinished. Which of equally good tokens is taken is not defined. In the end all beams are ranked by
     log-probability over length^``length_penalty``.
 
     Args:
-        strength: diversity strength (the paper's λ), from 0 to 1,000,000, one value for all groups or one for each;
-            that of the first group has no effect.
+        strength: diversity strength (the paper's λ), from 0 to 1,000,000, one value for all groups or one for
+            each; that of the first group has no effect.
         max_length: largest number of tokens in a sequence, the end token included.
         end: the token that finishes a beam; None if there is none.
         rank_by: ``log_prob``; or ``score`` to finish and rank beams as transformers 4.56.2 does (see ``Pool``).
@@ -72,8 +72,10 @@ class DiverseBeamSearch:
             raise CountingError(f"beams: {self.beams} cannot be divided into {self.groups} equal groups")
         if len(self.strengths) != self.groups:
             raise CountingError(f"strength: {len(self.strengths)} values for {self.groups} groups")
-        if not all(0 <= strength <= LARGEST_STRENGTH for strength in self.strengths):
-            raise CountingError(f"strength: must be 0 or more, up to {LARGEST_STRENGTH:,.0f}, is {self.strength}")
+        if not all(strength >= 0 for strength in self.strengths):
+            raise CountingError(f"strength: must be 0 or more, is {self.strength}")
+        if max(self.strengths) > LARGEST_STRENGTH:
+            raise CountingError(f"strength: must be at most {LARGEST_STRENGTH:,.0f}, is {self.strength}")
         if not abs(self.length_penalty) <= LARGEST_LENGTH_PENALTY:
             raise CountingError(
                 f"length_penalty: must be finite, from -{LARGEST_LENGTH_PENALTY} to {LARGEST_LENGTH_PENALTY},"

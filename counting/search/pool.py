@@ -9,9 +9,9 @@ from counting.search.beams import Beam, Beams, normalized
 class Pool:
     """The best finished beams of every group, kept apart from the beams that continue.
 
-    A beam that ends goes into its group's pool of W, while W others always continue. The group is done when its pool
-    is full and the best score of this step, over length^``length_penalty``, would not enter it. From then on it says
-    the ``pad`` token at every step, which the diversity of later groups sees. All beams are compared by score.
+    A beam that ends goes into its group's pool of W, while W others always continue. The group is done when its
+    pool is full and the best score of this step, over length^``length_penalty``, would not enter it. From then on
+    it says the ``pad`` token at every step, which the diversity of later groups sees. Beams are compared by score.
     """
 
     def __init__(
@@ -34,9 +34,9 @@ class Pool:
     ) -> tuple[Tensor, Tensor]:
         """Keep those of the 2W best candidates that end, and return those that continue.
 
-        ``totals``, N×(W'·(1+V)), are those of a group's ``beams``, each as it is and with every token. Returns what
-        ``topk`` would: N×W totals and places. A group that was done says the pad token; where too few beams can
-        continue, totals are −∞.
+        ``totals``, N×(W'·(1+V)), are those of a group's ``beams``, each as it is and with every token. Returns
+        what ``topk`` would: N×W totals and places. A group that was done says the pad token; where too few beams
+        can continue, totals are −∞.
         """
         columns = log_probs.shape[-1] + 1
         best, index = totals.topk(min(2 * width, totals.shape[1]))

@@ -1,4 +1,4 @@
-"""The step function of a model: what it is called with, what it must return, and how its state follows the beams."""
+"""The step function of a model, the checks of what it returns, and its state, which follows the beams."""
 
 import copy
 from collections.abc import Callable, MutableMapping
@@ -11,7 +11,7 @@ from counting_datasets.errors import CountingError
 
 State = TypeVar("State")
 Step = Callable[[Tensor, State], tuple[Tensor, State]]
-"""Tokens so far (rows×t) and the model's state → log-probabilities of the next token (rows×V) and the new state."""
+"""Tokens so far (rows×t) and the model's state → log-probabilities of the next token (rows×V) and the state."""
 
 ROUNDING = 1e-3
 """Amount by which a log-probability of a half-precision model may exceed 0."""

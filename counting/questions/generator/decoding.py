@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from counting.questions.generator import BEGINNING, LONGEST, QuestionGenerator, State
-from counting.questions.generator_vocabulary import Mark
+from counting.questions.generator.network import BEGINNING, MAX_WORDS, QuestionGenerator, State
+from counting.questions.generator.tokens import Mark
 from counting.search.beams import Beam
 from counting.search.diverse_beam_search import DiverseBeamSearch
 from counting.search.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
@@ -18,7 +18,7 @@ from counting_datasets.errors import CountingError
 MethodName = Literal["beam", "diverse", "sample"]
 DiversityName = Literal["hamming", "cumulative", "ngram", "embedding"]
 
-LENGTH = LONGEST - len(BEGINNING) + 1
+LENGTH = MAX_WORDS - len(BEGINNING) + 1
 """Of a question in tokens, from the third word to its end."""
 BEAMS = 20
 DIVERSITY: DiversityName = "hamming"

@@ -1,9 +1,9 @@
-"""The thing that a question counts: its noun, the words before it and the words after it."""
+"""The noun phrase that a question counts, what it measures or holds, and what each of the people counted has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from counting.questions.vocabulary import Meaning, Vocabulary, words
+from counting.questions.parsing.vocabulary import Meaning, Vocabulary, words
 from counting.utils.inflection import all_forms, is_plural, singular
 from counting_datasets.categories import canonical
 
@@ -21,6 +21,11 @@ _AUXILIARIES = frozenset({"is", "are", "was", "were", "do", "does", "did", "can"
 _ANIMATE = frozenset(
     name for kind in ("people", "animal") for name in words()["super-categories"][kind]["members"]
 )
+
+_GEAR = words()["gear-behind"]
+_BEFORE_GEAR = frozenset(_GEAR["before"])
+_ONE_EACH = frozenset(map(canonical, _GEAR["one-each"]))
+_PEOPLE = frozenset(map(canonical, words()["super-categories"]["people"]["members"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,21 @@ def counts_what_follows(tokens: Sequence[str], phrase: NounPhrase) -> bool:
     """Whether an unknown noun is one like "herds": before "of" and a bare noun, where parts have "of the"."""
     after = tokens[phrase.end : phrase.end + 2]
     return len(after) == 2 and after[0] == "of" and after[1] not in _ENDS
+
+
+def gear_of(meaning: Meaning, after: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The categories of which each thing counted has one, by its name ("surfers") or the words ``after`` it."""
+    if meaning.gear or not meaning.categories or not _PEOPLE.issuperset(map(canonical, meaning.categories)):
+        return meaning.gear
+    for place, word in enumerate(after):
+        if word in _GEAR["told"]:
+            return vocabulary.known(_GEAR["told"][word])
+        if word in _BEFORE_GEAR:
+            found = find_noun_phrase(after, place + 1, vocabulary).meaning
+            gear = found.categories + found.otherwise if found else ()
+            if gear and _ONE_EACH.issuperset(map(canonical, gear)):
+                return gear
+    return ()
 
 
 def is_measure(noun: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from counting.questions.vocabulary import How
+from counting.questions.parsing.vocabulary import How
 
 Refusal = Literal[
     "empty", "too long", "another language", "no count question", "several counts", "difference", "no noun",

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from counting.detection.improvement import COCO_NAME
-from counting.questions.evidence import asked_categories, from_table
-from counting.questions.how_many import FUSIONS, HowMany
-from counting.questions.question_encoding import encode, read_questions
-from counting.questions.reading import Reading
-from counting.questions.scores import AnswerScores, NounMode, score_answers
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import asked_categories, from_table
+from counting.questions.how_many.model import FUSIONS, HowMany
+from counting.questions.how_many.scores import AnswerScores, NounMode, score_answers
+from counting.questions.parsing.reading import Reading
 from counting.stats.bootstrap import LEVEL, PairedDifference, paired
 from counting.stats.metrics import finite_or_none
 from counting.tables.count_table import CountTable, check_missing, join

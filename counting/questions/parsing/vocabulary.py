@@ -13,6 +13,9 @@ from counting_datasets.errors import CountingError
 
 How = Literal["exact", "plural", "synonym", "super-category", "similar"]
 
+WORD = r"[^\W_]+(?:['.&-][^\W_]+)*"
+"""Pattern of a word: "t-shirt", "dog's" and "st.bernard" are one."""
+
 _WORDS = Path(__file__).with_name("words.toml")
 
 

@@ -1,11 +1,12 @@
 """Questions that name a thing but ask for more than its count can tell."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
-from counting.questions.reading import Refusal
-from counting.questions.vocabulary import words
+from counting.questions.parsing.reading import Refusal
+from counting.questions.parsing.vocabulary import WORD, words
 from counting.utils.inflection import all_forms
 
 _WORDS = words()["out-of-reach"]
@@ -23,6 +24,22 @@ _BE = frozenset({"is", "are", "was", "were"})
 _MODALS = frozenset({"can", "could", "will", "would", "should", "may", "might", "do", "does"})
 _VERB_WITHIN = 4
 """How many words after "can" its verb is looked for: "can the small boat hold"."""
+_WORD = re.compile(WORD)
+_COMMON = frozenset(words()["grammar"]["ends"]) | frozenset(words()["grammar"]["english"])
+_ABROAD = frozenset(words()["grammar"]["how-many-elsewhere"])
+
+
+def is_english(question: str) -> bool:
+    """Whether a text reads as English: Latin letters, and in a sentence some common English word.
+
+    A text of one or two words is taken to be, unless one of them is "how many" in another language.
+    """
+    found = _WORD.findall(question.lower())
+    letters = "".join(filter(str.isalpha, "".join(found)))
+    latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
+    if 2 * latin < len(letters) or not _ABROAD.isdisjoint(found):
+        return False
+    return len(found) < 3 or not _COMMON.isdisjoint(found)
 
 
 def of_kinds_or_groups(noun: str, before_of: bool) -> Refusal | None:
