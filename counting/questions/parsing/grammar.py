@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from counting.questions.parsing.vocabulary import Meaning, Vocabulary, words
+from counting.questions.parsing.vocabulary import NO_CATEGORY, Meaning, Vocabulary, words
 from counting.utils.inflection import all_forms, is_plural, singular
 from counting_datasets.categories import canonical
 
@@ -17,6 +17,8 @@ _PLACES = frozenset(_GRAMMAR["places"])
 _PARTICLES = frozenset(_GRAMMAR["particles"])
 _VERBS = all_forms(_GRAMMAR["verbs"])
 _MEASURES = all_forms(words()["measures"]["names"])
+_PARTS = all_forms(words()["other-things"]["parts"])
+_BEFORE_PARTS = frozenset(_GRAMMAR["before-parts"])
 _AUXILIARIES = frozenset({"is", "are", "was", "were", "do", "does", "did", "can", "has", "have", "of"})
 _ANIMATE = frozenset(
     name for kind in ("people", "animal") for name in words()["super-categories"][kind]["members"]
@@ -157,12 +159,55 @@ def _compound(
             return NounPhrase(start, end, end + 1, None)
         else:
             break
+    if meaning.categories:
+        return _possessed(tokens, NounPhrase(start, noun, end, meaning), vocabulary)
     return NounPhrase(start, noun, end, meaning)
+
+
+def _possessed(tokens: Sequence[str], owner: NounPhrase, vocabulary: Vocabulary) -> NounPhrase:
+    """The thing of a plural without its apostrophe, "zebras legs" or "mens hats"; else the plural itself."""
+    place = owner.end
+    while tokens[place : place + 1] and tokens[place] in _BEFORE_PARTS:
+        place += 1
+    for end in (place + 2, place + 1):
+        if (
+            end <= len(tokens)
+            and " ".join(tokens[place:end]) in _PARTS
+            and _is_a_part(tokens, owner.end, place, end)
+        ):
+            return NounPhrase(owner.start, owner.noun, end, NO_CATEGORY)
+    end = owner.end + 1
+    if not _plural_only(tokens[owner.end - 1]) or owner.end == len(tokens) or not _closes(tokens, owner.end):
+        return owner
+    word = tokens[owner.end]
+    if not _plural_only(word) or word in _VERBS or word in _ENDS:
+        return owner
+    meaning = vocabulary.meaning(word)
+    if meaning is None or not meaning.categories:
+        return NounPhrase(owner.start, owner.noun, end, NO_CATEGORY)
+    of_someone = owner.meaning is not None and _moves(owner.meaning) and not _moves(meaning)
+    return NounPhrase(owner.start, owner.end, end, meaning) if of_someone else owner
+
+
+def _is_a_part(tokens: Sequence[str], owner_end: int, place: int, end: int) -> bool:
+    """Whether a word that names a part is no verb: not as in "dogs face the camera", "men head to the beach"."""
+    word, after = tokens[end - 1], tokens[end : end + 1]
+    if word in _VERBS and after and after[0] in _OBJECTS:
+        return False
+    if _plural_only(word):
+        return True
+    return place == owner_end and word not in _VERBS and _closes(tokens, place)
 
 
 def _moves(meaning: Meaning) -> bool:
     """Whether it is a person or an animal, so that a word in -s behind it is rather a verb: "cat naps in"."""
     return bool(meaning.categories) and all(canonical(name) in _ANIMATE for name in meaning.categories)
+
+
+def names_someone(word: str, vocabulary: Vocabulary) -> bool:
+    """Whether a word names a person or an animal."""
+    meaning = vocabulary.meaning(word)
+    return meaning is not None and _moves(meaning)
 
 
 def _describes(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> bool:
@@ -191,7 +236,7 @@ def _ends(tokens: Sequence[str], start: int, place: int) -> bool:
     after_plural = place > start and is_plural(tokens[place - 1])
     if word == "and" and place > start:
         return after_plural  # "black and yellow clocks" go on
-    return word in _ENDS or (after_plural and _is_verb(word))
+    return word in _ENDS or (after_plural and is_verb(word))
 
 
 def _unknown(tokens: Sequence[str], start: int, end: int) -> NounPhrase:
@@ -206,5 +251,6 @@ def _plural_only(word: str) -> bool:
     return is_plural(word) and singular(word) != word
 
 
-def _is_verb(word: str) -> bool:
+def is_verb(word: str) -> bool:
+    """Whether a word behind a plural looks like a verb: "stand", "sitting"."""
     return word in _VERBS or word.endswith(("ing", "ed"))

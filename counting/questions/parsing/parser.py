@@ -15,7 +15,14 @@ from counting.questions.parsing.grammar import (
     measured,
 )
 from counting.questions.parsing.reading import Reading, Refusal
-from counting.questions.parsing.refusals import is_english, is_group, is_sort, of_kinds_or_groups, out_of_reach
+from counting.questions.parsing.refusals import (
+    excludes,
+    is_english,
+    is_group,
+    is_sort,
+    of_kinds_or_groups,
+    out_of_reach,
+)
 from counting.questions.parsing.similarity import WordSimilarity
 from counting.questions.parsing.vocabulary import NO_CATEGORY, WORD, Meaning, Vocabulary
 from counting.utils.inflection import singular
@@ -85,7 +92,7 @@ class QuestionParser:
         end = max(end, phrase.end)
         modifiers, after = tokens[start:first], tokens[end:]
         if refusal is None:
-            refusal = out_of_reach(modifiers, after) if meaning.categories else "no category"
+            refusal = self._out_of_reach(question, tokens[:first], after) if meaning.categories else "no category"
         return Reading(
             question=question,
             noun=" ".join(tokens[first:end]),
@@ -98,6 +105,11 @@ class QuestionParser:
             similar=similar,
             refusal=refusal,
         )
+
+    def _out_of_reach(self, question: str, before: list[str], after: list[str]) -> Refusal | None:
+        if "other" in before or "others" in before or excludes(question):
+            return "property"
+        return out_of_reach(before, after, self._vocabulary)
 
     def _inside(
         self, tokens: list[str], phrase: NounPhrase, refusal: Refusal | None
