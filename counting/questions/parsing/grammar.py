@@ -166,6 +166,8 @@ def _compound(
 
 def _possessed(tokens: Sequence[str], owner: NounPhrase, vocabulary: Vocabulary) -> NounPhrase:
     """The thing of a plural without its apostrophe, "zebras legs" or "mens hats"; else the plural itself."""
+    if not is_plural(tokens[owner.end - 1]):
+        return owner
     place = owner.end
     while tokens[place : place + 1] and tokens[place] in _BEFORE_PARTS:
         place += 1

@@ -91,6 +91,8 @@ class QuestionParser:
             phrase, meaning = other, _sum(meaning, other.meaning or NO_CATEGORY)
         end = max(end, phrase.end)
         modifiers, after = tokens[start:first], tokens[end:]
+        if "other" in tokens[:start]:
+            modifiers = ["other", *modifiers]
         if refusal is None:
             refusal = self._out_of_reach(question, tokens[:first], after) if meaning.categories else "no category"
         return Reading(
@@ -107,7 +109,7 @@ class QuestionParser:
         )
 
     def _out_of_reach(self, question: str, before: list[str], after: list[str]) -> Refusal | None:
-        if "other" in before or "others" in before or excludes(question):
+        if "other" in before or excludes(question):
             return "property"
         return out_of_reach(before, after, self._vocabulary)
 

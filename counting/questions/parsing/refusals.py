@@ -22,20 +22,20 @@ _PREDICATES = _PROPERTIES | frozenset(_WORDS["predicates"])
 _ADVERBS = frozenset(_WORDS["adverbs"])
 _NEGATIONS = frozenset(_WORDS["negations"])
 _EXCLUSION = re.compile(
-    rf"\b(?:{'|'.join(_WORDS['exclusions'])}|but (?:the|a|an|this|that|these|those|one|two|for|him|her|me))\b"
-    r"(?! (?:each other|one another))"
+    rf"\b(?:{'|'.join(_WORDS['exclusions'])}|(?<!ing )besides"
+    r"|but (?:the|a|an|this|that|these|those|one|two|for|him|her|me))\b(?! (?:each other|one another))"
 )
 _CAPACITIES = frozenset(_WORDS["capacities"])
 _SORTS = all_forms(_WORDS["sorts"])
 _KINDS = _SORTS | all_forms(_WORDS["looks"])
 _GROUPS = all_forms(_WORDS["groups"])
 _RELATIVE = frozenset({"that", "which", "who"})
-_SUBORDINATE = _RELATIVE | {"whose", "when", "while", "where", "because", "as"}
+_SUBORDINATE = frozenset({"whose", "when", "while", "where", "because", "as", "before", "after", "until"})
 _ARTICLES = frozenset({"the", "a", "an", "this", "that"})
 _BEFORE_A_NOUN = _ARTICLES | frozenset(words()["grammar"]["before-nouns"])
 _PRONOUNS = frozenset({"i", "you", "he", "she", "it", "we", "they"})
 _PLACES = frozenset(words()["grammar"]["prepositions"])
-_NO_SUBJECT = _PLACES | _PRONOUNS | _BEFORE_A_NOUN | {"and", "or"}
+_NO_SUBJECT = _PLACES | _PRONOUNS | _BEFORE_A_NOUN
 _BE = frozenset({"is", "are", "was", "were"})
 _SOME_OF_THEM = frozenset({"one", "two", "three", "four", "five", "another", "others", "some", "other"})
 _SINGULAR = frozenset({"is", "was", "has"})
@@ -119,17 +119,20 @@ def _predicates(after: Sequence[str], vocabulary: Vocabulary) -> Iterator[_Predi
     if after and after[0] not in _BE:
         yield _Predicate(after)
     acts = bool(after) and _is_an_action(after[0])
-    other: str | None = None  # the noun of a relative clause that has had no verb yet
+    other: str | None = None  # the noun of a relative clause whose verb has not come yet
+    subordinate = False  # in a clause such as "while the window is open" whose verb has not come yet
     asked_of_another = _begins_another_subject(after)
     for place, word in enumerate(after):
         before, rest = after[place - 1] if place else "", after[place + 1 :]
-        if place and word in _SUBORDINATE and before not in _BEFORE_A_NOUN:
+        if word in _SUBORDINATE:
+            subordinate = True
+        elif place and word in _RELATIVE and before not in _BEFORE_A_NOUN:
             other = before
         elif word in _MODALS:
             asked_of_another = True
         elif word in _BE or (word in _POSSESSIONS and place and before not in _NO_SUBJECT):
-            of_other = other is not None and is_plural(other) != (word in _SINGULAR)
-            other = None
+            of_other = subordinate or (other is not None and is_plural(other) != (word in _SINGULAR))
+            other, subordinate = None, False
             if word in _BE and before not in _SOME_OF_THEM and not of_other:
                 yield _Predicate(rest, after_be=True)
                 acts = acts or (bool(rest) and _is_an_action(rest[0]))
@@ -150,7 +153,7 @@ def _begins_another_subject(words: Sequence[str]) -> bool:
 
 
 def _is_an_action(word: str) -> bool:
-    """Whether a verb such as "standing" begins a predicate that is taken to be true of all things of the category."""
+    """Whether a verb such as "standing" begins a predicate, which is taken to be true of all things counted."""
     return word not in _PREDICATES and word not in _ADVERBS and is_verb(word)
 
 
