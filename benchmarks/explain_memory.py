@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from counting.explain.photos import explain_photo
+from counting.explain.count_explanation import explain_photo
 from counting.models.zoo import BEST, find_counter
 from counting.utils.memory import keep_freed_memory
 

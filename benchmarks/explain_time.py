@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 
-from counting.explain.counts import explain_counts
+from counting.explain.count_grad_cam import explain_counts
 from counting.models.zoo import BEST, find_counter
 
 

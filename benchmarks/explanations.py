@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from counting.explain.evaluation import Judge
+from counting.explain.map_evaluation import MapEvaluator
 from counting.models.backbones import Backbone, fingerprint
 from counting.models.zoo import find_counter
 from counting.utils.progress import track
@@ -44,23 +44,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a JSON file")
     arguments = parser.parse_args()
     backbones: dict[str, SharedBackbone] = {}
-    judges = {}
+    evaluators = {}
     for name in arguments.counters:
         counter = find_counter(name, "cpu").counter
         shared = SharedBackbone(counter.cells.backbone)
         counter.cells.backbone = backbones.setdefault(fingerprint(shared), shared)
-        judges[name] = Judge(counter)
+        evaluators[name] = MapEvaluator(counter)
     scenes = [scene for scene in load("voc2007", arguments.split) if scene.path.is_file()]
     for scene in track(scenes[: arguments.photos], "explaining"):
-        for judge in judges.values():
-            judge.look(scene)
+        for evaluator in evaluators.values():
+            evaluator.add(scene)
         for shared in backbones.values():
             shared.seen.clear()
     console = Console()
-    for name, judge in judges.items():
-        console.print(judge.scores().to_table(f"{name} on voc2007 {arguments.split}"))
+    for name, evaluator in evaluators.items():
+        console.print(evaluator.scores().to_table(f"{name} on voc2007 {arguments.split}"))
     if arguments.out:
-        scores = {name: judge.scores().to_json() for name, judge in judges.items()}
+        scores = {name: evaluator.scores().to_json() for name, evaluator in evaluators.items()}
         arguments.out.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
 
 

@@ -26,9 +26,11 @@ from counting.models.feature_cache import FeatureCache
 from counting.models.inference import count_scenes
 from counting.stats.bootstrap import PairedDifference, paired
 from counting.stats.metrics import as_scored
+from counting.training.data import load_split
 from counting.training.hint.human_importance import HumanImportance
+from counting.training.hint.loss import HintLoss
 from counting.training.hint.scores import GroundingScores, grounding_scores
-from counting.training.run import learn, load_split
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
@@ -102,13 +104,13 @@ def train(config: Config, folder: Path) -> RunFolder:
     metrics = run.metrics
     done = metrics.is_file() and len(metrics.read_text().splitlines()) == config.optimization.epochs
     if not done:
-        learn(config, run, resume=run.state.is_file(), device="cpu")
+        train_counter(config, run, resume=run.state.is_file(), device="cpu")
     return run
 
 
 def score(config: Config, run: RunFolder, split: str) -> tuple[NDArray[np.float64], GroundingScores]:
     checkpoint = load(run.best)
-    scenes = load_split(config, split)
+    scenes = load_split(config.data, split)
     protocol = Protocol.parse(config.data.protocol, scenes.family)
     table, lost = count_scenes(checkpoint, scenes)
     kept = SceneSet(
@@ -117,9 +119,10 @@ def score(config: Config, run: RunFolder, split: str) -> tuple[NDArray[np.float6
     squared = (as_scored(table.counts) - kept.counts(protocol)) ** 2
     cells = checkpoint.counter.cells
     human = HumanImportance(HintConfig(share=1.0), cells.grid, replace(protocol, non_difficult=True), seed=0)
-    photos = ViewDataset(kept.scenes, FeatureCache(cells).read, checkpoint.counter.grid, protocol, hint=human)
-    seen = ((photos[row][0], photos[row][2]) for row in range(len(photos)))
-    return squared, grounding_scores(checkpoint.counter, seen)
+    targets = {"hint": HintLoss(1.0, human).target}
+    photos = ViewDataset(kept.scenes, FeatureCache(cells).read, checkpoint.counter.grid, protocol, targets=targets)
+    views = (photos[row] for row in range(len(photos)))
+    return squared, grounding_scores(checkpoint.counter, ((view.inputs, view.targets["hint"]) for view in views))
 
 
 def print_row(name: str, mine: Outcome, without: Outcome) -> None:

@@ -18,7 +18,7 @@ from explanations import SharedBackbone
 from hint import with_intervals
 from numpy.typing import NDArray
 
-from counting.explain.evaluation import Judge
+from counting.explain.map_evaluation import MapEvaluator
 from counting.explain.map_scores import Erasure, MapScores
 from counting.models.backbones import fingerprint
 from counting.models.zoo import find_counter
@@ -36,17 +36,17 @@ class Seed:
         counter = find_counter(str(run), "cpu").counter
         shared = SharedBackbone(counter.cells.backbone)
         counter.cells.backbone = backbones.setdefault(fingerprint(shared), shared)
-        self.judge = Judge(counter, erased_every=ERASED_EVERY)
+        self.evaluator = MapEvaluator(counter, erased_every=ERASED_EVERY)
         self._photo_of_map: list[int] = []
         self._photo_of_erasure: list[int] = []
 
     @property
     def fused(self) -> MapScores:
-        return self.judge.scores().maps["fused"]
+        return self.evaluator.scores().maps["fused"]
 
     @property
     def erasure(self) -> Erasure:
-        return self.judge.scores().erasure
+        return self.evaluator.scores().erasure
 
     def note(self, photo: int) -> None:
         """All that is new since the last time is of ``photo``."""
@@ -85,7 +85,7 @@ def main() -> None:
     scenes = [scene for scene in load("voc2007", arguments.split) if scene.path.is_file()][: arguments.photos]
     for number, scene in enumerate(track(scenes, "explaining")):
         for seed in (seed for seeds in settings.values() for seed in seeds):
-            seed.judge.look(scene)
+            seed.evaluator.add(scene)
             seed.note(number)
         for shared in backbones.values():
             shared.seen.clear()

@@ -187,16 +187,21 @@ def _add_explain(commands: Commands) -> None:
     )
     parser.add_argument("photo", type=Path, metavar="PHOTO")
     parser.add_argument("--category", action="append", help="what is counted; may be repeated")
-    parser.add_argument("--question", help="how many …?: explain the answer that the how-many head gives")
+    parser.add_argument("--question", help="how many …?: explain the count that it asks for")
+    parser.add_argument(
+        "--answer-score",
+        action="store_true",
+        help="with --question: explain the answer's own score",
+    )
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write (default: here)")
-    parser.add_argument("--counterfactual", action="store_true", help="also what speaks against the count")
-    parser.add_argument("--guided", action="store_true", help="also Guided Grad-CAM, fine detail, in the figure")
-    parser.add_argument("--layer", help="a layer by name (default: what the backbone hands to the cells)")
+    parser.add_argument("--counterfactual", action="store_true", help="also map the evidence against the count")
+    parser.add_argument("--guided", action="store_true", help="also Guided Grad-CAM: fine details")
+    parser.add_argument("--layer", help="the layer to explain, by name (default: the backbone's feature maps)")
     parser.add_argument(
         "--method",
         choices=["fused", "grad-cam"],
         default="fused",
-        help="fused: Grad-CAM of all the backbone's maps in one (default); grad-cam: of the last, as published",
+        help="fused: Grad-CAM of all the backbone's feature maps (default); grad-cam: of the last, as published",
     )
     parser.add_argument("--counter", metavar="WHAT", help="a zoo name, run folder or .safetensors file")
     parser.add_argument("--json", action="store_true", help="print what was found as JSON")

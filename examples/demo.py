@@ -12,7 +12,8 @@ from counting.models.counters.baselines import BASELINES
 from counting.models.inference import count_scenes
 from counting.report.report import write_report
 from counting.tables.count_table import CountTable
-from counting.training.run import learn, load_split
+from counting.training.data import load_split
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting.utils.memory import keep_freed_memory
 from counting_datasets.generated import write_scenes
@@ -34,9 +35,10 @@ def main() -> int:
     console = Console()
     write_scenes(FOLDER / "scenes", train=TRAIN, val=VAL, test=TEST)
     scores = [_train_and_score(counter, options, console) for counter, options in COUNTERS.items()]
-    test = load_split(read_config("demo"), "test")
+    test = load_split(read_config("demo").data, "test")
     truth, train = (
-        CountTable.from_scenes(split, Protocol()) for split in (test, load_split(read_config("demo"), "train"))
+        CountTable.from_scenes(split, Protocol())
+        for split in (test, load_split(read_config("demo").data, "train"))
     )
     baselines = [
         _score(name, BASELINES[name].predict(truth, train), truth, BASELINES[name].rounded) for name in TO_BEAT
@@ -53,8 +55,8 @@ def _train_and_score(counter: str, options: list[str], console: Console) -> Eval
     config: Config = read_config("demo", [f"counter={counter}", *options])
     run = RunFolder(FOLDER / counter)
     console.print(f"training {counter} on {TRAIN} scenes", style="bold")
-    learn(config, run, resume=run.state.is_file())
-    test = load_split(config, "test")
+    train_counter(config, run, resume=run.state.is_file())
+    test = load_split(config.data, "test")
     predicted, _ = count_scenes(load(run.best), test)
     return _score(counter, predicted, CountTable.from_scenes(test, Protocol()))
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from counting.questions.how_many.encoding import EncodedQuestions
 from counting.questions.how_many.evidence import Evidence, asked_categories
 from counting.questions.how_many.head import HowManyHead
-from counting.training.hint.loss import Cue, hint_loss, importance
+from counting.training.hint.human_importance import Cue
+from counting.training.hint.loss import hint_loss, importance
 
 QUESTIONS = 32
 """Of a batch at most so many are grounded: second derivatives cost several passes."""

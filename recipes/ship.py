@@ -14,7 +14,7 @@ from counting.models.inference import count_scenes
 from counting.models.zoo import find_counter
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
-from counting.training.run import load_split
+from counting.training.data import load_split
 from counting.utils.files import write_json
 from counting_datasets.catalog import Place
 from counting_datasets.catalog import load as load_scenes
@@ -63,7 +63,7 @@ def _backbone(config: Config) -> str:
 
 def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
     config = trained.config
-    val = load_split(config, config.data.val)
+    val = load_split(config.data, config.data.val)
     truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
     return calibrate(weights, count_scenes(trained, val)[0], truth)
 

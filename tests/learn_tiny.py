@@ -10,18 +10,17 @@ from pathlib import Path
 import tiny  # noqa: F401 (registers the backbone)
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
-from counting.inputs.batches import ViewDataset
+from counting.inputs.batches import Batch, ViewDataset
 from counting.models.config import read_config
-from counting.training.run import learn
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 
 seen: list[tuple[int, str]] = []
 read = ViewDataset.__getitem__
 
 
-def read_and_note(self: ViewDataset, index: int) -> tuple[Tensor, Tensor]:
+def read_and_note(self: ViewDataset, index: int) -> Batch:
     if self.views > 1:
         seen.append((self.epoch, self.scenes[index].id))
     return read(self, index)
@@ -30,10 +29,10 @@ def read_and_note(self: ViewDataset, index: int) -> tuple[Tensor, Tensor]:
 if __name__ == "__main__":
     config, folder = Path(sys.argv[1]), Path(sys.argv[2])
     ViewDataset.__getitem__ = read_and_note  # type: ignore[method-assign]  # to note what is read
-    learned = learn(read_config(str(config)), RunFolder(folder), device="cpu")
+    trained = train_counter(read_config(str(config)), RunFolder(folder), device="cpu")
     distributed = torch.distributed.is_initialized()
     rank, world = (torch.distributed.get_rank(), torch.distributed.get_world_size()) if distributed else (0, 1)
-    save_file(learned.counter.state_dict(), folder / f"rank{rank}.safetensors")
+    save_file(trained.counter.state_dict(), folder / f"rank{rank}.safetensors")
     (folder / f"rank{rank}.json").write_text(json.dumps({"world": world, "seen": seen}))
     if distributed:
         torch.distributed.destroy_process_group()

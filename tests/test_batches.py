@@ -39,7 +39,7 @@ def test_a_photo_goes_through_all_its_views_from_a_start_of_its_own(tmp_path: Pa
     data = dataset(tmp_path, views=3)
     shown = []
     for data.epoch in range(6):
-        shown.append([int(inputs) for inputs, _ in (data[index] for index in range(len(data)))])
+        shown.append([int(data[index].inputs) for index in range(len(data))])
     for numbers in np.array(shown).T:
         assert sorted(numbers[:3]) == [0, 1, 2]
         assert numbers[:3].tolist() == numbers[3:].tolist()
@@ -49,7 +49,7 @@ def test_a_photo_goes_through_all_its_views_from_a_start_of_its_own(tmp_path: Pa
 def test_one_view_is_the_photo_itself_and_its_cells_sum_to_its_counts(tmp_path: Path) -> None:
     data = dataset(tmp_path, views=1)
     for index, scene in enumerate(data.scenes):
-        number, target = data[index]
+        number, target, _ = data[index]
         assert number == 0
         assert target.shape == (4, 2)
         np.testing.assert_allclose(target.sum(dim=0), scene.counts(Protocol()), atol=1e-5)

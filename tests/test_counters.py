@@ -98,7 +98,7 @@ class TestEveryCounter:
         optimizer = torch.optim.Adam(counter.parameters(), lr=0.02)
         losses = []
         for _ in range(60):
-            loss = counter.loss(counter.head(counter.cells(photos)), target, CountLoss("mse"))
+            loss = counter.loss(counter.head(counter.cells(photos)), target, CountLoss("mse", ("cells", "sum")))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -195,8 +195,10 @@ class TestCommittee:
         assert torch.allclose(committee(photos), raw.mean(dim=0))
         target = torch.rand(raw.shape[1:])
         features = committee.cells(photos)
-        losses = [member.loss(member.head(features), target, CountLoss()) for member in members]
-        found = committee.loss(committee.head(features), target, CountLoss())
+        losses = [
+            member.loss(member.head(features), target, CountLoss("mse", ("cells", "sum"))) for member in members
+        ]
+        found = committee.loss(committee.head(features), target, CountLoss("mse", ("cells", "sum")))
         assert found.item() == pytest.approx(sum(losses).item() / 3, rel=1e-5)
 
     def test_reads_back_as_it_was(self, tmp_path: Path, photos: Tensor) -> None:
@@ -234,5 +236,7 @@ class TestGtClass:
         classes = np.array([0, 4, 1, 4, 2, 3])
         table = logits.reshape(6, 5)
         expected = (np.log(np.exp(table).sum(axis=1)) - table[np.arange(6), classes]).mean()
-        found = self.classes().loss(torch.from_numpy(logits), torch.from_numpy(target), CountLoss())
+        found = self.classes().loss(
+            torch.from_numpy(logits), torch.from_numpy(target), CountLoss("mse", ("cells", "sum"))
+        )
         assert float(found) == pytest.approx(expected)

@@ -13,7 +13,6 @@ from counting.stats.count_distribution import (
     CountDistribution,
     fit_calibration,
     hurdle,
-    is_vague,
 )
 from counting_datasets.errors import DataError
 
@@ -95,12 +94,6 @@ def test_the_integral_transform_fills_the_step_of_the_true_count() -> None:
 def test_a_count_beyond_the_largest_is_the_largest() -> None:
     spread = of(0.5, 0.3, 0.2)
     assert float(spread.log_score(torch.tensor(70))) == pytest.approx(-np.log(0.2))
-
-
-def test_intervals_too_wide_for_a_number_are_vague() -> None:
-    ends = [(0, 2), (0, 3), (1, 3), (2, 8), (5, 10), (10, 14)]
-    low, high = (np.array(one) for one in zip(*ends, strict=True))
-    assert is_vague(low, high).tolist() == [False, True, False, True, False, False]
 
 
 def made_to_measure(photos: int, seed: int, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Grad-CAM of any model: the published formula, nothing left behind, and words where a map is empty."""
 
 import gc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import resnet18, vgg11
 
-from counting.explain.grad_cam import Cam, cam_of, grad_cam
-from counting.explain.models import explain_model
+from counting.explain.classifier_explanation import explain_model
+from counting.explain.grad_cam import Cam, grad_cam
 from counting_datasets.errors import CountingError
 
 
@@ -152,11 +153,6 @@ def test_a_transformers_tokens_are_a_grid_without_its_class_token() -> None:
     model = timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=5).eval()
     cam = grad_cam(model, torch.randn(2, 3, 64, 64), "blocks.11.norm1", everything)
     assert cam.maps.shape == (2, 5, 4, 4)
-    tokens = torch.randn(1, 1 + 9, 7, requires_grad=True)
-    weight = torch.randn(10, 7)
-    by_tokens = cam_of((tokens * weight).sum(dim=(1, 2))[:, None], tokens)
-    expected = (tokens[0, 1:] @ weight[1:].mean(dim=0)).reshape(3, 3)
-    torch.testing.assert_close(by_tokens.evidence[0, 0], expected.detach())
 
 
 def test_behind_the_last_attention_only_the_class_token_counts_and_the_empty_map_says_so() -> None:
@@ -180,7 +176,7 @@ def test_an_empty_map_says_why() -> None:
         ("layer5", "unknown layer 'layer5': the model has conv1, bn1, .*layer4"),
         ("layer4.7", r"unknown layer 'layer4.7': layer4 has layer4.0, layer4.1$"),
         ("layer1.0.relu", "layer layer1.0.relu runs several times in one pass: name one that runs once"),
-        ("fc", r"a layer of shape \(1, 10\) is no map"),
+        ("fc", r"a layer's output of shape \(1, 10\) is no map"),
     ],
 )
 def test_a_layer_that_cannot_be_explained_is_named(layer: str, message: str) -> None:
@@ -201,7 +197,7 @@ def test_a_classifier_is_explained_by_the_names_of_its_classes() -> None:
     found = explain_model(
         model, photo, ["class 7", "class 2"], classes=names, layer="layer4", side=64, guided=True
     )
-    assert [one.category for one in found] == ["class 7", "class 2"]
+    assert [one.subject.category for one in found] == ["class 7", "class 2"]
     for one in found:
         assert one.cells is None
         assert one.map.shape == one.against.shape == (50, 70)
@@ -212,3 +208,54 @@ def test_a_classifier_is_explained_by_the_names_of_its_classes() -> None:
         assert one.map.max() == pytest.approx(1) or one.why_empty
     with pytest.raises(CountingError, match="'dog' is none of the model's 10 classes"):
         explain_model(model, photo, ["dog"], classes=names, layer="layer4")
+
+
+def test_a_model_in_training_is_explained_as_in_evaluation_and_left_as_it_was() -> None:
+    model, images = residual(), torch.randn(2, 3, 64, 64)
+    expected = grad_cam(model, images, "layer4", everything)
+    model.train()
+    model.layer2.eval()
+    modes = [module.training for module in model.modules()]
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = grad_cam(model, images, "layer4", everything)
+    torch.testing.assert_close(found.evidence, expected.evidence)
+    with pytest.raises(CountingError):
+        grad_cam(model, images, "fc", everything)
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_made_in_inference_mode_are_explained_and_stay_what_they_are() -> None:
+    expected = grad_cam(*by_hand(), "0", everything)
+    with torch.inference_mode():
+        model, image = by_hand()
+        before = dict(model.named_parameters())
+        found = grad_cam(model, image, "0", everything)
+    torch.testing.assert_close(found.evidence, expected.evidence)
+    assert all(weight is before[name] and weight.is_inference() for name, weight in model.named_parameters())
+
+
+def test_one_score_an_image_needs_no_second_axis() -> None:
+    model, images = residual(), torch.randn(2, 3, 64, 64)
+    expected = grad_cam(model, images, "layer4", lambda logits: logits[:, [7]])
+    for scores in (lambda logits: logits[:, 7], lambda logits: logits[:, 7:8]):
+        found = grad_cam(model, images, "layer4", scores)
+        assert found.scores.shape == (2, 1)
+        torch.testing.assert_close(found.evidence, expected.evidence)
+    alone = grad_cam(model, images[:1], "layer4", lambda logits: logits[0, 7])
+    torch.testing.assert_close(alone.evidence[0], expected.evidence[0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (lambda logits: logits.sum(), r"scores of shape \(\) for 2 images: should be images × scores"),
+        (lambda logits: logits[0], r"scores of shape \(10,\) for 2 images"),
+        (lambda logits: logits[:, :, None], r"scores of shape \(2, 10, 1\) for 2 images"),
+        (lambda logits: logits.tolist(), "scores must be a tensor of shape images × scores, but are list"),
+        (lambda logits: logits / 0, "a score is not finite"),
+    ],
+)
+def test_scores_of_another_shape_are_refused(scores: Callable[[Tensor], Tensor], message: str) -> None:
+    with pytest.raises(CountingError, match=message):
+        grad_cam(residual(), torch.randn(2, 3, 64, 64), "layer4", scores)

@@ -106,8 +106,15 @@ def test_masks_agree_with_plain_loops(seed: int, side: int) -> None:
     expected = np.zeros((side**2, 2))
     for mask, label in zip(masks, labels, strict=True):
         for y, x in np.argwhere(mask):
-            expected[y * side // 13 * side + x * side // 17, label] += 1 / mask.sum()
+            row, column = int((y + 0.5) * side / 13 + 1e-9), int((x + 0.5) * side / 17 + 1e-9)
+            expected[row * side + column, label] += 1 / mask.sum()
     np.testing.assert_allclose(Grid(side).fractional_counts_from_masks(masks, labels, 2), expected, atol=1e-12)
+
+
+def test_a_pixel_of_a_mask_lies_in_the_cell_of_its_centre() -> None:
+    """Ten rows in three cells: centres at .5 … 9.5 tenths, so 3 + 4 + 3, the same from above as from below."""
+    cells = Grid(3).fractional_counts_from_masks([np.ones((10, 3), dtype=bool)], np.array([0]), 1)[:, 0]
+    np.testing.assert_allclose(cells.reshape(3, 3), np.outer([0.3, 0.4, 0.3], np.full(3, 1 / 3)), atol=1e-12)
 
 
 @pytest.mark.parametrize(("side", "middle"), [(1, 0), (2, 3), (3, 4), (4, 10)])

@@ -18,23 +18,26 @@ from counting.inputs.grid import Grid
 from counting.inputs.views import view_of
 from counting.models.checkpoint import load as load_checkpoint
 from counting.models.config import HintConfig, parse_config
-from counting.models.counters.base import build_counter
+from counting.models.counters.base import Outputs, build_counter
 from counting.models.feature_cache import FeatureCache
 from counting.training.hint.human_importance import (
     HumanImportance,
     attention,
+    cued,
     importance_of_masks,
+    is_marked,
     light_of_cells,
     mirrored,
 )
-from counting.training.hint.loss import Grounding, cued, hint_loss, importance, is_marked
-from counting.training.run import learn
+from counting.training.hint.loss import HintLoss, hint_loss, importance
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
 ALL = Protocol.parse("all", "voc")
+HINT = HintLoss(1.0, HumanImportance(HintConfig(share=1), Grid(2), ALL, seed=0))
 
 
 @given(
@@ -69,7 +72,8 @@ def test_the_loss_reaches_the_weights_of_head_and_backbone(counter: str, options
     built = build_counter(counter, cells, CATEGORIES, options)
     human = torch.zeros(2, 4, 2)
     human[:, 0] = 1
-    loss = Grounding(weight=10.0)(built, cells(torch.rand(2, 3, 48, 48)), human)
+    features = cells(torch.rand(2, 3, 48, 48))
+    loss = HINT(built, Outputs(features, features, {}), human)
     torch.autograd.backward(loss)
     assert loss > 0
     reached = [weight.grad is not None and bool(weight.grad.any()) for weight in built.head.parameters()]
@@ -80,7 +84,8 @@ def test_the_loss_reaches_the_weights_of_head_and_backbone(counter: str, options
 def test_photos_that_nobody_has_looked_at_cost_nothing() -> None:
     cells = tiny_cells()
     counter = build_counter("aso_sub", cells, CATEGORIES, {"hidden": [8]})
-    assert Grounding(weight=10.0)(counter, torch.rand(2, 4, cells.width), torch.zeros(2, 4, 2)) == 0
+    features = torch.rand(2, 4, cells.width)
+    assert HINT(counter, Outputs(features, features, {}), torch.zeros(2, 4, 2)) == 0
 
 
 def test_a_larger_share_keeps_the_photos_of_a_smaller_one() -> None:
@@ -108,7 +113,7 @@ def test_importance_comes_from_boxes_in_every_view(tmp_path: Path) -> None:
     human = HumanImportance(HintConfig(share=1), Grid(2), ALL, seed=0)
     for scene, number in product(scenes, range(4)):
         _, view = view_of(scene, number, 48)
-        found = human(scene, number, view)
+        found = human(scene, view)
         counts = view.fractional_counts(scene, scene.counted(ALL), Grid(2))
         assert np.allclose(found.sum(axis=0), counts.sum(axis=0) > 0)
         assert np.allclose(found * counts.sum(axis=0), counts)
@@ -133,7 +138,7 @@ def test_importance_comes_from_pictures_of_attention(tmp_path: Path) -> None:
     column = scene.labels[0]
     for number, expected in ((0, [0, 1, 0, 0]), (1, [1, 0, 0, 0]), (2, [0, 0, 0, 0])):
         _, view = view_of(scene, number, 48)
-        assert np.allclose(human(scene, number, view)[:, column], expected)
+        assert np.allclose(human(scene, view)[:, column], expected)
     with pytest.raises(CountingError, match="no folder of attention pictures"):
         attention(tmp_path / "nowhere", scene, Grid(2))
 
@@ -153,7 +158,10 @@ def agreement(run: Path, root: Path) -> float:
     cache.fill(scenes)
     human = HumanImportance(HintConfig(share=1), counter.cells.grid, ALL, seed=0)
     found = []
-    for features, _, wanted in ViewDataset(list(scenes), cache.read, counter.grid, ALL, hint=human):
+    targets = {"hint": HintLoss(1.0, human).target}
+    views = ViewDataset(list(scenes), cache.read, counter.grid, ALL, targets=targets)
+    for row in range(len(views)):
+        features, wanted = views[row].inputs, views[row].targets["hint"]
         for category in np.flatnonzero(wanted.sum(dim=0)):
             batch = features[None].requires_grad_()
             score = counter.from_features(batch).sum(dim=1)[:, category]
@@ -169,9 +177,9 @@ def test_a_counter_trained_with_hint_rests_its_counts_on_the_objects(
     root = write_voc(tmp_path / "voc")
     optimization = {"epochs": 12, "batch": 8, "views": 2, "learning_rate": 0.01, "patience": 12}
     sections = {"backbone": {"frozen": frozen}, "optimization": optimization}
-    learn(tiny_config(root, **sections), RunFolder(tmp_path / "plain"), device="cpu")
+    train_counter(tiny_config(root, **sections), RunFolder(tmp_path / "plain"), device="cpu")
     hint = {"weight": 10.0, "share": 1.0}
-    learn(tiny_config(root, hint=hint, **sections), RunFolder(tmp_path / "hint"), device="cpu")
+    train_counter(tiny_config(root, hint=hint, **sections), RunFolder(tmp_path / "hint"), device="cpu")
     assert agreement(tmp_path / "hint", root) > agreement(tmp_path / "plain", root) + 0.15
 
 

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from tiny import CATEGORIES, tiny_cells
 from torch import Tensor, nn
 
-from counting.models.counters.base import Counter
+from counting.models.counters import Counter, build_counter
 from counting.training.hint.scores import grounding_scores, rank_correlation
 
 
@@ -42,3 +42,23 @@ def test_a_counter_that_looks_where_people_look_agrees_with_them() -> None:
     assert found.category.tolist() == [0, 1]
     assert found.correlation.tolist() == pytest.approx([1.0, -1.0])
     assert found.pointing.tolist() == [True, False]
+
+
+def test_photos_on_which_people_marked_nothing_have_no_scores() -> None:
+    counter = Counter(tiny_cells(), Looking(), CATEGORIES)
+    for photos in ([], [(torch.rand(4, counter.cells.width), torch.zeros(4, 2))]):
+        found = grounding_scores(counter, photos)
+        for values in (found.photo, found.category, found.correlation, found.pointing):
+            assert values.shape == (0,)
+        assert found.pointing.dtype == np.bool_
+
+
+def test_a_counter_in_training_is_scored_in_evaluation_mode_wherever_it_is_called() -> None:
+    torch.manual_seed(0)
+    counter = build_counter("aso_sub", tiny_cells(), CATEGORIES, {"hidden": [8], "dropout": 0.5}).train()
+    features, human = torch.rand(4, counter.cells.width), torch.rand(4, 2)
+    with torch.inference_mode():
+        first, second = (grounding_scores(counter, [(features, human)]) for _ in range(2))
+    assert first.correlation.tolist() == second.correlation.tolist()
+    assert counter.training
+    assert counter.head.training

@@ -24,8 +24,8 @@ ROOMS = (
     "search",
     "evaluation",
     "tables",
-    "utils",
     "stats",
+    "utils",
 )
 """From the top floor down."""
 

@@ -16,8 +16,8 @@ from counting.models.config import parse_config
 from counting.models.counters import build_counter
 from counting.models.counters.att_sub import AttentiveHead
 from counting.models.counters.loc_sub import LocatingHead
-from counting.models.locating import CentreMaps, LocatedCells, Neck, centre_loss, soft_counts
-from counting.training.run import learn
+from counting.models.locating import CentreMaps, LocatedCells, Neck, centre_loss, scaled_to, soft_counts
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -41,7 +41,7 @@ def scene_of(boxes: list[list[float]], labels: list[int], difficult: list[bool])
 
 def maps_of(scene: Scene, protocol: str = "all", places: int = 10) -> NDArray[np.float32]:
     view = View(scene.boxes / 100, np.arange(len(scene.boxes)))
-    return CentreMaps(Protocol.parse(protocol, "voc"), places)(scene, 0, view)
+    return CentreMaps(Protocol.parse(protocol, "voc"), places)(scene, view)
 
 
 class TestCentreMaps:
@@ -107,6 +107,50 @@ def test_the_loss_stays_finite_where_the_logits_are_extreme() -> None:
     assert logits.grad.isfinite().all()
 
 
+def reference_soft_counts(probable: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """A place is a peak if no neighbour before it, row by row, reaches it, and none after it exceeds it."""
+    photos, categories, height, width = probable.shape
+    sums = np.zeros((photos, side, side, 2, categories))
+    for photo, category, row, column in np.ndindex(*probable.shape):
+        value = probable[photo, category, row, column]
+        around = [
+            (probable[photo, category, i, j], (i, j) < (row, column))
+            for i in range(max(0, row - 1), min(height, row + 2))
+            for j in range(max(0, column - 1), min(width, column + 2))
+            if (i, j) != (row, column)
+        ]
+        if all(value > other if earlier else value >= other for other, earlier in around):
+            cell = int((row + 0.5) / height * side), int((column + 0.5) / width * side)
+            sums[photo, *cell, :, category] += value, value**2
+    return sums.reshape(photos, side**2, 2 * categories)
+
+
+class TestPoints:
+    def located(self) -> LocatedCells:
+        return LocatedCells(Cells(tiny_backbone(), Grid(2), 48, "pool"), 2, 8)
+
+    def test_every_peak_is_a_point_in_the_middle_of_its_place_the_weightiest_first(self) -> None:
+        logits = torch.full((1, 2, 4, 8), -9.0)
+        logits[0, 0, 1, 2], logits[0, 0, 3, 7] = 0.0, 2.0
+        first, second = self.located().points(logits)[0]
+        np.testing.assert_allclose(first, [[7.5 / 8, 3.5 / 4, 0.880797], [2.5 / 8, 1.5 / 4, 0.5]], rtol=1e-6)
+        assert second.shape == (1, 3)
+
+    def test_faint_peaks_are_left_out_but_for_the_highest(self) -> None:
+        logits = torch.full((1, 1, 1, 9), -20.0)
+        logits[0, 0, 0, [0, 3, 6]] = torch.tensor([-3.0, -4.0, -5.0])
+        ((points,),) = self.located().points(logits)
+        np.testing.assert_allclose(points, [[0.5 / 9, 0.5, 1 / (1 + np.exp(3))]], rtol=1e-6)
+
+    def test_weights_are_scaled_to_the_expected_count(self) -> None:
+        points = np.array([[0.1, 0.2, 0.9], [0.3, 0.4, 0.3]])
+        np.testing.assert_allclose(scaled_to(1.6, points), [[0.1, 0.2, 1.2], [0.3, 0.4, 0.4]])
+
+    @pytest.mark.parametrize("expected", [0.0, -0.5])
+    def test_nothing_expected_has_no_points(self, expected: float) -> None:
+        assert scaled_to(expected, np.array([[0.1, 0.2, 0.9]])).shape == (0, 3)
+
+
 class TestSoftCounts:
     def test_peaks_are_summed_by_cell_and_slopes_are_not(self) -> None:
         probable = torch.zeros(1, 1, 6, 6)
@@ -119,6 +163,57 @@ class TestSoftCounts:
     def test_cells_sum_to_the_photo(self) -> None:
         probable = torch.rand(2, 3, 12, 12)
         torch.testing.assert_close(soft_counts(probable, 3).sum(dim=1), soft_counts(probable, 1)[:, 0])
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+    @pytest.mark.parametrize(
+        "plateau",
+        [[(2, 2), (2, 3)], [(2, 3), (3, 2)], [(2, 2), (3, 3)], [(1, 1), (1, 2), (1, 3), (1, 4)], [(4, 5), (5, 5)]],
+    )
+    def test_neighbours_of_the_same_height_are_one_peak(
+        self, plateau: list[tuple[int, int]], dtype: torch.dtype
+    ) -> None:
+        probable = torch.zeros(1, 1, 6, 6, dtype=dtype)
+        for place in plateau:
+            probable[0, 0][place] = 0.5
+        assert soft_counts(probable, 1).flatten().tolist() == [0.5, 0.25]
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+    def test_a_level_map_has_one_peak(self, dtype: torch.dtype) -> None:
+        assert soft_counts(torch.full((1, 1, 9, 7), 0.25, dtype=dtype), 1).flatten().tolist() == [0.25, 0.0625]
+
+    @pytest.mark.parametrize(("places", "side"), [(26, 3), (48, 5), (30, 3), (7, 3), (2, 3), (5, 1)])
+    def test_every_peak_weighs_1_and_is_in_the_cell_of_its_middle(self, places: int, side: int) -> None:
+        for row in range(places):
+            probable = torch.zeros(1, 1, places, places)
+            probable[0, 0, row, places - 1 - row] = 1
+            sums = soft_counts(probable, side)[0, :, 0]
+            middle_row, middle_column = (row + 0.5) / places * side, (places - 0.5 - row) / places * side
+            assert sums.nonzero().flatten().tolist() == [int(middle_row) * side + int(middle_column)]
+            assert sums.sum() == 1
+
+    @pytest.mark.parametrize("places", [(26, 48), (13, 10)])
+    def test_the_sum_is_that_of_a_loop_over_the_places(self, places: tuple[int, int]) -> None:
+        probable = torch.rand(2, 3, *places, generator=torch.Generator().manual_seed(0))
+        probable = (probable * 8).round() / 8  # many ties
+        expected = torch.tensor(reference_soft_counts(probable.double().numpy(), 3), dtype=torch.float32)
+        torch.testing.assert_close(soft_counts(probable, 3), expected)
+
+    def test_sums_are_of_float32_under_autocast_and_in_half_precision(self) -> None:
+        probable = torch.zeros(1, 1, 64, 64, dtype=torch.bfloat16)
+        probable[..., ::2, ::2] = 1  # 1,024 peaks: bfloat16 counts whole numbers up to 256
+        with torch.autocast("cpu", torch.bfloat16):
+            assert soft_counts(probable, 1).flatten().tolist() == [1024, 1024]
+
+    def test_a_counter_in_bfloat16_counts_nearly_the_same(self) -> None:
+        torch.manual_seed(0)
+        located = LocatedCells(Cells(tiny_backbone(), Grid(3), 80, "pool"), 3, 16).eval()
+        nn.init.normal_(located.centres.weight)
+        photos = torch.randn(2, 3, 80, 80)
+        with torch.inference_mode():
+            exact = located(photos)[..., -6:].sum(dim=1)
+            with torch.autocast("cpu", torch.bfloat16):
+                rounded = located(photos)[..., -6:].sum(dim=1)
+        torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.05)
 
     def test_the_head_weighs_them_by_category(self) -> None:
         located = LocatedCells(Cells(tiny_backbone(), Grid(2), 48, "pool"), 3, 8)
@@ -172,14 +267,14 @@ class TestTraining:
 
     def test_centres_are_learned_beside_the_counts(self, tmp_path: Path) -> None:
         config = self.config(write_voc(tmp_path / "voc"))
-        learned = learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
-        losses = [epoch["loss"] for epoch in learned.progressed.history]
+        trained = train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        losses = [epoch["loss"] for epoch in trained.progress.history]
         assert losses[-1] < losses[0]  # type: ignore[operator]
 
     def test_a_counter_that_does_not_locate_cannot_learn_centres(self, tmp_path: Path) -> None:
         config = self.config(write_voc(tmp_path / "voc"), counter="aso_sub", head={"hidden": [8]})
-        with pytest.raises(CountingError, match="aso_sub does not locate"):
-            learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        with pytest.raises(CountingError, match=r"loss.centres: aso_sub has no such loss"):
+            train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
     def test_centres_need_a_backbone_that_learns(self) -> None:
         with pytest.raises(CountingError, match=r"loss.centres is for a backbone with frozen: false"):
@@ -196,8 +291,8 @@ class TestTraining:
         config = self.config(
             write_voc(tmp_path / "voc"), backbone={"name": "tiny", "frozen": True}, loss={}, optimization={}
         )
-        with pytest.raises(CountingError, match="loc_sub learns to locate"):
-            learn(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
+        with pytest.raises(CountingError, match="loc_sub has weights between its backbone and its head"):
+            train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
 
 def test_depth_is_a_multiple_of_the_groups_it_is_normalized_in() -> None:

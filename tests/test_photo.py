@@ -1,11 +1,14 @@
 """Photos of any mode, size and condition open as RGB, or say in one line why not."""
 
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from PIL import Image
 
 from counting_datasets.errors import PhotoError
 from counting_datasets.photo import open_photo, photo_size
+from counting_datasets.photo_files import is_photo_name
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -157,7 +161,8 @@ def test_what_is_no_photo_is_refused(tmp_path: Path) -> None:
     assert "empty, or no image" in refusal(tmp_path / "text.jpg")
     assert "not a readable image" in refusal(tmp_path / "cut.jpg")
     assert "no such photo" in refusal(tmp_path / "none.jpg")
-    assert "not a readable image" in refusal(tmp_path)
+    assert "Is a directory" in refusal(tmp_path)
+    assert "File name too long" in refusal(tmp_path / f"{'a' * 300}.jpg")
     assert photo_size(tmp_path / "cut.jpg") == (64, 64)
     assert "empty, or no image" in refusal(tmp_path / "empty.jpg", photo_size)
 
@@ -165,8 +170,54 @@ def test_what_is_no_photo_is_refused(tmp_path: Path) -> None:
 def test_a_header_that_promises_too_many_pixels_is_refused_unread(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.bmp"
     bomb.write_bytes(b"BM" + struct.pack("<IIIIiiHHIIiiII", 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0))
-    assert "400,000,000 pixels" in refusal(bomb)
-    assert "400,000,000 pixels" in refusal(bomb, photo_size)
+    assert "60000×60000 pixels, more than 400,000,000" in refusal(bomb)
+    assert "60000×60000 pixels, more than 400,000,000" in refusal(bomb, photo_size)
+
+
+@pytest.mark.parametrize("ending", ["heic", "HEIF", "hif", "jpg"])
+def test_heif_photos_open_by_their_content_upright(tmp_path: Path, ending: str) -> None:
+    photo = Image.new("RGB", (64, 48), RED)
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    path = tmp_path / f"IMG_1.{ending}"
+    pillow_heif.from_pillow(photo).save(path, exif=exif.tobytes())
+    shown = open_photo(path)
+    assert (shown.mode, shown.size) == ("RGB", (48, 64))
+    assert np.abs(np.subtract(shown.getpixel((20, 20)), RED)).max() <= 5
+
+
+def test_a_damaged_heif_photo_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "IMG_1.heic"
+    pillow_heif.from_pillow(Image.effect_noise((64, 64), 50).convert("RGB")).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    assert "not a readable image" in refusal(path)
+
+
+def test_only_a_heif_photo_imports_the_library_for_heif(tmp_path: Path) -> None:
+    path = saved(Image.new("RGB", (4, 3)), tmp_path / "photo.jpg")
+    code = (
+        "import sys; from pathlib import Path; from counting_datasets.photo import open_photo;"
+        f"open_photo(Path({str(path)!r})); print('pillow_heif' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"), [("jfif", "JPEG"), ("jpe", "JPEG"), ("jp2", "JPEG2000"), ("JPG", "JPEG")]
+)
+def test_photos_with_rarer_endings_open(tmp_path: Path, ending: str, kind: str) -> None:
+    path = saved(Image.new("RGB", (20, 10), RED), tmp_path / f"photo.{ending}", format=kind)
+    assert is_photo_name(path)
+    assert open_photo(path).size == (20, 10)
+
+
+def test_pillows_limit_on_pixels_stays_the_host_programs_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    path = saved(Image.new("RGB", (20, 10)), tmp_path / "photo.png")
+    assert open_photo(path).size == (20, 10)
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")

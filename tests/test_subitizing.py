@@ -12,7 +12,7 @@ from tiny import tiny_backbone, tiny_config, write_voc
 from counting.models.backbones import fingerprint
 from counting.models.checkpoint import load
 from counting.models.config import SubitizingConfig
-from counting.training.run import learn
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting.training.subitizing import CLASSES, learn_to_subitize
 from counting_datasets.errors import CountingError
@@ -37,10 +37,10 @@ def test_the_backbone_learns_once_and_its_weights_serve_again(folder: Path, tmp_
     kept = tmp_path / "subitizing.safetensors"
     first, again = tiny_backbone(), tiny_backbone()
     before = fingerprint(first)
-    learn_to_subitize(first, config, 0, kept, "cpu")
+    learn_to_subitize(first, config, 0, kept)
     assert fingerprint(first) != before
     written = kept.stat().st_mtime_ns
-    learn_to_subitize(again, config, 0, kept, "cpu")
+    learn_to_subitize(again, config, 0, kept)
     assert kept.stat().st_mtime_ns == written
     assert fingerprint(again) == fingerprint(first)
 
@@ -52,11 +52,11 @@ def test_a_counter_trains_on_it_and_its_file_holds_the_backbone(folder: Path, tm
         root, counter="glance", backbone={"name": "tiny", "subitizing": subitizing}, optimization={"epochs": 2}
     )
     run = RunFolder(tmp_path / "run")
-    counter = learn(config, run).counter
+    counter = train_counter(config, run).counter
     restored = load(run.last).counter
-    learned = load_file(run.path / "weights" / "subitizing.safetensors")
+    trained = load_file(run.path / "weights" / "subitizing.safetensors")
     for name, tensor in restored.cells.backbone.state_dict().items():
-        assert torch.equal(tensor, learned[name]), name
+        assert torch.equal(tensor, trained[name]), name
     assert fingerprint(restored.cells.backbone) == fingerprint(counter.cells.backbone)
 
 
@@ -65,7 +65,7 @@ def test_a_missing_or_empty_class_is_named(folder: Path, tmp_path: Path) -> None
     for photo in (folder / "2").iterdir():
         photo.write_bytes(b"no photo")
     with pytest.raises(CountingError, match=r"/2: no photo in it"):
-        learn_to_subitize(tiny_backbone(), config, 0, tmp_path / "kept", "cpu")
+        learn_to_subitize(tiny_backbone(), config, 0, tmp_path / "kept")
     (folder / "4+").rename(folder / "many")
     with pytest.raises(CountingError, match="such folder"):
-        learn_to_subitize(tiny_backbone(), SubitizingConfig(folder=tmp_path), 0, tmp_path / "kept", "cpu")
+        learn_to_subitize(tiny_backbone(), SubitizingConfig(folder=tmp_path), 0, tmp_path / "kept")

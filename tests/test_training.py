@@ -26,7 +26,8 @@ from counting.models.inference import count_scenes
 from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
-from counting.training.run import learn, load_split
+from counting.training.data import load_split
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting.training.trainer import Trainer
 from counting_datasets.errors import CountingError
@@ -51,7 +52,7 @@ FINE_TUNED = {"name": "tiny", "frozen": False}
 
 def train(config: Config, folder: Path, *, resume: bool = False) -> RunFolder:
     run = RunFolder(folder)
-    learn(config, run, resume=resume, device="cpu")
+    train_counter(config, run, resume=resume, device="cpu")
     return run
 
 
@@ -143,7 +144,7 @@ def test_best_is_the_epoch_with_the_lowest_error_and_its_card_is_true(root: Path
     checkpoint = load(run.best)
     assert checkpoint.card["epoch"] == min(epochs, key=lambda epoch: (epoch["val_mRMSE"], epoch["epoch"]))["epoch"]
     assert checkpoint.card["data"] == "voc/train"
-    val = load_split(config, "val")
+    val = load_split(config.data, "val")
     table, lost = count_scenes(checkpoint, val)
     assert not lost
     score = mean_rmse(as_scored(table.counts), val.counts(Protocol()))
@@ -197,7 +198,7 @@ def test_rescaling_multiplies_the_counts_by_the_number_that_fits_val_best(root: 
     scaled = train(tiny_config(root, optimization={"rescale": True}), tmp_path / "scaled")
     for name, tensor in load(plain.last).counter.head.state_dict().items():
         assert torch.equal(tensor, load(scaled.last).counter.head.state_dict()[name])
-    val = load_split(tiny_config(root), "val")
+    val = load_split(tiny_config(root).data, "val")
     true = val.counts(Protocol())
     raw, fitted = (count_scenes(load(run.last), val)[0].counts for run in (plain, scaled))
     factor = np.linalg.lstsq(raw.reshape(-1, 1), true.ravel(), rcond=None)[0][0]
@@ -315,7 +316,7 @@ def test_the_loss_falls_and_the_counter_beats_the_mean_of_each_category(
     run = train(config, tmp_path)
     losses = [json.loads(line)["loss"] for line in run.metrics.read_text().splitlines()]
     assert losses[-1] < losses[0] / 2
-    training, val = (load_split(config, split).counts(Protocol()) for split in ("train", "val"))
+    training, val = (load_split(config.data, split).counts(Protocol()) for split in ("train", "val"))
     of_the_mean = mean_rmse(np.broadcast_to(training.mean(axis=0), val.shape), val)
     assert load(run.best).card["val_mRMSE"] < 0.8 * of_the_mean
 
@@ -335,7 +336,7 @@ def test_two_processes_train_one_counter_on_different_photos(root: Path, tmp_pat
     subprocess.run(command, check=True, timeout=300)
     ranks = [json.loads((run.path / f"rank{rank}.json").read_text()) for rank in range(2)]
     assert [rank["world"] for rank in ranks] == [2, 2]
-    everything = {scene.id for scene in load_split(config, "train")}
+    everything = {scene.id for scene in load_split(config.data, "train")}
     shares = []
     for epoch in range(3):
         one, other = ({photo for when, photo in rank["seen"] if when == epoch} for rank in ranks)
@@ -352,7 +353,7 @@ def test_a_final_run_learns_from_val_too_and_keeps_scale_and_calibration(root: P
     optimization = {"epochs": 4, "batch": 8, "views": 2, "rescale": True}
     settings = tiny_config(root, optimization=optimization)
     run = train(settings, tmp_path / "settled")
-    val = load_split(settings, "val")
+    val = load_split(settings.data, "val")
     truth = CountTable.from_scenes(val, Protocol.parse("all", "voc"))
     calibrated = calibrate(run.best, count_scenes(load(run.best), val)[0], truth)
     final = train(settings.model_copy(update={"final": str(run.path)}), tmp_path / "final")

@@ -210,7 +210,7 @@ def test_an_unknown_category_names_the_remedy(tmp_path: Path) -> None:
 
 
 def test_a_category_named_twice_is_refused(tmp_path: Path) -> None:
-    assert "twice" in refusal(write(tmp_path), categories=["apple", "pear", "apple"])
+    assert "duplicate category 'apple'" in refusal(write(tmp_path), categories=["apple", "pear", "apple"])
 
 
 def test_own_data_without_any_object_has_no_categories(tmp_path: Path) -> None:

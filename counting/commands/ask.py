@@ -33,13 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def number(found: Answer) -> str:
-    """The answer, and how sure it is."""
+    """The best guess and its interval: "about 3 (1–5, 80% interval)"."""
+    said = f"{found.guess.hedge} {found.count}".strip()
     if found.interval is None:
-        return str(found.count)
+        return said
     low, high = found.interval
-    if found.vague:
-        return f"I can't tell: from {low} to {high} ({LEVEL:.0%} interval)"
-    return f"{found.count} ({low}–{high}, {LEVEL:.0%} interval)"
+    return f"{said} ({low}–{high}, {LEVEL:.0%} interval)"
 
 
 def _places(found: Answer) -> list[str]:
@@ -70,7 +69,8 @@ def to_json(found: Answer) -> dict[str, object]:
         "count_raw": found.raw,
         "answered_by": "how-many head and counts" if found.learned else "counts",
         "interval": interval,
-        "vague": found.vague,
+        "probability": found.guess.probability,
+        "text": found.guess.words(),
         "categories": found.categories,
         "understood": found.reading.explanation,
         "uncounted": found.uncounted,

@@ -12,6 +12,7 @@ from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
 from counting.utils.progress import report_skipped
 from counting_datasets.catalog import Place, family_of, load
+from counting_datasets.categories import parse_categories
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
-    from counting.explain.evaluation import evaluate_explanations
+    from counting.explain.map_evaluation import evaluate_explanations
     from counting.models.zoo import find_counter
 
     if split.scenes is None:
@@ -79,7 +80,7 @@ def _score(what: str, arguments: argparse.Namespace, split: Split, fit: Fit, pro
 def _split(arguments: argparse.Namespace, name: str, truth_file: str | None, protocol: Protocol) -> Split:
     if truth_file:
         return Split(_under(read_table(truth_file), protocol))
-    categories = tuple(arguments.categories.split(",")) if arguments.categories else None
+    categories = parse_categories(arguments.categories) if arguments.categories else None
     own = Place(arguments.root, arguments.annotations, arguments.images, categories)
     scenes = load(arguments.data, name, own)
     return Split(CountTable.from_scenes(scenes, protocol), scenes.under(protocol))

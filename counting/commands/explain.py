@@ -10,57 +10,93 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from counting.explain.counts import BACKBONE
-from counting.explain.overlay import figure, overlay
-from counting.explain.photos import Explanation, explain_photo
+from counting.explain.answer_explanation import explain_answer
+from counting.explain.count_explanation import explain_photo
+from counting.explain.count_grad_cam import BACKBONE, column_of
+from counting.explain.explanation import Explanation
 from counting.models.zoo import BEST, find_counter
 from counting.utils.files import atomic_write
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 
+LONGEST_NAME = 200
+"""Greatest length in bytes of a file's name without its ending."""
+
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write each category's map as an array and over the photo, and say what was found."""
+    """Write each explanation's map as an array and over the photo, and print what was found."""
     if not arguments.category and not arguments.question:
         raise CountingError('say what to explain: --category NAME or --question "how many …?"')
+    if arguments.answer_score and not arguments.question:
+        raise CountingError("--answer-score explains the answer to a question: give --question too")
     photo = open_photo(arguments.photo)
-    explained = list(_explained(arguments, photo))
     console = Console(highlight=False, soft_wrap=True)
-    said = []
-    for one in explained:
-        name = "answer" if one.category == arguments.question else one.category.replace(" ", "_")
-        stem = f"{arguments.photo.stem}-{name}"
-        arrays = dict(_arrays(one, arguments.counterfactual))
-        written = [_write_array(arguments.out / f"{stem}{end}.npy", array) for end, array in arrays.items()]
-        pictures = dict(_pictures(photo, one, arguments.counterfactual))
-        written += [_write_picture(arguments.out / f"{stem}{end}.png", drawn) for end, drawn in pictures.items()]
-        said.append({**_to_json(one, arguments.question), "files": [str(path) for path in written]})
+    found = []
+    taken: set[str] = set()
+    for one in list(_explanations(arguments, photo)):
+        stem = _file_name(arguments.photo.stem, one.subject.category or "answer", taken)
+        written = [
+            _write_array(arguments.out / f"{stem}{end}.npy", array)
+            for end, array in _arrays(one, arguments.counterfactual)
+        ]
+        written += [
+            _write_picture(arguments.out / f"{stem}{end}.png", picture)
+            for end, picture in _pictures(one, arguments.counterfactual)
+        ]
+        found.append({**_to_json(one, arguments.answer_score), "files": [str(path) for path in written]})
         if not arguments.json:
-            console.print(one.said, style="bold", markup=False)
-            if one.why_empty:
-                console.print(one.why_empty, markup=False)
-            console.print(f"wrote {', '.join(map(str, written))}", markup=False)
+            lines = [one.why_empty, one.subject.note, f"wrote {', '.join(map(str, written))}"]
+            console.print(one.subject.heading, style="bold", markup=False)
+            for line in filter(None, lines):
+                console.print(line, markup=False)
     if arguments.json:
-        print(json.dumps(said))
+        print(json.dumps(found))
     return 0
 
 
-def _explained(arguments: argparse.Namespace, photo: Image.Image) -> Iterator[Explanation]:
+def _explanations(arguments: argparse.Namespace, photo: Image.Image) -> Iterator[Explanation]:
     checkpoint = find_counter(arguments.counter or BEST, arguments.device)
     layer = arguments.layer or BACKBONE
     if arguments.category:
-        categories = list(dict.fromkeys(arguments.category))
+        columns = dict.fromkeys(column_of(checkpoint.counter, name) for name in arguments.category)
         yield from explain_photo(
-            checkpoint.counter, photo, categories, layer=layer, method=arguments.method, guided=arguments.guided
+            checkpoint.counter,
+            photo,
+            [checkpoint.counter.categories[column] for column in columns],
+            calibration=checkpoint.calibration,
+            layer=layer,
+            method=arguments.method,
+            guided=arguments.guided,
         )
     if arguments.question:
-        from counting.explain.answers import explain_answer
+        yield explain_answer(
+            checkpoint,
+            photo,
+            arguments.question,
+            layer=layer,
+            method=arguments.method,
+            score=arguments.answer_score,
+        )
 
-        yield explain_answer(checkpoint, photo, arguments.question, layer=layer, method=arguments.method)
+
+def _file_name(photo: str, category: str, taken: set[str]) -> str:
+    """``photo-category``, the category in letters, digits, ``-`` and ``_``; unlike all names ``taken``."""
+    plain = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in category) or "_"
+    stem = name = f"{_cut(photo, LONGEST_NAME // 2)}-{_cut(plain, LONGEST_NAME // 2)}"
+    number = 2
+    while name.casefold() in taken:
+        name = f"{stem}-{number}"
+        number += 1
+    taken.add(name.casefold())
+    return name
+
+
+def _cut(text: str, length: int) -> str:
+    return text.encode(errors="surrogateescape")[:length].decode(errors="ignore")
 
 
 def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """What a file's name ends in, and what is in it."""
+    """Endings of file names, and the arrays that the files hold."""
     yield "", one.map
     if counterfactual:
         yield "-against", one.against
@@ -68,11 +104,11 @@ def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArr
         yield "-guided", one.guided
 
 
-def _pictures(photo: Image.Image, one: Explanation, counterfactual: bool) -> Iterator[tuple[str, Image.Image]]:
-    yield "", overlay(photo, one.map)
+def _pictures(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, Image.Image]]:
+    yield "", one.overlay()
     if counterfactual:
-        yield "-against", overlay(photo, one.against, against=True)
-    yield "-figure", figure(photo, one, counterfactual=counterfactual)
+        yield "-against", one.overlay(counterfactual=True)
+    yield "-figure", one.figure(counterfactual=counterfactual)
 
 
 def _write_array(path: Path, values: NDArray[np.float32]) -> Path:
@@ -87,7 +123,9 @@ def _write_picture(path: Path, picture: Image.Image) -> Path:
     return path
 
 
-def _to_json(one: Explanation, question: str | None) -> dict[str, object]:
-    if one.category == question:
-        return {"question": question, "said": one.said, "logit": one.score, "why_empty": one.why_empty}
-    return {"category": one.category, "count_raw": one.score, "why_empty": one.why_empty}
+def _to_json(one: Explanation, answer_score: bool) -> dict[str, object]:
+    subject = one.subject
+    about = {"category": subject.category} if subject.question is None else {"question": subject.question}
+    counted = {} if one.cells is None else {"count_raw": float(one.cells.sum())}
+    score = {"answer_score": one.score} if answer_score and subject.question else {}
+    return {**about, "heading": subject.heading, **counted, **score, "why_empty": one.why_empty}

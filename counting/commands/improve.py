@@ -11,7 +11,7 @@ from counting.tables.table_files import read_table
 from counting.utils.files import write_text
 from counting.utils.progress import report_skipped
 from counting_datasets.catalog import DATASETS, Place, categories_of, load
-from counting_datasets.categories import COCO_CATEGORIES, match_categories
+from counting_datasets.categories import COCO_CATEGORIES, match_categories, parse_categories
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import SceneSet
 
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out.suffix != ".json":
         raise CountingError(f"--out {arguments.out}: end it in .json")
     data = arguments.data or _data_of(arguments.counts)
-    own = tuple(arguments.categories.split(",")) if arguments.categories else None
+    own = parse_categories(arguments.categories) if arguments.categories else None
     place = Place(arguments.root, arguments.annotations, arguments.images, own)
 
     @cache

@@ -12,17 +12,16 @@ from rich.console import Console
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts, count_photos
 from counting.models.zoo import BEST, find_counter
-from counting.stats.count_distribution import LEVEL, intervals, is_vague
-from counting.stats.metrics import round_half_up
+from counting.stats.best_guess import readable, things
+from counting.stats.count_distribution import LEVEL
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import write_table
 from counting.tables.table_json import json_rows
 from counting.utils.progress import report_skipped
 from counting_datasets.errors import CountingError
-from counting_datasets.photo import SUFFIXES
+from counting_datasets.photo_files import find_photos as photos_in
 
 SHOWN_ROWS = 50
-UNSURE = "?"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(list(json_rows(table, names))))
     else:
-        _print(table, answers.paths, arguments)
+        _print(answers, arguments)
     return 0
 
 
@@ -66,8 +65,7 @@ def find_photos(places: Sequence[str]) -> list[Path]:
 def _photos_of(place: str) -> Iterator[Path]:
     path = Path(place).expanduser()
     if path.is_dir():
-        inside = (file for file in path.rglob("*") if not file.name.startswith("."))
-        return iter(sorted(file for file in inside if file.suffix.lower() in SUFFIXES and file.is_file()))
+        return iter(photos_in(path))
     if path.exists() or not any(sign in place for sign in "*?["):
         return iter([path])
     base = Path(path.anchor) if path.is_absolute() else Path()
@@ -90,59 +88,49 @@ class _Answers:
     """The counts so far, drawn as they come: no photo stays in memory."""
 
     def __init__(self, checkpoint: Checkpoint, draw_to: Path | None) -> None:
+        self.checkpoint = checkpoint
         self.categories = checkpoint.counter.categories
-        self.calibration = checkpoint.calibration
         self.draw_to = draw_to
         self.paths: list[Path] = []
+        self.things: list[list[str]] = []
         self.cells: list[NDArray[np.float32]] = []
 
     def add(self, counted: PhotoCounts) -> None:
         self.paths.append(counted.path)
         self.cells.append(counted.cells)
+        seen = things(self.checkpoint.guesses(counted.counts), self.categories)
+        if len(self.things) < SHOWN_ROWS:
+            self.things.append(seen)
         if self.draw_to:
             from counting.utils.drawing import draw_cells
             from counting.utils.files import atomic_write
 
-            drawn = draw_cells(counted.photo, counted.cells, self.categories)
+            drawn = draw_cells(counted.photo, counted.cells, self.categories, seen)
             with atomic_write(self.draw_to / f"{counted.path.stem}.png") as temporary:
                 drawn.save(temporary)
 
     def table(self) -> CountTable:
         cells = np.stack(self.cells)
         counts = cells.sum(axis=1, dtype=np.float64)
-        distribution = self.calibration.distribution(counts) if self.calibration else None
+        calibration = self.checkpoint.calibration
+        distribution = calibration.distribution(counts) if calibration else None
         images = tuple(path.stem for path in self.paths)
         return CountTable(images, self.categories, counts, cells, distribution=distribution)
 
 
-def _print(table: CountTable, paths: Sequence[Path], arguments: argparse.Namespace) -> None:
+def _print(answers: _Answers, arguments: argparse.Namespace) -> None:
     from rich.table import Table
 
-    title = "objects" if table.distribution is None else f"objects ({LEVEL:.0%} interval)"
+    title = "objects" if answers.checkpoint.calibration is None else f"objects ({LEVEL:.0%} interval)"
     shown = Table("photo", title, box=None, header_style="bold")
-    things = [list(_things(table, row)) for row in range(min(len(paths), SHOWN_ROWS))]
-    for path, of_photo in zip(paths, things, strict=False):
-        shown.add_row(path.name, ", ".join(of_photo) or "nothing it knows")
-    console = Console()
+    for path, seen in zip(answers.paths, answers.things, strict=False):
+        shown.add_row(path.name, ", ".join(seen) or "nothing it knows")
+    console = Console(highlight=False)
     console.print(shown)
-    if any(thing.startswith(UNSURE) for of_photo in things for thing in of_photo):
-        console.print(f"{UNSURE}: the interval is too wide for a number", style="dim")
-    if len(paths) > SHOWN_ROWS:
+    known = ", ".join(map(readable, answers.categories))
+    console.print(f"counts {len(answers.categories)} things: {known}; nothing else", style="dim", markup=False)
+    if len(answers.paths) > SHOWN_ROWS:
         rest = "" if arguments.out else ", write them with --out counts.csv"
-        console.print(f"and {len(paths) - SHOWN_ROWS} more photos{rest}")
+        console.print(f"and {len(answers.paths) - SHOWN_ROWS} more photos{rest}")
     for written in filter(None, (arguments.out, arguments.draw)):
         console.print(f"wrote {written}", highlight=False, soft_wrap=True)
-
-
-def _things(table: CountTable, row: int) -> Iterator[str]:
-    """What is in a photo, the most numerous first; without a number where the interval is too wide for one."""
-    counts = round_half_up(table.counts[row])
-    found = [k for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
-    if table.distribution is None:
-        yield from (f"{counts[k]:.0f} {table.categories[k]}" for k in found)
-        return
-    low, high = intervals(table.distribution[row], LEVEL)
-    vague = is_vague(low, high)
-    for k in found:
-        number = UNSURE if vague[k] else f"{counts[k]:.0f}"
-        yield f"{number} {table.categories[k]} ({low[k]}–{high[k]})"

@@ -127,17 +127,17 @@ def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
     """``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, run over Count-val to fit and over the split."""
     from counting.detection.detect import FITTERS
     from counting.detection.detector import build_detector, detect_scenes
-    from counting.utils.devices import default_device
+    from counting.utils.devices import find_device
 
     architecture, _, file = name.removeprefix(DETECTOR).partition("@")
     model, classes = build_detector(architecture, Path(file) if file else None)
-    device = device or default_device()
+    place = find_device(device)
     val = fit.val()
     if split.scenes is None or val.scenes is None:
         raise CountingError(f"{name} looks at photos, but --truth gives none: use --data")
-    on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, device)
+    on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, place)
     fitted_on = val.truth.select([image for image in val.truth.images if image not in lost_on_val])
-    detections, lost = detect_scenes(model, classes, split.scenes, split.truth, device)
+    detections, lost = detect_scenes(model, classes, split.scenes, split.truth, place)
     return Counts(FITTERS[fit.boxes](on_val, fitted_on).counts(detections), lost=lost)
 
 

@@ -4,54 +4,59 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from counting.evaluation.scores import evaluate
-from counting.models.checkpoint import load
-from counting.models.config import Config, read_config
+from counting.models.config import read_config
+from counting.models.counters.baselines import BASELINES
 from counting.models.inference import count_scenes
+from counting.models.zoo import find_counter
 from counting.report.report import write_report
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
-from counting.training.run import Learned, learn, load_split
+from counting.training.data import TrainingData
+from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
+from counting.training.trainer import TrainingProgress
 from counting.utils.progress import console
-from counting_datasets.protocol import Protocol
 
 RUNS = Path("runs")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, then score the best epoch on Count-val and write its report."""
+    """Train, then score the best epoch on the validation split and write its report."""
     config = read_config(arguments.config, arguments.overrides)
     folder = RunFolder(RUNS / (arguments.name or arguments.config.replace("/", "-").removesuffix(".yaml")))
-    learned = learn(config, folder, resume=arguments.resume, device=arguments.device)
-    if not learned.main_process:
+    trained = train_counter(config, folder, resume=arguments.resume, device=arguments.device)
+    if not trained.main_process:
         return 0
-    if config.final:
+    console.print(trained.progress.ending(config.optimization), highlight=False)
+    if trained.data.val is None:
         console.print(
             f"weights {folder.best}\nscore them on test: counting evaluate {folder.path}", highlight=False
         )
     else:
-        _score_on_val(config, folder, learned)
+        _score(trained.data, folder, trained.device, trained.progress)
     return 0
 
 
-def _score_on_val(config: Config, folder: RunFolder, learned: Learned) -> None:
-    val = load_split(config, config.data.val)
-    protocol = Protocol.parse(config.data.protocol, val.family)
-    truth = CountTable.from_scenes(val, protocol)
-    predicted, _ = count_scenes(load(folder.best), val)
+def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress: TrainingProgress) -> None:
+    """Score the best epoch on the validation split, fit its calibration there and write the report."""
+    val = data.val
+    assert val is not None
+    truth = CountTable.from_scenes(val, data.protocol)
+    predicted, _ = count_scenes(find_counter(str(folder.best), device), val)
     if calibration := calibrate(folder.best, predicted, truth).calibration:
         predicted = replace(predicted, distribution=calibration.distribution(predicted.counts))
-    evaluation = evaluate(
-        predicted,
-        truth,
-        counter=folder.path.name,
-        data=val.data,
-        split=val.split,
-        protocol=str(protocol),
+    always_0 = BASELINES["always-0"].predict(truth)
+    evaluation, of_always_0 = (
+        evaluate(table, truth, counter=name, data=val.data, split=val.split, protocol=str(data.protocol))
+        for name, table in ((folder.path.name, predicted), ("always-0", always_0))
     )
-    report = write_report(evaluation, folder.path, val, history=learned.progressed.history)
+    report = write_report(evaluation, folder.path, val, history=progress.history)
     console.print(evaluation.to_table())
     console.print(
-        f"best epoch {learned.progressed.best_epoch}, weights {folder.best}\nreport {report}", highlight=False
+        f"validation mRMSE {evaluation.metrics.mRMSE:.3f}; always-0, which never counts anything, has "
+        f"{of_always_0.metrics.mRMSE:.3f}\nweights {folder.best}\nreport {report}",
+        highlight=False,
     )

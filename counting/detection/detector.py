@@ -51,7 +51,7 @@ def build_detector(name: str, weights: Path | None = None) -> tuple[nn.Module, S
 
 
 def detect_scenes(
-    model: nn.Module, classes: Sequence[str], scenes: Sequence[Scene], truth: CountTable, device: str
+    model: nn.Module, classes: Sequence[str], scenes: Sequence[Scene], truth: CountTable, device: torch.device
 ) -> tuple[Detections, dict[str, str]]:
     """The boxes found in the photos of ``scenes``, in the categories of ``truth`` (the same photos, row for row).
 

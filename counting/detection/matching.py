@@ -88,14 +88,14 @@ def _overlapping(detections: Detections, objects: Objects) -> tuple[Ints, Ints]:
     pairs = last - first
     box = np.repeat(np.arange(len(detections)), pairs)
     thing = np.arange(pairs.sum()) + np.repeat(first - (pairs.cumsum() - pairs), pairs)
-    iou = _iou(detections.boxes[box], objects.boxes[thing])
+    iou = box_iou(detections.boxes[box], objects.boxes[thing])
     near = iou >= IOU
     box, thing, iou = box[near], thing[near], iou[near]
     order = np.lexsort((-iou, objects.ignored[thing], box, -detections.scores[box]))
     return box[order], thing[order]
 
 
-def _iou(a: Floats, b: Floats) -> Floats:
+def box_iou(a: Floats, b: Floats) -> Floats:
     """P boxes each → P: the area in both over that in either; 0 where neither has any."""
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     both = sides.clip(min=0).prod(axis=1)

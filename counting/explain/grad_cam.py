@@ -1,17 +1,17 @@
 """Grad-CAM: where in an image a network's score comes from (Selvaraju et al., ICCV 2017)."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from counting.explain.recording import gradients, recorded
+from counting.explain.feature_maps import AsMaps, Layout, layout_of, to_maps
+from counting.explain.layer_recording import gradients, recorded
+from counting.utils.derivatives import differentiable, evaluation_mode, ordinary_weights
 from counting_datasets.errors import CountingError
-
-AsMaps = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,30 +63,46 @@ def grad_cam(
 ) -> Cam:
     """Grad-CAM of any model: one forward pass, one backward pass a score down to ``layer``.
 
+    The model is explained in evaluation mode, and left in the mode that it was in.
+
     Args:
-        model: in evaluation mode; its weights may be frozen.
-        images: B×..., what the model takes.
+        model: its weights may be frozen.
+        images: B×3×H×W, or whatever else the model takes.
         layer: a name from ``model.named_modules()``: a convolutional network's last map is the usual choice, the
             first norm of the last block in a transformer that is read through its class token.
-        scores: the model's output → B×T scores, such as ``lambda logits: logits[:, [207, 281]]``.
-        as_maps: the layer's output → B×C×h×w; by default as ``to_maps`` does.
+        scores: the model's output → B×T scores, or B of one score an image, such as
+            ``lambda logits: logits[:, [207, 281]]``.
+        as_maps: the layer's output → B×C×h×w, each map spanning its image. By default maps B×C×h×w and B×h×w×C and
+            tokens B×N×C are told apart by the height and width of the images, and refused where those do not
+            suffice.
         create_graph: keep α and the maps in the graph, down to the weights before the layer.
 
     Raises:
-        CountingError: no such layer, it puts out no map, or the scores do not depend on it.
+        CountingError: no such layer, its output makes no map for each image, or the scores are of the wrong shape,
+            not finite, or do not depend on the layer.
     """
-    with recorded(model, layer, cut=not create_graph) as recording:
-        if images.is_inference():
-            images = images.clone()
-        of_images = scores(model(images))
+    with (
+        evaluation_mode(model),
+        differentiable(),
+        recorded(model, layer, cut=not create_graph) as recording,
+        ordinary_weights(model),
+    ):
+        inputs = images.clone() if images.is_inference() else images
+        by_image = checked_scores(scores(model(inputs)), len(images))
         activations = recording.tensors[-1]
-        return cam_of(of_images, activations, as_maps=as_maps, create_graph=create_graph)
+        if len(activations) != len(images):
+            raise CountingError(f"layer {layer} puts out {len(activations)} maps for {len(images)} images")
+        shape = as_maps or partial(to_maps, layout=layout_of(model, layer, images))
+        return cam_of(by_image, activations, as_maps=shape, create_graph=create_graph)
 
 
 def cam_of(
     scores: Tensor, activations: Tensor, *, as_maps: AsMaps | None = None, create_graph: bool = False
 ) -> Cam:
     """Grad-CAM of B×T ``scores`` that were computed from ``activations``, a tensor of their graph.
+
+    Args:
+        activations: B×C×h×w; anything else needs ``as_maps``.
 
     Without ``create_graph`` nothing in the answer holds the graph.
     """
@@ -99,10 +115,10 @@ def cams_of(
 ) -> list[Cam]:
     """``cam_of`` for each of several tensors, from the same backward passes."""
     slopes = gradients(scores, layers, create_graph=create_graph)
+    shape = as_maps or partial(to_maps, layout=Layout())
     cams = []
     for activations, slope in zip(layers, slopes, strict=True):
-        shape = as_maps or to_maps
-        maps = shape(activations if create_graph else activations.detach())
+        maps = _checked(shape(activations if create_graph else activations.detach()), len(activations))
         by_score = shape(slope.flatten(0, 1))
         by_score = by_score.reshape(*slope.shape[:2], *by_score.shape[1:])
         importance = by_score.mean(dim=(3, 4))
@@ -112,21 +128,29 @@ def cams_of(
     return cams
 
 
-def to_maps(output: Tensor) -> Tensor:
-    """A layer's output → B×C×h×w: a map as it is; B×N×C tokens as the largest square grid that fits.
+def _checked(maps: Tensor, images: int) -> Tensor:
+    if maps.ndim != 4 or len(maps) != images:
+        raise CountingError(f"as_maps: gives {tuple(maps.shape)} for {images} images, should be B×C×h×w")
+    return maps
 
-    Tokens in front of the grid (class, registers) are left out.
+
+def checked_scores(scores: object, images: int) -> Tensor:
+    """B×T scores as they are, B as B×1.
 
     Raises:
-        CountingError: it is neither.
+        CountingError: they are something else, or not finite.
     """
-    if output.ndim == 4:
-        return output
-    if output.ndim != 3:
-        raise CountingError(f"a layer of shape {tuple(output.shape)} is no map (B×C×h×w) and no tokens (B×N×C)")
-    side = math.isqrt(output.shape[1])
-    grid = output[:, output.shape[1] - side**2 :].transpose(1, 2)
-    return grid.reshape(*grid.shape[:2], side, side)
+    if not isinstance(scores, Tensor):
+        raise CountingError(f"scores must be a tensor of shape images × scores, but are {type(scores).__name__}")
+    if scores.numel() == images and scores.ndim < 2:
+        scores = scores.reshape(images, 1)
+    if scores.ndim != 2 or len(scores) != images:
+        raise CountingError(
+            f"scores of shape {tuple(scores.shape)} for {images} images: should be images × scores"
+        )
+    if not bool(scores.isfinite().all()):
+        raise CountingError("a score is not finite, so nothing explains it")
+    return scores
 
 
 def to_size(maps: Tensor, height: int, width: int) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from counting.explain.faithfulness import energy_inside, localizes, points_inside
+from counting.explain.map_metrics import energy_inside, localizes, points_inside
 from counting.stats.metrics import round_half_up
 
 TOLERANCE = 15

@@ -1,12 +1,11 @@
-"""Batches to learn from: cell features or photos, each with its fractional counts."""
+"""Batches for training: cell features or photos, with fractional counts and the targets of auxiliary losses."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -20,15 +19,29 @@ T = TypeVar("T")
 Reader = Callable[[Scene, int], tuple[Tensor, View]]
 """A scene and a view's number → the network's input and the objects in the view."""
 
-Hint = Callable[[Scene, int, View], NDArray[np.floating]]
-"""A scene, a view's number and the objects in the view → what else training is told of it."""
+Target = Callable[[Scene, View], Tensor]
+"""A scene and one of its views → the target of an auxiliary loss."""
 
 
-class ViewDataset(Dataset[tuple[Tensor, ...]]):
-    """Scenes as (input, cells×K fractional counts), each epoch in one of their first ``views`` views.
+class Batch(NamedTuple):
+    """A view of a scene, or a batch of them with one more dimension in front.
 
-    ``read`` is ``FeatureCache.read``, or opens photos; what ``hint`` tells, importance to people or where centres
-    are, comes third. Which view an epoch shows depends on ``seed``, the scene and ``epoch`` alone.
+    Attributes:
+        inputs: cells×width features or a 3×side×side photo.
+        counts: cells×K fractional counts.
+        targets: the auxiliary losses' targets, by the loss's name.
+    """
+
+    inputs: Tensor
+    counts: Tensor
+    targets: dict[str, Tensor]
+
+
+class ViewDataset(Dataset[Batch]):
+    """Scenes, each shown once an epoch in one of its first ``views`` views.
+
+    ``read`` gives the network's input: ``FeatureCache.read``, or a reader of photos. The view that an epoch shows
+    depends only on ``seed``, the scene's place and ``epoch``.
     """
 
     def __init__(
@@ -39,7 +52,7 @@ class ViewDataset(Dataset[tuple[Tensor, ...]]):
         protocol: Protocol,
         views: int = 1,
         seed: int = 0,
-        hint: Hint | None = None,
+        targets: Mapping[str, Target] | None = None,
     ) -> None:
         self.scenes = scenes
         self.read = read
@@ -47,21 +60,19 @@ class ViewDataset(Dataset[tuple[Tensor, ...]]):
         self.protocol = protocol
         self.views = views
         self.seed = seed
-        self.hint = hint
+        self.targets = targets or {}
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.scenes)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: int) -> Batch:
         scene = self.scenes[index]
         start = np.random.default_rng((self.seed, index)).integers(self.views)
-        number = int(start + self.epoch) % self.views
-        inputs, view = self.read(scene, number)
-        target = torch.from_numpy(view.fractional_counts(scene, scene.counted(self.protocol), self.grid)).float()
-        if self.hint is None:
-            return inputs, target
-        return inputs, target, torch.from_numpy(self.hint(scene, number, view)).float()
+        inputs, view = self.read(scene, int(start + self.epoch) % self.views)
+        counts = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
+        targets = {name: target(scene, view) for name, target in self.targets.items()}
+        return Batch(inputs, torch.from_numpy(counts).float(), targets)
 
 
 class EpochSampler(Sampler[int]):
@@ -81,7 +92,7 @@ class EpochSampler(Sampler[int]):
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of ``size``, the last of what is left."""
+    """Lists of ``size`` items; the last one may be shorter."""
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch

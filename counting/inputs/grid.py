@@ -42,7 +42,7 @@ class Grid:
     ) -> NDArray[np.float64]:
         """As ``fractional_counts``, by the share of each object's mask (height × width) in a cell.
 
-        A mask without a pixel counts in the middle cell.
+        A pixel lies in the cell of its centre; a mask without a pixel counts in the middle cell.
         """
         shares = np.zeros((len(masks), self.cells))
         for share, mask in zip(shares, masks, strict=True):
@@ -50,8 +50,8 @@ class Grid:
             if len(rows) == 0:
                 share[self.side // 2 * (self.side + 1)] = 1.0
                 continue
-            cell_rows = rows * self.side // mask.shape[0]
-            cell_columns = columns * self.side // mask.shape[1]
+            cell_rows = (2 * rows + 1) * self.side // (2 * mask.shape[0])
+            cell_columns = (2 * columns + 1) * self.side // (2 * mask.shape[1])
             inside = np.bincount(cell_rows * self.side + cell_columns, minlength=self.cells)
             share[:] = inside / len(rows)
         return self._sum_by_label(shares, labels, categories)

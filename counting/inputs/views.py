@@ -18,10 +18,12 @@ class View:
     Attributes:
         boxes: n×4 (x0, y0, x1, y1) as shares of the view's width and height.
         kept: n indices of these objects among the scene's.
+        number: which of the scene's views it is.
     """
 
     boxes: NDArray[np.float64]
     kept: NDArray[np.int64]
+    number: int = 0
 
     def fractional_counts(self, scene: Scene, counted: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
         """Cells × categories, of the scene's ``counted`` objects."""
@@ -44,9 +46,9 @@ def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> 
     if number == 1:
         mirrored = scene.boxes[:, [2, 1, 0, 3]] / extent
         mirrored[:, [0, 2]] = 1 - mirrored[:, [0, 2]]
-        return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, everything)
+        return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, everything, number)
     from counting.inputs.augmentation import augment  # albumentations takes a second to import
 
     seed = zlib.crc32(f"{scene.id} {number}".encode())
     image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out)
-    return image, View(boxes, kept)
+    return image, View(boxes, kept, number)

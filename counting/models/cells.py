@@ -41,9 +41,12 @@ class Cells(nn.Module):
         """B×3×side×side normalized photos → B×cells×width, cells row by row."""
         if self.mode == "pool":
             return mean_and_max(self.backbone(images), self.grid.side)
-        batch = len(images)
         crops = cut(images, self.grid.side)
-        return mean_and_max(self.backbone(crops), 1).reshape(batch, self.grid.cells, self.width)
+        return mean_and_max(self.backbone(crops), 1).reshape(images.shape[0], self.grid.cells, self.width)
+
+    def with_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """As ``forward``, and by name the maps that auxiliary losses need; none unless a subclass has some."""
+        return self(images), {}
 
 
 def mean_and_max(maps: Sequence[Tensor], side: int) -> Tensor:

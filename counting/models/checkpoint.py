@@ -1,10 +1,14 @@
 """Counters as files: safetensors, with all that it takes to build them again in the header."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from safetensors.torch import save as serialize
 from torch import Tensor
 
@@ -13,7 +17,8 @@ from counting.models.backbones import Weights, build_backbone, fingerprint
 from counting.models.cells import Cells
 from counting.models.config import Config, parse_config
 from counting.models.counters import Committee, Counter, build_counter
-from counting.stats.count_distribution import PARAMETERS, Calibration
+from counting.stats.best_guess import BestGuess, best_guesses
+from counting.stats.count_distribution import PARAMETERS, SHOWN_FROM, Calibration
 from counting.utils.files import write_bytes
 from counting.utils.weights_files import read_weights
 from counting_datasets.errors import CountingError
@@ -25,12 +30,28 @@ _BACKBONE = "cells.backbone."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A counter, where it comes from, and how sure its counts are if that was fitted."""
+    """A counter, its configuration and card, and the calibration of its counts if that was fitted."""
 
     counter: Counter
     config: Config
     card: dict[str, Any]
     calibration: Calibration | None = None
+
+    def to(self, device: torch.device) -> "Checkpoint":
+        """This checkpoint with its tensors on ``device``; the counter itself is moved."""
+        return replace(
+            self,
+            counter=self.counter.to(device),
+            calibration=self.calibration and self.calibration.to(device),
+        )
+
+    def guesses(self, raw: NDArray[np.floating]) -> list[BestGuess]:
+        """What is said about the K raw counts of a photo."""
+        if self.calibration is None:
+            return best_guesses(raw, None)
+        return best_guesses(
+            raw, self.calibration.distribution(raw.astype(np.float64)), self.calibration.shown_from
+        )
 
 
 def build(config: Config, categories: tuple[str, ...]) -> Counter:
@@ -69,6 +90,7 @@ def save(
     if calibration:
         stored[_CALIBRATION] = calibration.weights
         metadata["largest"] = str(calibration.largest)
+        metadata["shown_from"] = str(calibration.shown_from)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.items()}
     write_bytes(path, serialize(tensors, metadata))
 
@@ -86,7 +108,7 @@ def load(path: Path) -> Checkpoint:
     except (KeyError, json.JSONDecodeError):
         raise CountingError(f"{path}: its header is damaged") from None
     config = parse_config(values, str(path))
-    calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata.get("largest"), len(categories))
+    calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata, len(categories))
     whole = any(name.startswith(_BACKBONE) for name in tensors)
     counter = _build(config, tuple(categories), None if whole else "own")
     if not _fill(counter, tensors, whole=whole):
@@ -96,12 +118,18 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(counter.eval(), config, card, calibration)
 
 
-def _calibration(path: Path, weights: Tensor | None, largest: str | None, categories: int) -> Calibration | None:
+def _calibration(
+    path: Path, weights: Tensor | None, metadata: Mapping[str, str], categories: int
+) -> Calibration | None:
     if weights is None:
         return None
-    if weights.shape != (categories, PARAMETERS) or largest is None or not largest.isdecimal():
+    try:
+        largest, shown_from = int(metadata["largest"]), float(metadata.get("shown_from", SHOWN_FROM))
+    except (KeyError, ValueError):
+        largest, shown_from = 0, SHOWN_FROM
+    if weights.shape != (categories, PARAMETERS) or largest < 1 or not 0 <= shown_from <= 1:
         raise CountingError(f"{path}: its calibration does not fit its {categories} categories")
-    return Calibration(weights, int(largest))
+    return Calibration(weights, largest, shown_from)
 
 
 def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:

@@ -90,6 +90,12 @@ class LossConfig(_Strict):
     balanced: bool = False
     centres: float = Field(default=0, ge=0)
 
+    @model_validator(mode="after")
+    def _beta_is_hubers(self) -> Self:
+        if self.kind != "huber" and self.beta != LossConfig.model_fields["beta"].default:
+            raise ValueError("beta is for kind: huber")
+        return self
+
 
 class OptimizationConfig(_Strict):
     """AdamW with a one-cycle rate. A backbone that learns gets the share ``backbone_rate`` of it.
@@ -176,9 +182,9 @@ class Config(_Strict):
         return self
 
     @model_validator(mode="after")
-    def _centres_take_the_place_of_hints(self) -> Self:
-        if self.loss.centres and (self.hint or self.backbone.frozen):
-            raise ValueError("loss.centres is for a backbone with frozen: false, and without hint")
+    def _a_frozen_backbone_does_not_learn_centres(self) -> Self:
+        if self.loss.centres and self.backbone.frozen:
+            raise ValueError("loss.centres is for a backbone with frozen: false")
         return self
 
     def to_yaml(self) -> str:

@@ -60,7 +60,7 @@ class FeatureCache:
             stored = load_file(path)
         except (OSError, SafetensorError) as error:
             raise CountingError(f"{path}: damaged feature file, delete it and run again ({error})") from None
-        return stored["features"], View(stored["boxes"].numpy(), stored["kept"].numpy())
+        return stored["features"], View(stored["boxes"].numpy(), stored["kept"].numpy(), view)
 
     def _missing(
         self, scenes: Sequence[Scene], views: int, unusable: dict[str, str]

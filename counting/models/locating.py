@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, interpolate, logsigmoid, max_pool2d
+from torch.nn.functional import interpolate, logsigmoid, pad
 
 from counting.inputs.views import View
 from counting.models.backbones import fingerprint
@@ -24,6 +24,9 @@ GROUPS = 8
 
 RARE = 0.02
 """How probable a centre is at a place before anything has been learned."""
+
+FAINT = 0.1
+"""The lowest centre probability of a point, where a category has a higher peak."""
 
 
 class Neck(nn.Module):
@@ -82,40 +85,100 @@ class LocatedCells(Cells):
 
     def forward(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×cells×width; the last 2K features are the soft counts."""
-        features, _ = self.with_centres(images)
+        features, _ = self.with_maps(images)
         return features
 
-    def with_centres(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """B×3×side×side normalized photos → B×cells×width, and B×K×h×w logits of a centre in each place."""
+    def with_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """B×3×side×side normalized photos → B×cells×width, and "centres": B×K×h×w logits of a centre there."""
         if self.mode == "pool":
-            return self._located(images, self.grid.side)
+            features, logits = self._located(images, self.grid.side)
+            return features, {"centres": logits}
         features, logits = self._located(cut(images, self.grid.side), 1)
-        return features.reshape(len(images), self.grid.cells, -1), put_together(logits, self.grid.side)
+        of_cells = features.reshape(images.shape[0], self.grid.cells, -1)
+        return of_cells, {"centres": put_together(logits, self.grid.side)}
 
     def _located(self, images: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        maps = self.backbone(images)
+        return self.locate(self.backbone(images), side)
+
+    def locate(self, maps: Sequence[Tensor], side: int) -> tuple[Tensor, Tensor]:
+        """The backbone's maps → features of side² cells, and the logits of a centre in each place.
+
+        The last layer runs in the precision of its weights, also under autocast: logits in half precision are
+        equal in many neighbouring places.
+        """
         merged = self.neck(maps)
-        logits = self.centres(merged).float()
+        with torch.autocast(merged.device.type, enabled=False):
+            logits = self.centres(merged.to(self.centres.weight.dtype)).float()
         probable = logits.sigmoid()
         features = mean_and_max([merged.float(), maps[-1].float(), probable], side)
         return torch.cat([features, soft_counts(probable, side)], dim=2), logits
 
+    def points(self, logits: Tensor) -> list[list[NDArray[np.float64]]]:
+        """B×K×h×w logits of centres → for each photo, for each category, n×3: x, y and weight of each peak.
+
+        x and y are shares of the photo's width and height, in (0, 1); the weight is the centre's probability.
+        The weightiest come first. Peaks below ``FAINT`` are left out, except for the highest peak of a category.
+        ``scaled_to`` makes the weights sum to a count.
+        """
+        return [[_points(one) for one in photo] for photo in logits.detach().float().cpu()]
+
     def places(self, side: int) -> int:
         """How many places a side the map of centres has, of photos of side × side pixels."""
         with torch.inference_mode():
-            _, logits = self.with_centres(next(self.parameters()).new_zeros(1, 3, side, side))
-        return logits.shape[-1]
+            _, maps = self.with_maps(next(self.parameters()).new_zeros(1, 3, side, side))
+        return maps["centres"].shape[-1]
+
+
+def _points(logits: Tensor) -> NDArray[np.float64]:
+    height, width = logits.shape
+    rows, columns = peaks(logits[None, None])[0, 0].nonzero(as_tuple=True)
+    weights = logits[rows, columns].sigmoid().double().numpy()
+    found = np.column_stack([(columns.numpy() + 0.5) / width, (rows.numpy() + 0.5) / height, weights])
+    found = found[np.argsort(-weights, kind="stable")]
+    return found[: max(1, int((weights >= FAINT).sum()))]
+
+
+def scaled_to(expected: float, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """n×3 points with their weights multiplied so that they sum to ``expected``; none where that is 0 or less."""
+    if expected <= 0 or not len(points):
+        return points[:0]
+    return np.column_stack([points[:, :2], points[:, 2] * (expected / points[:, 2].sum())])
 
 
 def soft_counts(probable: Tensor, side: int) -> Tensor:
     """B×K×h×w centre probabilities → B×side²×2K: the sum of each cell's peaks, then that of their squares.
 
-    A peak is a place that no neighbour exceeds.
+    Every peak weighs 1 and belongs to exactly one cell, also where ``side`` does not divide h or w. Sums are
+    taken in float32.
     """
-    peaks = probable * (probable == max_pool2d(probable, 3, stride=1, padding=1))
-    places = probable.shape[-2] * probable.shape[-1] / side**2
-    sums = adaptive_avg_pool2d(torch.cat([peaks, peaks**2], dim=1), side) * places
+    heights = peaks(probable) * probable.float()
+    sums = _sum_by_cell(torch.cat([heights, heights**2], dim=1), side)
     return sums.flatten(2).transpose(1, 2)
+
+
+def peaks(values: Tensor) -> Tensor:
+    """B×K×h×w values → the same shape, true at each local maximum among the eight neighbours.
+
+    Of equal neighbours only the first, row by row, is a maximum: a plateau does not count several times.
+    """
+    height, width = values.shape[-2:]
+    framed = pad(values, (1, 1, 1, 1), value=-math.inf)
+    around = [framed[..., row : row + height, column : column + width] for row in range(3) for column in range(3)]
+    before, after = (torch.stack(part).amax(dim=0) for part in (around[:4], around[5:]))
+    return (values > before) & (values >= after)
+
+
+def _sum_by_cell(values: Tensor, side: int) -> Tensor:
+    """B×C×h×w → B×C×side×side: each place is added to the cell that contains its middle."""
+    for axis in (2, 3):
+        lengths = np.bincount(cell_of_place(values.shape[axis], side), minlength=side).tolist()
+        values = torch.stack([part.sum(dim=axis) for part in values.split_with_sizes(lengths, axis)], dim=axis)
+    return values
+
+
+def cell_of_place(places: int, side: int) -> NDArray[np.int64]:
+    """For each of ``places`` rows or columns of a map, the one of ``side`` cells that contains its middle."""
+    return (2 * np.arange(places) + 1) * side // (2 * places)
 
 
 def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
@@ -138,8 +201,8 @@ class CentreMaps:
     protocol: Protocol
     places: int
 
-    def __call__(self, scene: Scene, number: int, view: View) -> NDArray[np.float32]:
-        """The target of ``centre_loss``, whichever ``number`` the view has."""
+    def __call__(self, scene: Scene, view: View) -> NDArray[np.float32]:
+        """The target of ``centre_loss``."""
         chosen = scene.counted(self.protocol)[view.kept]
         labels = scene.labels[view.kept[chosen]]
         maps = np.zeros((len(scene.categories), self.places, self.places), dtype=np.float32)

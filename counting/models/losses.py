@@ -38,8 +38,8 @@ class CountLoss:
     ``beta`` and has slope 1 above. ``weights`` are the categories' shares in the error, K of them.
     """
 
-    kind: Kind = "huber"
-    on: tuple[Part, ...] = ("cells", "sum")
+    kind: Kind
+    on: tuple[Part, ...]
     beta: float = 0.5
     weights: Tensor | None = None
 

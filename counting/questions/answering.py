@@ -1,7 +1,7 @@
 """Answer "how many …?" about a photo from a counter's counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts, count_photos
+from counting.questions.generator.selection import is_plain
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
 from counting.questions.how_many.model import BEST_METHOD, shipped
 from counting.questions.parsing.parser import question_parser
 from counting.questions.parsing.reading import Reading
-from counting.stats.count_distribution import LEVEL, intervals, is_vague
-from counting.stats.metrics import round_half_up
+from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
 from counting_datasets.errors import CountingError, PhotoError
 
@@ -37,7 +37,7 @@ class Answer:
         cells: g² shares of ``raw``, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
             None of a counter not calibrated.
-        learned: whether the how-many head had a say in the answer.
+        learned: whether the how-many head had a say in the answer; not if the counts alone are asked for.
         uncounted: COCO's categories that the question names too but the counter does not know.
     """
 
@@ -51,24 +51,24 @@ class Answer:
     uncounted: tuple[str, ...]
 
     @property
+    def guess(self) -> BestGuess:
+        """What is said: of the counts as everywhere, but the head's likeliest answer where it had a say."""
+        told = None if self.distribution is None else self.distribution[None]
+        guess = best_guesses(np.array([self.raw]), told)[0]
+        if self.distribution is None or not self.learned:
+            return guess
+        likeliest = int(self.distribution.argmax())
+        return replace(guess, count=likeliest, likelihood=float(self.distribution[likeliest]))
+
+    @property
     def count(self) -> int:
-        """The head's likeliest answer, but ``raw`` rounded half up where it had no say or is not sure."""
-        if self.distribution is None or not self.learned or self.vague:
-            return int(round_half_up(self.raw))
-        return int(self.distribution.argmax())
+        """The best guess."""
+        return self.guess.count
 
     @property
     def interval(self) -> tuple[int, int] | None:
         """First and last answer of the central interval of ``LEVEL``."""
-        if self.distribution is None:
-            return None
-        low, high = intervals(self.distribution, LEVEL)
-        return int(low), int(high)
-
-    @property
-    def vague(self) -> bool:
-        """Whether nobody should name a number."""
-        return self.interval is not None and bool(is_vague(*map(np.array, self.interval)))
+        return self.guess.interval
 
 
 def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
@@ -117,7 +117,7 @@ def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) ->
     total = float(counts[columns].sum())
     gear = [categories.index(name) for name in reading.gear] if raw < total else []
     told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
-    learned = None if told is None else _learned(reading.question, categories, counts, told)
+    learned = None if told is None or is_plain(reading) else _learned(reading.question, categories, counts, told)
     return Answer(
         reading=reading,
         categories=counted,

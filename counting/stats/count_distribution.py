@@ -19,7 +19,10 @@ from counting.stats.partial_pooling import fit_partially_pooled
 from counting_datasets.errors import DataError
 
 LEVEL = 0.8
-"""Of the intervals that people are shown."""
+"""Coverage of the intervals shown to users."""
+
+SHOWN_FROM = 0.5
+"""Least probability of at least one at which a category is shown, of a counter without a threshold of its own."""
 
 LEAST = 0.05
 """Added to a raw count before its logarithm."""
@@ -103,29 +106,26 @@ def intervals(distribution: NDArray[np.float32], level: float) -> tuple[NDArray[
     return low.numpy(), high.numpy()
 
 
-def is_vague(low: NDArray[np.int64], high: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where nobody should name a number: intervals wider than two, and than the count in their middle."""
-    return high - low > np.maximum(2, (low + high) / 2)
-
-
 class Calibration(nn.Module):
     """Raw counts to distributions, by category.
 
     Attributes:
         weights: K×6: a (3), b (2) and r of each category.
         largest: the largest count that is told apart from larger ones.
+        shown_from: the least probability of at least one of a category that is shown.
     """
 
-    def __init__(self, weights: Tensor, largest: int) -> None:
+    def __init__(self, weights: Tensor, largest: int, shown_from: float = SHOWN_FROM) -> None:
         super().__init__()
         self.weights = nn.Parameter(weights)
         self.largest = largest
+        self.shown_from = shown_from
 
     def distribution(self, counts: NDArray[np.float64]) -> NDArray[np.float32]:
         """...×K raw counts → ...×K×(largest + 1) probabilities, for a CountTable."""
         with torch.inference_mode():
-            found: CountDistribution = self(torch.from_numpy(counts).float())
-            return np.asarray(found.probability.numpy(), dtype=np.float32)
+            found: CountDistribution = self(torch.from_numpy(counts).float().to(self.weights.device))
+            return np.asarray(found.probability.cpu().numpy(), dtype=np.float32)
 
     def forward(self, raw: Tensor) -> CountDistribution:
         """...×K raw counts → distributions ...×K×(largest + 1); gradients reach the counts and the weights."""

@@ -181,7 +181,7 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
 
 
 def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
-    """Interval and distribution of each category's count in one image; none where they are not known."""
+    """Interval, probability of at least one and distribution of each count in one image; none if unknown."""
     if table.distribution is None:
         return []
     from counting.stats.count_distribution import LEVEL, intervals
@@ -190,6 +190,7 @@ def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
     return [
         {
             "interval": {"level": LEVEL, "low": int(first), "high": int(last)},
+            "probability": round(1 - float(probabilities[0]), 6),
             "distribution": _without_tail(probabilities),
         }
         for first, last, probabilities in zip(low, high, table.distribution[image], strict=True)

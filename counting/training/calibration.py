@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from counting.models.checkpoint import Checkpoint, load, save
+from counting.stats.best_guess import fit_shown_from
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.least_squares import FOLDS
 from counting.tables.count_table import CountTable, join
@@ -21,5 +22,7 @@ def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoin
     if len(truth.images) < FOLDS:
         return checkpoint
     calibration = fit_calibration(torch.from_numpy(predicted.counts), torch.from_numpy(truth.counts))
+    probability = 1 - calibration.distribution(predicted.counts)[..., 0]
+    calibration.shown_from = fit_shown_from(predicted.counts, probability, truth.counts)
     save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration)
     return replace(checkpoint, calibration=calibration)

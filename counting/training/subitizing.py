@@ -18,7 +18,8 @@ from counting.training.trainer import hold_batch_norm
 from counting.utils.files import write_bytes
 from counting.utils.progress import console, report_skipped
 from counting_datasets.errors import CountingError, PhotoError
-from counting_datasets.photo import SUFFIXES, open_photo
+from counting_datasets.photo import open_photo
+from counting_datasets.photo_files import is_photo_name, is_stray
 
 CLASSES = ("0", "1", "2", "3", "4+")
 
@@ -59,7 +60,7 @@ class Subitizer(nn.Module):
         return logits
 
 
-def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, kept: Path, device: str) -> None:
+def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, kept: Path) -> None:
     """Fine-tune ``backbone`` in place on ``config.folder``; ``kept`` holds its weights, and serves a second time.
 
     (CEOS, glance-sos; the task is Zhang et al.'s Salient Object Subitizing, CVPR 2015.)
@@ -68,7 +69,7 @@ def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, k
         backbone.load_state_dict(load_file(kept))
         return
     photos = SubitizingPhotos(config.folder, backbone, config.side)
-    network = Subitizer(backbone).to(device)
+    network = Subitizer(backbone).to(next(backbone.parameters()).device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate)
     for epoch in range(config.epochs):
         torch.manual_seed(seed + epoch)
@@ -109,7 +110,7 @@ def _photos(folder: Path) -> Sequence[Path]:
     if not folder.is_dir():
         raise CountingError(f"{folder}: no such folder; subitizing needs one each of {', '.join(CLASSES)}")
     readable, unreadable = [], []
-    for path in sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES):
+    for path in sorted(file for file in folder.iterdir() if is_photo_name(file) and not is_stray(file.name)):
         try:
             open_photo(path)
             readable.append(path)

@@ -1,7 +1,8 @@
 """The training loop: a head on cached features, or the whole counter on photos."""
 
 import math
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,104 +10,111 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.utils import convert_to_fp32, send_to_device
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from counting.inputs.batches import EpochSampler, ViewDataset
-from counting.models.config import OptimizationConfig
-from counting.models.counters.base import Counter, count_cells
-from counting.models.locating import LocatedCells, centre_loss
+from counting.inputs.batches import Batch, EpochSampler, ViewDataset
+from counting.models.config import Config, OptimizationConfig
+from counting.models.counters.base import AuxiliaryLoss, Counter, Outputs, count_cells
 from counting.models.losses import CountLoss
 from counting.stats.metrics import Floats, as_scored, mean_over_categories, rmse
-from counting.training.hint.loss import Grounding
 from counting.training.run_folder import RunFolder
 from counting.utils.progress import EpochProgress
 from counting_datasets.errors import CountingError
 
 Writer = Callable[[Path, dict[str, Any]], None]
-"""Writes the counter's weights to a path, with a card of what they are."""
+"""Writes the counter's weights to a path, with a card that describes them."""
 
 EVALUATION_BATCH = 128
 
 
 @dataclass
-class Progressed:
-    """How far a run is: what ``--resume`` needs beside weights, optimizer and schedule."""
+class TrainingProgress:
+    """The epochs of a run so far: what resuming needs beside weights, optimizer and schedule."""
 
     epoch: int = 0
     best: float = float("inf")
     best_epoch: int = 0
     history: list[dict[str, float | None]] = field(default_factory=list)
 
+    def is_over(self, options: OptimizationConfig) -> bool:
+        """Whether all epochs are done, or the last ``patience`` ones brought no improvement."""
+        return self.epoch >= options.epochs or self.epoch - self.best_epoch >= options.patience
 
-class LearningPart(nn.Module):
-    """What of a counter learns: its head, from cell features, or cells and head, from photos."""
+    def ending(self, options: OptimizationConfig) -> str:
+        """Why a run that is over stopped, in a line."""
+        best = f"the best is epoch {self.best_epoch}"
+        if self.epoch >= options.epochs:
+            return f"finished: all {options.epochs} epochs are done, {best}"
+        stalled = f"validation has not improved for {options.patience} epochs"
+        return f"stopped after epoch {self.epoch} of {options.epochs}: {stalled}, {best}"
+
+
+class TrainedPart(nn.Module):
+    """The part of a counter that is trained: its head, on cell features, or cells and head, on photos."""
 
     def __init__(self, counter: Counter, *, frozen: bool) -> None:
         super().__init__()
         self.cells = None if frozen else counter.cells
         self.head = counter.head
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """B×cells×width features, or B×3×H×W photos → the features, the head's output, the logits of centres."""
-        centres = None
-        if self.cells is None:
-            features = inputs
-        elif isinstance(self.cells, LocatedCells):
-            features, centres = self.cells.with_centres(inputs)
-        else:
-            features = self.cells(inputs)
-        return features, self.head(features), centres
+    def forward(self, inputs: Tensor) -> Outputs:
+        """B×cells×width features, or B×3×H×W photos."""
+        features, maps = (inputs, {}) if self.cells is None else self.cells.with_maps(inputs)
+        return Outputs(features, self.head(features), maps)
+
+
+def start_processes(device: torch.device) -> tuple[Accelerator, torch.device]:
+    """This process among those that ``torchrun`` or ``accelerate launch`` started, and its device.
+
+    A single process places tensors on ``device`` itself; of several, each gets its own device of that type.
+    """
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    accelerator = Accelerator(cpu=device.type == "cpu" or not several, device_placement=False)
+    return accelerator, accelerator.device if several else device
 
 
 class Trainer:
-    """Trains a counter: its head where its backbone is ``frozen``, which then takes cell features, or all of it.
+    """Trains a counter: its head if ``config.backbone`` is frozen, else all of it.
 
-    With ``grounding`` the batches of ``train`` carry the cells' importance to people too; with ``centres``, the
-    weight of their loss, where the objects' centres are.
+    The batches carry the targets of ``losses``, which are added to ``criterion``.
     """
 
     def __init__(
         self,
         counter: Counter,
         criterion: CountLoss,
-        options: OptimizationConfig,
-        *,
-        seed: int,
-        device: str,
-        frozen: bool,
-        grounding: Grounding | None = None,
-        centres: float = 0,
+        losses: Sequence[AuxiliaryLoss],
+        config: Config,
+        accelerator: Accelerator,
+        device: torch.device,
     ) -> None:
-        self.criterion, self.grounding, self.centres = criterion, grounding, centres
-        self.options, self.seed = options, seed
-        precision = "bf16" if options.bfloat16 else "fp16" if device.startswith("cuda") else "no"
-        AcceleratorState._reset_state()  # else a process keeps the precision of its first training
-        self.accelerator = Accelerator(cpu=device == "cpu", mixed_precision=precision)
-        self.counter = counter.to(self.accelerator.device)
-        self.network: nn.Module = LearningPart(self.counter, frozen=frozen)
-        self.progressed = Progressed()
+        self.counter, self.criterion, self.losses = counter.to(device), criterion, losses
+        self.options, self.seed = config.optimization, config.seed
+        self.accelerator, self.device = accelerator, device
+        self.network: nn.Module = TrainedPart(counter, frozen=config.backbone.frozen)
+        self.progress = TrainingProgress()
 
     def fit(
         self, train: ViewDataset, val: ViewDataset | None, run: RunFolder, write: Writer, *, resume: bool
-    ) -> Progressed:
-        """Train until the epochs are over or Count-val stops improving; without it the last epoch is the best.
+    ) -> TrainingProgress:
+        """Train until the last epoch, or until validation stops improving; without ``val`` the last is the best.
 
-        After each epoch ``write(path, card)`` keeps the weights and ``run`` what it takes to resume, so Ctrl-C or
-        a crash loses the running epoch at most.
+        After each epoch ``write(path, card)`` stores the weights, and ``run`` what resuming needs, so Ctrl-C or a
+        crash loses the running epoch at most.
         """
         self._prepare(train, val)
         if resume:
             self._restore(run)
-        options, done = self.options, self.progressed
+        options, done = self.options, self.progress
         with EpochProgress(options.epochs, done.epoch, shown=self.accelerator.is_main_process) as progress:
-            while done.epoch < options.epochs and done.epoch - done.best_epoch < options.patience:
+            while not done.is_over(options):
                 loss = self._epoch(train, done.epoch)
                 done.epoch += 1
                 score = self.validate(self.val) if self.val and self._is_due(done.epoch) else None
                 done.history.append({"epoch": done.epoch, "loss": loss, "val_mRMSE": score})
-                self._keep(score, run, write)
+                self._store(score, run, write)
                 progress.advance(done.epoch, loss, score)
         self.accelerator.wait_for_everyone()
         return done
@@ -127,63 +135,68 @@ class Trainer:
         )
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
-        """The head at the full rate and, where the network has one that learns, the backbone at its share."""
+        """The backbone's trainable parameters at their share of the learning rate, all others at the full rate."""
         rate = self.options.learning_rate
         of_backbone = set(self.counter.cells.backbone.parameters())
-        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        yield {"params": [p for p in learning if p not in of_backbone], "lr": rate}
-        if backbone := [p for p in learning if p in of_backbone]:
+        trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        yield {"params": [p for p in trainable if p not in of_backbone], "lr": rate}
+        if backbone := [p for p in trainable if p in of_backbone]:
             yield {"params": backbone, "lr": rate * self.options.backbone_rate}
 
     def _is_due(self, epoch: int) -> bool:
         return epoch % self.options.validate_every == 0 or epoch == self.options.epochs
 
     def _epoch(self, train: ViewDataset, epoch: int) -> float:
-        """Every photo once, in a view drawn for this epoch; returns the mean loss."""
+        """Every photo once, in its view for this epoch; returns the mean loss."""
         seed = np.random.SeedSequence((self.seed, epoch, self.accelerator.process_index))
         torch.manual_seed(int(seed.generate_state(1)[0]))
         self.sampler.epoch = train.epoch = epoch
         self.network.train()
         hold_batch_norm(self.network)
-        losses = [self.step(*batch) for batch in self.loader]
+        losses = [self.step(batch) for batch in self._on_device(self.loader)]
         mean = float(self.accelerator.reduce(torch.stack(losses).mean(), "mean"))
         if not math.isfinite(mean):
             raise CountingError(f"epoch {epoch + 1}: the loss is {mean}, try a smaller optimization.learning_rate")
         return mean
 
-    def step(self, inputs: Tensor, target: Tensor, hint: Tensor | None = None) -> Tensor:
-        """One step of gradient descent; returns the loss. ``hint`` is the importance to people, or the centres."""
-        features, output, centres = self.network(inputs)
-        loss = self.counter.loss(output, target, self.criterion)
-        if self.grounding is not None and hint is not None:
-            loss = loss + self.grounding(self.counter, features, hint)
-        if self.centres and hint is not None and centres is not None:
-            loss = loss + self.centres * centre_loss(centres, hint)
+    def _on_device(self, loader: DataLoader[Batch]) -> Iterator[Batch]:
+        for batch in loader:
+            yield send_to_device(batch, self.device, non_blocking=True)
+
+    def step(self, batch: Batch) -> Tensor:
+        """One step of gradient descent; returns the loss."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bfloat16):
+            outputs: Outputs = self.network(batch.inputs)
+        outputs = convert_to_fp32(outputs)
+        loss = self.counter.loss(outputs.head, batch.counts, self.criterion)
+        for auxiliary in self.losses:
+            targets = batch.targets[auxiliary.name]
+            loss = loss + auxiliary.weight * auxiliary(self.counter, outputs, targets)
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
         self.optimizer.step()
-        if not self.accelerator.optimizer_step_was_skipped:
-            self.schedule.step()
+        self.schedule.step()
         return loss.detach()
 
     @torch.inference_mode()
-    def validate(self, val: DataLoader[tuple[Tensor, ...]]) -> float:
-        """mRMSE on Count-val, to which the counter's scale is fitted first where that is asked for."""
+    def validate(self, val: DataLoader[Batch]) -> float:
+        """mRMSE on the validation split, in full precision; ``rescale`` fits the counter's scale first."""
         self.network.eval()
         batches: list[tuple[Tensor, Tensor]] = []
-        for inputs, target in val:
-            _, output, _ = self.network(inputs)
-            counts = count_cells(self.counter.raw_counts(output))
-            batches.append(self.accelerator.gather_for_metrics((counts, target.sum(dim=1))))
+        for batch in self._on_device(val):
+            outputs: Outputs = self.network(batch.inputs)
+            counts = count_cells(self.counter.raw_counts(outputs.head))
+            batches.append(self.accelerator.gather_for_metrics((counts, batch.counts.sum(dim=1))))
         predicted, true = (torch.cat(part).double().cpu().numpy() for part in zip(*batches, strict=True))
         if self.options.rescale:
             self.counter.scale.fill_(least_squares_scale(predicted, true))
         scaled = predicted * self.counter.scale.item()
         return float(mean_over_categories(rmse(as_scored(scaled), np.round(true))))
 
-    def _keep(self, score: float | None, run: RunFolder, write: Writer) -> None:
-        done = self.progressed
+    def _store(self, score: float | None, run: RunFolder, write: Writer) -> None:
+        """Write the weights, and last of all the state, which alone tells how far the run is."""
+        done = self.progress
         if self.val is None:
             improved, done.best_epoch = True, done.epoch
         elif improved := score is not None and score < done.best:
@@ -201,18 +214,18 @@ class Trainer:
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "scale": self.counter.scale,
-                "progressed": vars(done),
+                "progress": vars(done),
             }
         )
 
     def _restore(self, run: RunFolder) -> None:
-        """Continue where the last whole epoch ended."""
+        """Go back to the end of the last epoch that was stored."""
         state = run.load_state()
         self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.counter.scale.copy_(state["scale"])
-        self.progressed = Progressed(**state["progressed"])
+        self.progress = TrainingProgress(**state["progress"])
 
 
 def least_squares_scale(predicted: Floats, true: Floats) -> float:

@@ -1,9 +1,10 @@
-"""Kernels whose results can be differentiated in evaluation mode, and more than once."""
+"""What a model needs so that its scores can be differentiated: its mode, its weights and its kernels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
@@ -16,3 +17,40 @@ def differentiable() -> Iterator[None]:
     """
     with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
         yield
+
+
+@contextmanager
+def evaluation_mode(*models: nn.Module) -> Iterator[None]:
+    """Put ``models`` in evaluation mode for the block; every module is in its own mode again afterwards."""
+    modes = [(module, module.training) for model in models for module in model.modules()]
+    try:
+        for model in models:
+            model.eval()
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def ordinary_weights(*models: nn.Module) -> Iterator[None]:
+    """Replace weights and buffers made in inference mode, which autograd refuses, by copies for the block.
+
+    Gradients reach the copies; a model of ordinary weights is left alone.
+    """
+    replaced: list[tuple[nn.Module, str, torch.Tensor]] = []
+    try:
+        with torch.inference_mode(False):
+            for module in [module for model in models for module in model.modules()]:
+                for name, weight in list(module.named_parameters(recurse=False)):
+                    if weight.is_inference():
+                        replaced.append((module, name, weight))
+                        setattr(module, name, nn.Parameter(weight.clone(), requires_grad=weight.requires_grad))
+                for name, buffer in list(module.named_buffers(recurse=False)):
+                    if buffer.is_inference():
+                        replaced.append((module, name, buffer))
+                        setattr(module, name, buffer.clone())
+        yield
+    finally:
+        for module, name, original in replaced:
+            setattr(module, name, original)

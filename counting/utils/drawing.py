@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from counting.stats.metrics import round_half_up
 from counting_datasets.errors import DataError
 
 SMALLEST, LARGEST = 640, 1280
@@ -40,15 +39,17 @@ def draw_cells(
     photo: Image.Image,
     cells: NDArray[np.floating],
     categories: Sequence[str],
+    things: Sequence[str],
     *,
     least: float = 0.05,
 ) -> Image.Image:
-    """The photo under its grid: in each cell the largest raw counts, in a bar beneath the photo's whole counts.
+    """The photo under its grid: in each cell the largest raw counts, in a bar beneath what is in the photo.
 
     Args:
         photo: RGB, of any size; the drawing is about as large as a screen shows.
         cells: g²×K raw counts, row by row.
         categories: K names.
+        things: what is in the photo, in words: "2 dogs", "maybe 1 car".
         least: the smallest count that a cell mentions.
 
     Raises:
@@ -57,7 +58,7 @@ def draw_cells(
     drawn = resized(photo, SMALLEST, LARGEST)
     labels = [_cell_labels(counts, categories, least) for counts in cells]
     _draw_grid(drawn, labels, lines_per_cell=8)
-    return _above_bar(drawn, _totals(cells, categories))
+    return _above_bar(drawn, things)
 
 
 def draw_evidence(
@@ -137,16 +138,11 @@ def _draw_labels(
         y += line + 1
 
 
-def _totals(cells: NDArray[np.floating], categories: Sequence[str]) -> list[tuple[int, str]]:
-    counts = round_half_up(cells.sum(axis=0)).astype(int)
-    return [(int(counts[k]), categories[k]) for k in np.argsort(-counts, kind="stable") if counts[k] > 0]
-
-
-def _above_bar(drawn: Image.Image, totals: Sequence[tuple[int, str]]) -> Image.Image:
+def _above_bar(drawn: Image.Image, things: Sequence[str]) -> Image.Image:
     width = max(drawn.width, _NARROWEST_BAR)
     size = min(max(width // 36, 15), 30)
     font, line, margin = ImageFont.load_default(size), round(size * 1.4), round(size * 0.6)
-    lines = _wrapped(totals, font, width - 2 * margin) or ["nothing counted"]
+    lines = _wrapped(things, font, width - 2 * margin) or ["nothing counted"]
     canvas = Image.new("RGB", (width, drawn.height + line * len(lines) + margin), _BAR)
     canvas.paste(drawn, ((width - drawn.width) // 2, 0))
     pen = ImageDraw.Draw(canvas)
@@ -156,12 +152,11 @@ def _above_bar(drawn: Image.Image, totals: Sequence[tuple[int, str]]) -> Image.I
     return canvas
 
 
-def _wrapped(totals: Iterable[tuple[int, str]], font: _Font, width: float) -> list[str]:
-    """ "3 person · 1 dog" in lines of at most ``width`` pixels."""
+def _wrapped(things: Iterable[str], font: _Font, width: float) -> list[str]:
+    """ "3 people · 1 dog" in lines of at most ``width`` pixels."""
     lines: list[str] = []
-    for count, name in totals:
-        number = f"{count} "
-        part = number + _shortened(name, font, width - font.getlength(number))
+    for thing in things:
+        part = _shortened(thing, font, width)
         if lines and font.getlength(f"{lines[-1]} · {part}") <= width:
             lines[-1] = f"{lines[-1]} · {part}"
         else:

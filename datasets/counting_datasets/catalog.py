@@ -76,17 +76,19 @@ def categories_of(data: str) -> tuple[str, ...]:
     return VOC_CATEGORIES if family_of(data) == "voc" else COCO_CATEGORIES
 
 
-def in_categories(scenes: SceneSet, categories: Sequence[str]) -> SceneSet:
+def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool = False) -> SceneSet:
     """The same photos in another list of categories, by name (couch is sofa); other objects are left out.
 
+    With ``partly``, categories that ``scenes`` does not have are unknown in all its photos.
+
     Raises:
-        DataError: a category that ``scenes`` does not have, so that nobody annotated it there.
+        DataError: ``scenes`` lacks a category, so that nobody annotated it there; with ``partly``, it has none.
     """
     if tuple(categories) == scenes.categories:
         return scenes
     match = match_categories(scenes.categories, categories)
     absent = [name for index, name in enumerate(categories) if index not in match.values()]
-    if absent:
+    if absent and not (partly and match):
         raise DataError(
             f"{scenes.data} has no category {', '.join(absent)}: it has {', '.join(scenes.categories)}"
         )
@@ -104,7 +106,19 @@ def _relabelled(scene: Scene, match: dict[int, int], categories: tuple[str, ...]
         crowd=scene.crowd[kept],
         categories=categories,
         masks=partial(_kept_masks, scene.masks, kept) if scene.masks else None,
+        known=_known(scene, match, len(categories)),
     )
+
+
+def _known(scene: Scene, match: dict[int, int], categories: int) -> NDArray[np.bool_] | None:
+    """Each new category is known if it has a counterpart, and every counterpart is known."""
+    if scene.known is None and len(set(match.values())) == categories:
+        return None
+    known = np.zeros(categories, dtype=bool)
+    known[list(match.values())] = True
+    if scene.known is not None:
+        known[[ours for theirs, ours in match.items() if not scene.known[theirs]]] = False
+    return known
 
 
 def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

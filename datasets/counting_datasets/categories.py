@@ -1,6 +1,10 @@
 """Category names of VOC and COCO, and which names mean the same thing."""
 
+from collections import Counter
 from collections.abc import Sequence
+
+from counting_datasets.errors import DataError
+from counting_datasets.text_files import nfc
 
 VOC_CATEGORIES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -28,11 +32,45 @@ _SAME = {
 
 def canonical(name: str) -> str:
     """The name under which VOC and COCO agree: ``couch`` → ``sofa``, ``Potted_Plant`` → ``pottedplant``."""
-    plain = name.strip().lower().replace("_", " ").replace("-", " ")
+    plain = " ".join(_lower(name).replace("_", " ").replace("-", " ").split())
     return _SAME.get(plain, plain)
 
 
+def _lower(name: str) -> str:
+    return nfc(name).strip().casefold()
+
+
 def match_categories(theirs: Sequence[str], ours: Sequence[str]) -> dict[int, int]:
-    """Index in ``theirs`` → index in ``ours``, for the names that mean the same; the rest are left out."""
-    place = {canonical(name): index for index, name in enumerate(ours)}
-    return {i: place[canonical(name)] for i, name in enumerate(theirs) if canonical(name) in place}
+    """Index in ``theirs`` → index in ``ours``, for the names that mean the same; the rest are left out.
+
+    Equal names match first, then names that differ in upper and lower case alone, then ``canonical`` names. One
+    of ``ours`` that has found an equal name takes no similar one: where theirs are bike and bicycle and ours is
+    bicycle, bike is left out.
+    """
+    matched: dict[int, int] = {}
+    for form in (nfc, _lower, canonical):
+        taken = set(matched.values())
+        place = {form(name): k for k, name in reversed(list(enumerate(ours))) if k not in taken}
+        rest = ((i, form(name)) for i, name in enumerate(theirs) if i not in matched)
+        matched |= {i: place[name] for i, name in rest if name in place}
+    return dict(sorted(matched.items()))
+
+
+def parse_categories(text: str) -> tuple[str, ...]:
+    """The names in a list such as ``apple, pear``; space around them and a comma at the end mean nothing.
+
+    Raises:
+        DataError: no name at all, or one twice.
+    """
+    names = tuple(nfc(name) for name in map(str.strip, text.split(",")) if name)
+    if not names:
+        raise DataError(f"categories {text!r}: name at least one, such as apple,pear")
+    require_distinct(names)
+    return names
+
+
+def require_distinct(categories: Sequence[str]) -> None:
+    """Raises DataError where a category is listed twice."""
+    name, times = Counter(map(nfc, categories)).most_common(1)[0]
+    if times > 1:
+        raise DataError(f"duplicate category {name!r} in {', '.join(categories)}")

@@ -31,6 +31,7 @@ def check_instances(path: Path, content: dict[str, Any]) -> None:
     _check_files(path, content["images"])
     _check_links(path, content)
     _check_sizes(path, content["images"])
+    _check_crowds(path, content)
     _check_boxes(path, content["annotations"])
 
 
@@ -80,6 +81,17 @@ def _check_sizes(path: Path, images: list[dict[str, Any]]) -> None:
     for image in images:
         if not all(isinstance(image[side], int) and image[side] > 0 for side in ("width", "height")):
             raise DataError(f"{path}: image {image['id']} has no width and height that are positive integers")
+
+
+def _check_crowds(path: Path, content: dict[str, Any]) -> None:
+    ids = [row["id"] for row in content["categories"]]
+    for image in content["images"]:
+        crowds = image.get("crowd_categories") or []
+        if not isinstance(crowds, list) or any(category not in ids for category in crowds):
+            raise DataError(
+                f"{path}: image {image['id']} has crowd_categories {str(crowds)[:80]}, which is not a list of "
+                "category ids"
+            )
 
 
 def _check_boxes(path: Path, annotations: list[dict[str, Any]]) -> None:

@@ -1,5 +1,8 @@
 """Errors a person can act on: one line that says what is wrong and what to do."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class CountingError(ValueError):
     """Anything wrong with what was asked or given; the command line prints it and exits with 2."""
@@ -11,3 +14,11 @@ class DataError(CountingError):
 
 class PhotoError(DataError):
     """A photo that is missing, truncated or no image at all."""
+
+
+def choices(word: str, known: Iterable[str]) -> str:
+    """What to use in place of an unknown ``word``: "did you mean 'val'? There are: train, val"."""
+    by_lower = {name.lower(): name for name in known}
+    listed = f"there are: {', '.join(by_lower.values())}"
+    near = get_close_matches(word.lower(), by_lower, n=1)
+    return f"did you mean {by_lower[near[0]]!r}? T{listed[1:]}" if near else listed

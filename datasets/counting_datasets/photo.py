@@ -1,16 +1,22 @@
 """Open any photo as RGB."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
+from typing import IO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from counting_datasets.errors import PhotoError
 
-Image.MAX_IMAGE_PIXELS = 200_000_000
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif", ".ppm"})
+MOST_PIXELS = 400_000_000
+"""Greatest number of pixels of a photo; a file that claims more could fill the memory."""
+
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
+"""Bytes 8 to 12 of HEIF files, after the word ftyp (ISO/IEC 23008-12, annex B)."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -51,16 +57,62 @@ def photo_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as photo:
+        with path.open("rb") as file, _image(file) as photo:
+            if photo.width * photo.height > MOST_PIXELS:
+                raise PhotoError(
+                    f"{path}: {photo.width}×{photo.height} pixels, more than {MOST_PIXELS:,} is refused"
+                )
             yield photo
+    except PhotoError:
+        raise
     except FileNotFoundError:
         raise PhotoError(f"{path}: no such photo") from None
     except UnidentifiedImageError:
         raise PhotoError(f"{path}: empty, or no image of a known format") from None
-    except Image.DecompressionBombError:
-        raise PhotoError(f"{path}: more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels, refused") from None
+    except OSError as error:
+        raise PhotoError(f"{path}: {_reason(error)}") from None
     except Exception as error:  # Pillow's formats fail on damaged files each in its own way
-        raise PhotoError(f"{path}: not a readable image ({' '.join(str(error).split())})") from None
+        raise PhotoError(f"{path}: not a readable image ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else f"not a readable image ({error})"
+    return " ".join(said.split())
+
+
+def _image(file: IO[bytes]) -> Image.Image:
+    """The image in ``file``, whatever the file's name; HEIF's reader is imported only for HEIF."""
+    start = file.read(64)
+    file.seek(0)
+    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS and b"avif" not in start:
+        from pillow_heif import open_heif
+
+        return open_heif(file).to_pillow()
+    return _PILLOW.open(file)
+
+
+class _Pillow:
+    """Pillow without its limit on pixels, which is the host program's and too small for 200 megapixels."""
+
+    def __init__(self) -> None:
+        self._renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        """A process that is forked while another thread opens a photo would wait for that thread forever."""
+        self._lock = Lock()
+
+    def open(self, file: IO[bytes]) -> Image.Image:
+        with self._lock:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                return Image.open(file)
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+
+
+_PILLOW = _Pillow()
 
 
 def _upright(photo: Image.Image) -> Image.Image:

@@ -30,6 +30,7 @@ class Scene:
         difficult, crowd: n flags.
         categories: the K names that labels point to.
         masks: decodes the n instance masks (height×width each), where the data set has them for every object.
+        known: K flags: the categories whose objects are all annotated in this photo. None: every category.
     """
 
     id: str
@@ -42,6 +43,13 @@ class Scene:
     crowd: NDArray[np.bool_]
     categories: tuple[str, ...]
     masks: Masks | None = field(default=None, repr=False)
+    known: NDArray[np.bool_] | None = None
+
+    def certain(self) -> NDArray[np.bool_]:
+        """K flags: the known categories without a crowd region, which stands for an unknown number of objects."""
+        certain = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+        certain[self.labels[self.crowd]] = False
+        return certain
 
     def counted(self, protocol: Protocol) -> NDArray[np.bool_]:
         """n flags: the objects that ``protocol`` counts."""
@@ -107,6 +115,14 @@ class SceneSet(Sequence[Scene]):
         """N×K true counts."""
         empty = np.empty((0, len(self.categories)), dtype=np.int64)
         return np.stack([scene.counts(protocol) for scene in self.scenes]) if self.scenes else empty
+
+    def known(self) -> NDArray[np.bool_]:
+        """N×K flags: the categories whose objects are all annotated in each photo."""
+        known = np.ones((len(self.scenes), len(self.categories)), dtype=bool)
+        for row, scene in zip(known, self.scenes, strict=True):
+            if scene.known is not None:
+                row[:] = scene.known
+        return known
 
     def __len__(self) -> int:
         return len(self.scenes)

@@ -1,6 +1,7 @@
 """Text and JSON that others wrote: read whole, or an error that says what is wrong."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +15,14 @@ Missing = Callable[[], str]
 def no_such_file() -> str:
     """Nothing more than that."""
     return "no such file"
+
+
+def nfc(text: str) -> str:
+    """``text`` in Unicode's composed form, in which names, ids and paths are compared.
+
+    The same name may come in two forms: macOS writes "é" in file names as "e" and a combining accent.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def read_bytes(path: Path, missing: Missing = no_such_file) -> bytes:

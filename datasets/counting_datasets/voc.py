@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from counting_datasets.categories import VOC_CATEGORIES
+from counting_datasets.categories import VOC_CATEGORIES, require_distinct
 from counting_datasets.errors import DataError, PhotoError
-from counting_datasets.photo import SUFFIXES, photo_size
+from counting_datasets.photo import photo_size
+from counting_datasets.photo_files import is_photo_name, is_stray
 from counting_datasets.scene import Scene, SceneSet
 from counting_datasets.text_files import read_text
 
@@ -139,17 +140,15 @@ def _found_categories(root: Path) -> tuple[str, ...]:
 
 
 def _places(categories: Sequence[str]) -> dict[str, int]:
-    place = {category: index for index, category in enumerate(categories)}
-    if len(place) < len(categories):
-        raise DataError(f"categories {', '.join(categories)}: a name is there twice")
-    return place
+    require_distinct(categories)
+    return {category: index for index, category in enumerate(categories)}
 
 
 def _photos(folder: Path) -> dict[str, Path]:
     """The photos by name; where several share one, .jpg comes first."""
     if not folder.is_dir():
         return {}
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    found = (path for path in folder.iterdir() if is_photo_name(path) and not is_stray(path.name))
     return {path.stem: path for path in sorted(found, key=lambda path: (path.suffix.lower() == ".jpg", path.name))}
 
 

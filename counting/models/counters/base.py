@@ -1,8 +1,8 @@
 """Counter: what every learned counter is, and the names they are known by."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import torch
 from PIL import Image
@@ -11,9 +11,44 @@ from torch import Tensor, nn
 
 from counting.inputs.grid import Grid
 from counting.inputs.preprocessing import to_square
+from counting.inputs.views import View
 from counting.models.cells import Cells
 from counting.models.losses import CountLoss
 from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol as CountingProtocol
+from counting_datasets.scene import Scene
+
+
+class Outputs(NamedTuple):
+    """What a counter computes from a batch in training; losses read from it.
+
+    Attributes:
+        features: B×feature cells×width.
+        head: the head's output, as ``Counter.raw_counts`` takes it.
+        maps: further outputs of the cells, by name.
+    """
+
+    features: Tensor
+    head: Tensor
+    maps: dict[str, Tensor]
+
+
+class AuxiliaryLoss(Protocol):
+    """A loss beside the count loss, with a target of its own for every view of a scene."""
+
+    @property
+    def name(self) -> str:
+        """A name that no other loss of the run has."""
+
+    @property
+    def weight(self) -> float:
+        """The factor by which the loss is multiplied before it is added to the count loss."""
+
+    def target(self, scene: Scene, view: View) -> Tensor:
+        """What the loss compares a view's outputs with; all targets of a run have the same shape."""
+
+    def __call__(self, counter: "Counter", outputs: Outputs, targets: Tensor) -> Tensor:
+        """A batch's outputs and its B×... targets → the loss, a scalar without ``weight``."""
 
 
 class Counter(nn.Module):
@@ -25,9 +60,11 @@ class Counter(nn.Module):
         categories: the K names that the last axis counts.
         grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
         scale: a scalar that all its counts are multiplied by; 1 unless fitted after training.
+        takes_count_loss: whether ``loss`` uses the criterion that it is given.
     """
 
     scale: Tensor
+    takes_count_loss: bool = True
 
     def __init__(self, cells: Cells, head: nn.Module, categories: Sequence[str], grid: Grid | None = None) -> None:
         super().__init__()
@@ -62,6 +99,18 @@ class Counter(nn.Module):
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
         """The training loss of the head's output, for B×cells×K fractional counts."""
         return criterion(self.raw_counts(output), target)
+
+    def auxiliary_losses(
+        self, weights: Mapping[str, float], protocol: CountingProtocol, side: int
+    ) -> tuple[AuxiliaryLoss, ...]:
+        """The losses of its own that training adds to the count loss; none unless a counter overrides this.
+
+        Args:
+            weights: the configured weight of each loss, by name.
+            protocol: which objects count.
+            side: training photos have side × side pixels.
+        """
+        return ()
 
 
 def count_cells(raw: Tensor) -> Tensor:

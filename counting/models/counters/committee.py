@@ -1,12 +1,13 @@
 """A committee: several heads on the same cells, each begun differently, whose mean is the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from counting.models.counters.base import Counter
+from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.losses import CountLoss
+from counting_datasets.protocol import Protocol
 
 
 class Heads(nn.ModuleList):
@@ -23,6 +24,7 @@ class Committee(Counter):
     def __init__(self, members: Sequence[Counter]) -> None:
         first = members[0]
         super().__init__(first.cells, Heads(member.head for member in members), first.categories, first.grid)
+        self.takes_count_loss = first.takes_count_loss
         self._first = (first,)  # within a tuple it is no submodule: its cells and head are here already
 
     def raw_counts(self, output: Tensor) -> Tensor:
@@ -34,3 +36,9 @@ class Committee(Counter):
         """The mean of the members' losses."""
         (member,) = self._first
         return torch.stack([member.loss(of_one, target, criterion) for of_one in output]).mean()
+
+    def auxiliary_losses(
+        self, weights: Mapping[str, float], protocol: Protocol, side: int
+    ) -> tuple[AuxiliaryLoss, ...]:
+        """Those of one member: all members share its cells."""
+        return self._first[0].auxiliary_losses(weights, protocol, side)

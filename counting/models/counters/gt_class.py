@@ -15,6 +15,8 @@ from counting.models.losses import CountLoss
 class ClassCounter(Counter):
     """Answers with the most probable count, each count up to ``largest`` being a class."""
 
+    takes_count_loss = False
+
     def __init__(self, cells: Cells, head: nn.Module, categories: tuple[str, ...], largest: int) -> None:
         super().__init__(cells, head, categories, grid=Grid(1))
         self.largest = largest

@@ -1,15 +1,20 @@
 """Locating subitizing: every cell counted in the context of all others, and by the centres located in it."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from counting.inputs.views import View
 from counting.models.cells import Cells
 from counting.models.counters.att_sub import AttentiveHead
-from counting.models.counters.base import Counter, Dropout, register_counter
-from counting.models.locating import GROUPS, LocatedCells
+from counting.models.counters.base import AuxiliaryLoss, Counter, Dropout, Outputs, register_counter
+from counting.models.locating import GROUPS, CentreMaps, LocatedCells, centre_loss
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene
 
 Depth = Annotated[int, Field(gt=0, multiple_of=GROUPS)]
 
@@ -29,6 +34,35 @@ class LocatingHead(nn.Module):
         return counts
 
 
+@dataclass(frozen=True)
+class CentreLoss:
+    """``centre_loss`` of the map of centres, which the objects of each view teach."""
+
+    weight: float
+    maps: CentreMaps
+    name: ClassVar[str] = "centres"
+
+    def target(self, scene: Scene, view: View) -> Tensor:
+        """K×places×places, 1 at a centre."""
+        return torch.from_numpy(self.maps(scene, view))
+
+    def __call__(self, counter: Counter, outputs: Outputs, targets: Tensor) -> Tensor:
+        return centre_loss(outputs.maps["centres"], targets)
+
+
+class LocatingCounter(Counter):
+    """A counter on ``LocatedCells``; it brings the loss that teaches them where centres are."""
+
+    cells: LocatedCells
+
+    def auxiliary_losses(
+        self, weights: Mapping[str, float], protocol: Protocol, side: int
+    ) -> tuple[AuxiliaryLoss, ...]:
+        """The centre loss, unless its weight is 0."""
+        weight = weights[CentreLoss.name]
+        return (CentreLoss(weight, CentreMaps(protocol, self.cells.places(side))),) if weight else ()
+
+
 @register_counter("loc_sub")
 def loc_sub(
     cells: Cells,
@@ -46,4 +80,4 @@ def loc_sub(
     """
     located = LocatedCells(cells, len(categories), depth)
     attend = AttentiveHead(located, hidden, layers, heads, len(categories), dropout)
-    return Counter(located, LocatingHead(attend, len(categories)), categories)
+    return LocatingCounter(located, LocatingHead(attend, len(categories)), categories)

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from counting.models.checkpoint import Checkpoint, load
-from counting.utils.devices import default_device
+from counting.utils.devices import find_device
 from counting_datasets.errors import CountingError
 
 BEST = "voc2007-loc-sub-final"
@@ -23,18 +25,14 @@ def read_card(name: str) -> dict[str, Any]:
     return card
 
 
-def find_counter(name: str, device: str | None = None) -> Checkpoint:
+def find_counter(name: str, device: str | torch.device | None = None) -> Checkpoint:
     """A counter by its name in the zoo, its run folder or its .safetensors file, ready on ``device``.
 
     Raises:
-        CountingError: there is none, or its file is no whole counter.
+        CountingError: there is no such counter or device, or the counter's file is damaged.
     """
-    checkpoint = load(_weights(name))
-    try:
-        checkpoint.counter.to(device or default_device())
-    except (RuntimeError, AssertionError) as error:
-        raise CountingError(f"device {device!r}: {str(error).splitlines()[0]}") from None
-    return checkpoint
+    place = find_device(device)
+    return load(_weights(name)).to(place)
 
 
 def _weights(name: str) -> Path:

@@ -98,6 +98,11 @@ class WorthAsking:
         return confirmed and _PROPERTIES.isdisjoint(around)
 
 
+def is_plain(reading: Reading) -> bool:
+    """Whether a question asks for counts and nothing more: "how many dogs are there?"."""
+    return _SAY_NOTHING.issuperset((*reading.modifiers, *reading.condition.split())) and not reading.gear
+
+
 def _grammatical(reading: Reading) -> bool:
     """Whether it asks for a plural, with a plural's verb: no "horse" and no "dogs is"."""
     noun = reading.noun.partition(" of ")[0].split()[-1]

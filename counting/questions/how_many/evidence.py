@@ -37,7 +37,8 @@ class Evidence:
     @property
     def expected(self) -> Tensor:
         """B×80 expected counts, 0 where not known."""
-        return self.probability @ torch.arange(ANSWERS, dtype=self.probability.dtype)
+        counts = torch.arange(ANSWERS, dtype=self.probability.dtype, device=self.probability.device)
+        return self.probability @ counts
 
     @property
     def presence(self) -> "Evidence":
@@ -137,7 +138,7 @@ def _sum(asked: Tensor, evidence: Evidence) -> Tensor:
         return evidence.probability.new_zeros(len(asked), ANSWERS)
     chosen, places = asked.float().topk(most, dim=1)
     terms = evidence.probability.gather(1, places[..., None].expand(-1, -1, ANSWERS))
-    none = torch.zeros(ANSWERS).index_fill(0, torch.tensor([0]), 1.0)
+    none = (torch.arange(ANSWERS, device=terms.device) == 0).to(terms)
     terms = torch.where(chosen[..., None] > 0, terms, none)
     total = terms[:, 0]
     if most > 1:

@@ -3,6 +3,7 @@
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +12,20 @@ from PIL import Image
 from counting.inputs.grid import Grid
 from counting.inputs.views import View
 from counting.models.config import HintConfig
-from counting.training.hint.loss import cued, is_marked
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
+
+Cue = Literal["human", "random", "irrelevant"]
+"""Where people see the objects; and two controls: anywhere, and everywhere else."""
 
 
 @dataclass(frozen=True)
 class HumanImportance:
     """The importance to people of the cells of ``grid``, for training with HINT.
 
-    Of a photo that nobody has looked at, and of random crops where it comes from masks or pictures, all is 0.
+    It is 0 for photos that nobody has marked, and for random crops if it comes from masks or pictures.
     """
 
     options: HintConfig
@@ -30,18 +33,18 @@ class HumanImportance:
     protocol: Protocol
     seed: int
 
-    def __call__(self, scene: Scene, number: int, view: View) -> NDArray[np.float64]:
-        """Cells × K, of view ``number`` of a scene: each category's column sums to 1, or is all 0."""
+    def __call__(self, scene: Scene, view: View) -> NDArray[np.float64]:
+        """Cells × K of a scene's view: each category's column sums to 1, or is all 0."""
         options = self.options
         if not is_marked(scene.id, options.share, self.seed):
             return np.zeros((self.grid.cells, len(scene.categories)))
         if options.importance == "boxes":
             human = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
-        elif number > 1:
+        elif view.number > 1:
             human = np.zeros((self.grid.cells, len(scene.categories)))
         else:
             human = self._of_photo(scene)
-            if number == 1:
+            if view.number == 1:
                 human = mirrored(human, self.grid)
         return cued(normalized(human), options.cue, zlib.crc32(f"{self.seed} {scene.id}".encode()))
 
@@ -90,3 +93,22 @@ def normalized(cells: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cells × K whose columns sum to 1 where there is anything in them."""
     total = cells.sum(axis=0)
     return np.asarray(np.divide(cells, total, out=np.zeros_like(cells), where=total > 0))
+
+
+def is_marked(scene_id: str, share: float, seed: int) -> bool:
+    """Whether a scene is in the ``share`` that people have marked; a larger share contains every smaller one."""
+    return zlib.crc32(f"{seed} {scene_id}".encode()) < share * 2**32
+
+
+def cued(human: NDArray[np.float64], cue: Cue, seed: int) -> NDArray[np.float64]:
+    """Cells × categories that training gets in place of the importance to people, in the marked categories.
+
+    ``random`` is drawn for each cell and category, ``irrelevant`` reverses the rank of the cells
+    (Shrestha, Kafle and Kanan, "A negative case analysis of visual grounding methods for VQA", ACL 2020).
+    """
+    marked = human.any(axis=0)
+    if cue == "random":
+        return np.random.default_rng(seed).random(human.shape) * marked
+    if cue == "irrelevant":
+        return np.asarray((human.max(axis=0) - human) * marked)
+    return human

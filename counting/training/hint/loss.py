@@ -4,23 +4,20 @@ Selvaraju et al., "Taking a HINT: Leveraging Explanations to Make Vision and Lan
 ICCV 2019. A region is a cell, the score is the predicted count of a category.
 """
 
-import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from counting.models.counters.base import Counter
+from counting.inputs.views import View
+from counting.models.counters.base import Counter, Outputs
+from counting.training.hint.human_importance import HumanImportance
 from counting.utils.derivatives import differentiable
+from counting_datasets.scene import Scene
 
 PHOTOS = 16
-"""Of a batch at most so many are grounded: second derivatives cost several passes."""
-
-Cue = Literal["human", "random", "irrelevant"]
-"""Where people see the objects; and two controls: anywhere, and everywhere else."""
+"""Maximum number of photos per batch that get the HINT loss (second derivatives are slow)."""
 
 
 def importance(score: Tensor, features: Tensor, *, create_graph: bool = True) -> Tensor:
@@ -51,51 +48,40 @@ def hint_loss(importance: Tensor, human: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Grounding:
-    """The grounding loss of a training run.
+class HintLoss:
+    """HINT as an auxiliary loss of any counter.
 
     Attributes:
-        weight: λ, the share of the grounding loss beside the count loss.
+        weight: λ, the weight of the HINT loss beside the count loss.
+        human: the importance of cells to people.
     """
 
     weight: float
+    human: HumanImportance
+    name: ClassVar[str] = "hint"
 
-    def __call__(self, counter: Counter, features: Tensor, human: Tensor) -> Tensor:
-        """λ times the loss of one category each of some photos, both drawn from those that people have marked.
+    def target(self, scene: Scene, view: View) -> Tensor:
+        """Regions×K importance to people."""
+        return torch.from_numpy(self.human(scene, view)).float()
+
+    def __call__(self, counter: Counter, outputs: Outputs, targets: Tensor) -> Tensor:
+        """The loss of one category in each of some photos, both drawn from those that people have marked.
 
         Args:
-            features: B×regions×D, of photos in random order; the loss reaches what they were computed with.
-            human: B×regions×K importance to people; all 0 where they have marked nothing.
+            counter: its head is run again, by kernels with second derivatives.
+            outputs: of photos in random order; the loss reaches what the features were computed with.
+            targets: B×regions×K importance to people; all 0 where they have marked nothing.
         """
-        marked = human.any(dim=1)
+        marked = targets.any(dim=1)
         photos = marked.any(dim=1).nonzero()[:PHOTOS, 0]
         if not len(photos):
-            return features.new_zeros(())
+            return outputs.features.new_zeros(())
         category = torch.multinomial(marked[photos].float(), 1)
-        seen = features[photos]
+        seen = outputs.features[photos]
         if not seen.requires_grad:
             seen.requires_grad_()
         with differentiable():
             counts = counter.raw_counts(counter.head(seen)).sum(dim=1)
         found = importance(counts.gather(1, category), seen)
-        wanted = human[photos].gather(2, category[:, None].expand(-1, human.shape[1], -1))[..., 0]
-        return self.weight * hint_loss(found, wanted)
-
-
-def is_marked(scene_id: str, share: float, seed: int) -> bool:
-    """Whether a scene is among the ``share`` that people have looked at; a larger share only adds scenes."""
-    return zlib.crc32(f"{seed} {scene_id}".encode()) < share * 2**32
-
-
-def cued(human: NDArray[np.float64], cue: Cue, seed: int) -> NDArray[np.float64]:
-    """Regions × categories of what a run is told in place of the importance to people, of the marked categories.
-
-    ``random`` is as random for each region and category, ``irrelevant`` ranks the regions the other way round
-    (Shrestha, Kafle and Kanan, "A negative case analysis of visual grounding methods for VQA", ACL 2020).
-    """
-    marked = human.any(axis=0)
-    if cue == "random":
-        return np.random.default_rng(seed).random(human.shape) * marked
-    if cue == "irrelevant":
-        return np.asarray((human.max(axis=0) - human) * marked)
-    return human
+        wanted = targets[photos].gather(2, category[:, None].expand(-1, targets.shape[1], -1))[..., 0]
+        return hint_loss(found, wanted)

@@ -1,4 +1,4 @@
-"""Does a counter rest its counts on the cells where people see the objects?"""
+"""How well a counter's importance of cells agrees with people's."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,20 +12,21 @@ from torch import Tensor
 from counting.inputs.batches import batched
 from counting.models.counters.base import Counter
 from counting.training.hint.loss import importance
+from counting.utils.derivatives import differentiable, evaluation_mode
 
 BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
 class GroundingScores:
-    """One entry for each pair of a photo and a category that is in it.
+    """One entry for each pair of a photo and a category in it; no entries where people marked nothing.
 
     Attributes:
-        photo: the photo's number.
-        category: the category's.
+        photo: index of the photo.
+        category: index of the category.
         correlation: Spearman's rank correlation of the cells' importance to the counter and to people; 0 where
-            one of them finds all cells alike.
-        pointing: whether the cell most important to the counter has some of an object in it.
+            all cells are equally important to one of them.
+        pointing: whether the cell most important to the counter has a part of an object in it.
     """
 
     photo: NDArray[np.int64]
@@ -35,27 +36,37 @@ class GroundingScores:
 
 
 def grounding_scores(counter: Counter, photos: Iterable[tuple[Tensor, Tensor]]) -> GroundingScores:
-    """Score photos given as cells×width features and cells×K importance to people (HINT, section 5)."""
-    counter.eval()
+    """Score photos given as cells×width features and cells×K importance to people (HINT, section 5).
+
+    Both may be on any device; the counter is in evaluation mode meanwhile.
+    """
+    device = next(counter.parameters()).device
     pairs: list[tuple[int, int, float, bool]] = []
     first = 0
-    for batch in batched(photos, BATCH):
-        features, human = (torch.stack(parts) for parts in zip(*batch, strict=True))
-        seen = features.detach().requires_grad_()
-        counts = counter.raw_counts(counter.head(seen)).sum(dim=1)
-        of_category = human.sum(dim=1) != 0
-        for category in torch.nonzero(of_category.any(dim=0))[:, 0].tolist():
-            found = importance(counts[:, category], seen, create_graph=False).numpy()
-            for row in torch.nonzero(of_category[:, category])[:, 0].tolist():
-                mine, wanted = found[row], human[row, :, category].numpy()
-                pairs.append((first + row, category, rank_correlation(mine, wanted), wanted[mine.argmax()] > 0))
-        first += len(batch)
-    photo, category_of, correlation, pointing = (np.array(column) for column in zip(*pairs, strict=True))
-    return GroundingScores(photo, category_of, correlation, pointing)
+    with evaluation_mode(counter), differentiable(), torch.inference_mode(False), torch.enable_grad():
+        for batch in batched(photos, BATCH):
+            features, human = (torch.stack(parts) for parts in zip(*batch, strict=True))
+            seen = features.detach().clone().to(device).requires_grad_()
+            counts = counter.raw_counts(counter.head(seen)).sum(dim=1)
+            marked = (human.sum(dim=1) != 0).cpu()
+            for category in torch.nonzero(marked.any(dim=0))[:, 0].tolist():
+                found = importance(counts[:, category], seen, create_graph=False).double().cpu().numpy()
+                wanted = human[..., category].double().cpu().numpy()
+                for row in torch.nonzero(marked[:, category])[:, 0].tolist():
+                    hit = bool(wanted[row, found[row].argmax()] > 0)
+                    pairs.append((first + row, category, rank_correlation(found[row], wanted[row]), hit))
+            first += len(batch)
+    photo, category_of, correlation, pointing = zip(*pairs, strict=True) if pairs else ((), (), (), ())
+    return GroundingScores(
+        np.array(photo, dtype=np.int64),
+        np.array(category_of, dtype=np.int64),
+        np.array(correlation, dtype=np.float64),
+        np.array(pointing, dtype=np.bool_),
+    )
 
 
 def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Spearman's, ties given their mean rank; 0 where all of one are alike."""
+    """Spearman's rank correlation, tied values at their mean rank; 0 where all values of one are equal."""
     first, second = (rankdata(values) - (len(values) + 1) / 2 for values in (one, other))
     norm = np.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / norm) if norm else 0.0

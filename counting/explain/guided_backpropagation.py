@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from counting.explain.grad_cam import to_size
-from counting.explain.recording import gradients
+from counting.explain.grad_cam import checked_scores, to_size
+from counting.explain.layer_recording import gradients
+from counting.utils.derivatives import differentiable, evaluation_mode, ordinary_weights
 from counting_datasets.errors import CountingError
 
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
@@ -18,14 +19,22 @@ def guided_backpropagation(model: nn.Module, images: Tensor, scores: Callable[[T
     """B×T×(image) gradients of B×T ``scores`` by the images, with only positive gradients passing any ReLU.
 
     (Springenberg et al., 2015.) ReLU and ReLU6 modules are guided; through every other activation (sigmoid, tanh,
-    SiLU, GELU, a ReLU called as a function) the gradient passes as it is.
+    SiLU, GELU, a ReLU called as a function) the gradient passes unchanged. The model is in evaluation mode
+    meanwhile.
 
     Raises:
         CountingError: the model has no ReLU module, so that there is nothing to guide.
     """
-    with torch.inference_mode(False), torch.enable_grad(), _guided(model):
+    with (
+        evaluation_mode(model),
+        differentiable(),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        ordinary_weights(model),
+        _guided(model),
+    ):
         pixels = images.detach().clone().requires_grad_()
-        (found,) = gradients(scores(model(pixels)), [pixels])
+        (found,) = gradients(checked_scores(scores(model(pixels)), len(images)), [pixels])
     return found
 
 

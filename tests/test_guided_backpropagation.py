@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from counting.explain.guided import guided_backpropagation, guided_grad_cam
+from counting.explain.guided_backpropagation import guided_backpropagation, guided_grad_cam
 from counting_datasets.errors import CountingError
 
 
@@ -57,6 +57,12 @@ def test_no_hook_is_left() -> None:
     model(pixels).sum().backward()
     assert pixels.grad is not None
     assert pixels.grad.tolist() == [[5, 0, -5, 5]]
+
+
+def test_a_model_in_training_is_left_in_training() -> None:
+    model = nn.Sequential(linear(FIRST), nn.Dropout(0.99), nn.ReLU(), linear(LAST)).train()
+    assert guided_backpropagation(model, PIXELS, everything).tolist() == [[[5, 0, 0, 5]]]
+    assert all(module.training for module in model.modules())
 
 
 def test_guided_grad_cam_is_the_product_with_the_map_at_the_images_size() -> None:

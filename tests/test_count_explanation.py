@@ -1,6 +1,7 @@
 """Grad-CAM of counters: any of them, cells pooled or cropped, and their photos at their own size."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,16 @@ from scipy.ndimage import gaussian_filter
 from tiny import tiny_cells
 from torch import Tensor
 
-from counting.explain.counts import explain_counts
-from counting.explain.evaluation import Judge, occluded
-from counting.explain.fused import BLUR, fuse
+from counting.explain.count_explanation import explain_category, explain_photo
+from counting.explain.count_grad_cam import explain_counts
+from counting.explain.figure import Panel, overlay, side_by_side
 from counting.explain.grad_cam import Cam, grad_cam
-from counting.explain.overlay import figure, overlay
-from counting.explain.photos import explain_photo
+from counting.explain.layer_fusion import BLUR, fuse
+from counting.explain.map_evaluation import MapEvaluator, occluded
 from counting.models.counters import Committee, Counter, build_counter
+from counting.models.zoo import BEST, find_counter
 from counting_datasets.errors import CountingError
+from counting_datasets.photo import open_photo
 from counting_datasets.scene import Scene
 
 CATEGORIES = ("cat", "dog", "person")
@@ -119,7 +122,7 @@ def test_importance_stays_in_the_graph_where_a_loss_wants_it() -> None:
 def test_a_category_goes_by_any_of_its_names_and_an_unknown_one_is_refused() -> None:
     counter = small("aso_sub")
     photo = Image.new("RGB", (40, 30))
-    assert [one.category for one in explain_photo(counter, photo, ["Dog", "cat"])] == ["dog", "cat"]
+    assert [one.subject.category for one in explain_photo(counter, photo, ["Dog", "cat"])] == ["dog", "cat"]
     with pytest.raises(CountingError, match="does not count 'cow': it knows cat, dog, person"):
         explain_photo(counter, photo, ["cow"])
 
@@ -138,7 +141,7 @@ def test_maps_have_the_photos_size_and_reach_from_0_to_1(size: tuple[int, int]) 
             assert values.dtype == np.float32
             assert values.min() >= 0
             assert values.max() == (0 if why else pytest.approx(1))
-        drawn = figure(photo, one, counterfactual=True)
+        drawn = one.figure(counterfactual=True)
         assert drawn.mode == "RGB"
         assert overlay(photo, one.map).width >= 1
 
@@ -152,8 +155,7 @@ def test_an_empty_map_names_the_count_and_its_figure_bears_the_reason() -> None:
     (one,) = explain_photo(counter, photo, ["cat"])
     assert one.why_empty == "the layer has no influence on it: every gradient is 0; the counter counts 0.0"
     assert not one.map.any()
-    panel = np.asarray(figure(photo, one))[:300, 420:800]
-    assert (panel == 255).all(axis=2).any()
+    assert (np.asarray(one.figure())[300:, 420:] == 255).all(axis=2).any(), "the reason stands beneath the map"
 
 
 def test_overlays_glow_where_the_evidence_is() -> None:
@@ -202,9 +204,9 @@ def test_a_counter_of_pixels_passes_every_test_of_its_maps(tmp_path: Any) -> Non
         np.array([False, False]),
         CATEGORIES,
     )
-    judge = Judge(counter)
-    judge.look(scene)
-    scores = judge.scores()
+    evaluator = MapEvaluator(counter)
+    evaluator.add(scene)
+    scores = evaluator.scores()
     assert (scores.pairs, scores.photos, scores.erased, scores.occluded) == (1, 1, 1, 1)
     published = scores.maps["grad-cam"].figures()
     assert published["pointing"] == published["localization"] == 1
@@ -216,3 +218,74 @@ def test_a_counter_of_pixels_passes_every_test_of_its_maps(tmp_path: Any) -> Non
     assert erased["falls_to_zero"] == erased["stays_the_same"] == 1
     assert scores.maps["random"].figures()["energy"] == pytest.approx(1 / 9, abs=0.02)
     assert "1 pairs" in str(scores.to_table("red").title)
+
+
+def test_a_counter_in_training_is_explained_as_in_evaluation_and_left_as_it_was() -> None:
+    counter, photo = small("aso_sub"), noise(50, 40)
+    (expected,) = explain_photo(counter, photo, ["dog"], guided=True)
+    counter.train()
+    state = {name: tensor.clone() for name, tensor in counter.state_dict().items()}
+    (found,) = explain_photo(counter, photo, ["dog"], guided=True)
+    np.testing.assert_array_equal(found.map, expected.map)
+    assert found.score == expected.score
+    assert all(module.training for module in counter.modules())
+    assert all(torch.equal(tensor, state[name]) for name, tensor in counter.state_dict().items())
+
+
+def test_a_counter_made_in_inference_mode_is_explained() -> None:
+    photo = noise(50, 40)
+    (expected,) = explain_photo(small("seq_sub"), photo, ["dog"], guided=True)
+    with torch.inference_mode():
+        (found,) = explain_photo(small("seq_sub"), photo, ["dog"], guided=True)
+    np.testing.assert_allclose(found.map, expected.map, atol=1e-6)
+
+
+def test_categories_are_told_apart_by_their_exact_names_first() -> None:
+    torch.manual_seed(0)
+    counter = build_counter("aso_sub", tiny_cells(3, side=96), ("Cat", "cat", "sofa", "couch"), {"hidden": [8]})
+    names = ["cat", "Cat", "couch", "sofa", "CAT"]
+    found = explain_photo(counter, noise(50, 40), names)
+    assert [one.subject.category for one in found] == ["cat", "Cat", "couch", "sofa", "Cat"]
+    scores = [one.score for one in found]
+    assert len({round(score, 6) for score in scores[:4]}) == 4
+
+
+def test_nothing_is_drawn_over_the_photo_but_the_lines_between_cells() -> None:
+    photo = Image.new("RGB", (300, 300), (90, 90, 90))
+    (one,) = explain_photo(small("aso_sub"), photo, ["dog"])
+    panel = np.asarray(one.figure())[:300, :300]
+    changed = np.argwhere((panel != 90).any(axis=2))
+    assert len(changed) > 0
+    assert all(min(abs(x - 100), abs(x - 200), abs(y - 100), abs(y - 200)) <= 2 for y, x in changed.tolist())
+
+
+@pytest.mark.parametrize("size", [(20, 700), (700, 20), (480, 300)])
+def test_captions_stay_within_their_panels(size: tuple[int, int]) -> None:
+    caption = "an extraordinarily long question about how many things of all kinds there might be? 2 " * 3
+    panels = [Panel(Image.new("RGB", size), caption + "w" * 200, "a note " * 30) for _ in range(2)]
+    drawn = np.asarray(side_by_side(panels))
+    edge = drawn.shape[1] // 2
+    assert not (drawn[:, edge - 6 : edge + 6] == 255).all(axis=2).any()
+    assert not (drawn[:, -6:] == 255).all(axis=2).any()
+    assert not (drawn[-6:] == 255).all(axis=2).any()
+
+
+def test_the_heading_says_the_best_guess_and_what_the_cells_add_up_to() -> None:
+    checkpoint = find_counter(BEST, "cpu")
+    photo = open_photo(Path(__file__).parents[1] / "docs" / "gallery" / "dogs.jpg")
+    found = explain_category(checkpoint, photo, "dog")
+    assert found.cells is not None
+    counts = np.zeros(len(checkpoint.counter.categories))
+    column = checkpoint.counter.categories.index("dog")
+    counts[column] = found.cells.sum()
+    guess = checkpoint.guesses(counts)[column].words("dog")
+    assert found.subject.heading == f"{guess}; the cells add up to {counts[column]:.1f}"
+    assert (found.map.shape, found.map.dtype) == ((photo.height, photo.width), np.float32)
+    assert found.figure().height > 100
+    assert "\n" not in repr(found)
+
+
+def test_any_photo_is_explained_in_colour() -> None:
+    checkpoint = find_counter(BEST, "cpu")
+    for mode in ("L", "RGBA", "P", "CMYK", "1"):
+        assert explain_category(checkpoint, Image.new(mode, (30, 20)), "dog").map.shape == (20, 30)

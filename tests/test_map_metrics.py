@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from counting.explain.faithfulness import (
+from counting.explain.map_metrics import (
     covered,
     energy_inside,
-    intersection_over_union,
     localizes,
     points_inside,
 )
@@ -67,7 +66,6 @@ def test_localization_needs_half_of_the_union() -> None:
     assert localizes(values, BOX)
     values[20, 10:20] = 0
     assert not localizes(values, BOX)
-    assert intersection_over_union(np.array([0.0, 0, 2, 2]), np.array([[1.0, 1, 3, 3]])) == pytest.approx([1 / 7])
 
 
 def test_energy_inside_is_a_share_and_counts_overlapping_boxes_once() -> None:
@@ -82,6 +80,25 @@ def test_energy_inside_is_a_share_and_counts_overlapping_boxes_once() -> None:
 def test_a_pixel_is_covered_by_a_box_that_holds_a_part_of_it() -> None:
     inside = covered(np.array([[1.5, 0.0, 3.0, 1.2]]), (3, 4))
     assert np.argwhere(inside).tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+
+
+def test_boxes_beyond_the_map_cover_its_part_and_boxes_without_area_nothing() -> None:
+    beyond = np.array([[-2.0, -1.0, 1.0, 2.0], [3.5, 2.0, 9.0, 9.0]])
+    assert np.argwhere(covered(beyond, (3, 4))).tolist() == [[0, 0], [1, 0], [2, 3]]
+    outside = np.array(
+        [[-5.0, -5.0, -1.0, -1.0], [7.0, 7.0, 9.0, 9.0], [1.0, 1.0, 1.0, 2.0], [2.0, 2.0, 1.0, 1.0]]
+    )
+    assert not covered(outside, (3, 4)).any()
+    assert not covered(np.zeros((0, 4)), (3, 4)).any()
+
+
+def test_a_box_without_area_is_never_localized() -> None:
+    values = empty()
+    values[20:40, 10:30] = 1.0
+    with np.errstate(all="raise"):
+        assert not localizes(values, np.array([[10.0, 20.0, 10.0, 20.0]]))
+        assert not localizes(values, np.zeros((0, 4)))
+        assert localizes(values, np.concatenate([np.zeros((1, 4)), BOX]))
 
 
 def test_erasing_compares_counts() -> None:

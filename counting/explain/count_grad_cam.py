@@ -1,4 +1,4 @@
-"""Grad-CAM of a counter: where in a photo its count of a category comes from."""
+"""Grad-CAM of a counter's counts: where in an image each count comes from."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,17 +7,19 @@ from typing import Literal
 
 from torch import Tensor
 
-from counting.explain.fused import fuse
-from counting.explain.grad_cam import Cam, cams_of
-from counting.explain.recording import recorded
+from counting.explain.feature_maps import AsMaps, layout_of, to_maps
+from counting.explain.grad_cam import Cam, cams_of, checked_scores
+from counting.explain.layer_fusion import fuse
+from counting.explain.layer_recording import recorded
+from counting.models.backbones import Backbone
 from counting.models.cells import put_together
 from counting.models.counters.base import Counter
-from counting.utils.derivatives import differentiable
+from counting.utils.derivatives import differentiable, evaluation_mode, ordinary_weights
 from counting_datasets.categories import canonical
 from counting_datasets.errors import CountingError
 
 BACKBONE = "cells.backbone"
-"""The layer explained by default: what the backbone hands to the cells, of several maps the last."""
+"""The layer explained by default: the feature maps from which the cells are pooled."""
 
 Method = Literal["fused", "grad-cam"]
 METHODS: tuple[Method, ...] = ("fused", "grad-cam")
@@ -25,11 +27,11 @@ METHODS: tuple[Method, ...] = ("fused", "grad-cam")
 
 @dataclass(frozen=True, eq=False)
 class CountCam:
-    """Why a counter counts what it counts: T categories in each of B images.
+    """Grad-CAM of T scores, each computed from the cells of one of B images.
 
     Attributes:
-        cam: of the B×T unclipped counts; its maps span the whole image, those of cropped cells put together.
-        cells: B×cells×T raw counts, unclipped.
+        cam: its maps span the whole image; those of cropped cells are put together.
+        cells: B×cells×T raw counts of what is explained, or B×cells×K of all categories; unclipped.
     """
 
     cam: Cam
@@ -48,14 +50,14 @@ def explain_counts(
     """Grad-CAM of the counts of ``categories``: one forward pass, one backward pass a category.
 
     Args:
-        counter: in evaluation mode, frozen or not.
+        counter: explained in evaluation mode, and left in its own mode.
         images: B×3×side×side, as ``Counter.forward`` takes them.
-        layer: a name from ``counter.named_modules()``. Of one that sees cropped cells, every cell has its own α.
+        layer: a name from ``counter.named_modules()``. If it sees cropped cells, each cell has its own α.
         method: ``grad-cam``, as published, on the layer's last map; or ``fused``, on all its maps (see ``fuse``).
         create_graph: keep α and the maps in the graph, down to the weights before the layer.
 
     Raises:
-        CountingError: a category that it does not count, or a layer that it does not have or that has no map.
+        CountingError: a category that the counter does not count, or a layer that is not there or has no map.
     """
     found = explain_by_method(counter, images, categories, layer=layer, create_graph=create_graph)
     return found[method]
@@ -87,38 +89,68 @@ def explain_scores(
     layer: str = BACKBONE,
     create_graph: bool = False,
 ) -> dict[Method, CountCam]:
-    """As ``explain_by_method``, of whatever ``scores`` makes of the B×cells×K raw counts: B×T."""
-    with differentiable(), recorded(counter, layer, cut=not create_graph) as recording:
+    """As ``explain_by_method``, for any ``scores``: B×cells×K raw counts → B×T (or B).
+
+    ``cells`` of the result are the raw counts of all K categories.
+    """
+    with (
+        evaluation_mode(counter),
+        differentiable(),
+        recorded(counter, layer, cut=not create_graph) as recording,
+        ordinary_weights(counter),
+    ):
         raw = counter(images.clone() if images.is_inference() else images)
-        of_maps = cams_of(scores(raw), recording.tensors, create_graph=create_graph)
-    cams = [_put_together(cam, len(images), layer) for cam in of_maps]
+        wanted = checked_scores(scores(raw), len(images))
+        as_maps = _as_maps(counter, layer, images)
+        layers = cams_of(wanted, recording.tensors, as_maps=as_maps, create_graph=create_graph)
+    cams = [_put_together(cam, len(images), layer) for cam in layers]
     cells = raw if create_graph else raw.detach()
     return {"fused": CountCam(fuse(cams), cells), "grad-cam": CountCam(cams[-1], cells)}
 
 
 def column_of(counter: Counter, category: str) -> int:
-    """Which of the counter's columns counts ``category``, under any name of its (``couch`` is ``sofa``).
+    """The column of the counter's counts for ``category``, by that name or one that means the same (``couch``).
 
     Raises:
-        CountingError: none does.
+        CountingError: the counter does not count it.
     """
+    if category in counter.categories:
+        return counter.categories.index(category)
     names = [canonical(name) for name in counter.categories]
     if canonical(category) not in names:
         raise CountingError(f"this counter does not count {category!r}: it knows {', '.join(counter.categories)}")
     return names.index(canonical(category))
 
 
-def _put_together(cam: Cam, images: int, layer: str) -> Cam:
-    """The maps of each image's cells, (B·cells)×T×h×w row by row, as one of the image.
+def _as_maps(counter: Counter, layer: str, images: Tensor) -> AsMaps:
+    """The backbone gives maps B×C×h×w; cell features are tokens, as many as there are cells."""
+    layout = layout_of(counter, layer, images)
+    if isinstance(counter.get_submodule(layer), Backbone):
+        layout = replace(layout, channels_first=True)
 
-    Maps that span their image already stay as they are.
+    def as_maps(output: Tensor) -> Tensor:
+        if output.ndim == 3 and output.shape[1] in (counter.cells.grid.cells, counter.grid.cells):
+            return output.transpose(1, 2).reshape(
+                len(output), output.shape[2], *(math.isqrt(output.shape[1]),) * 2
+            )
+        return to_maps(output, layout)
+
+    return as_maps
+
+
+def _put_together(cam: Cam, images: int, layer: str) -> Cam:
+    """The maps of each image's cells, (B·cells)×T×h×w row by row, as one map of the image.
+
+    Maps that span their image stay as they are.
     """
     if len(cam.evidence) == images:
         return cam
     cells, rest = divmod(len(cam.evidence), images)
     side = math.isqrt(cells)
     if rest or side**2 != cells:
-        raise CountingError(f"layer {layer}: puts out {len(cam.evidence)} maps for {images} photos")
+        raise CountingError(
+            f"layer {layer}: puts out {len(cam.evidence)} maps for {images} images: name another layer"
+        )
     return replace(
         cam,
         importance=cam.importance.reshape(images, cells, *cam.importance.shape[1:]),

@@ -1,13 +1,15 @@
-"""Explain any torch model's score of a class by the photo: the classic use of Grad-CAM."""
+"""Explain a classifier's score of a class: Grad-CAM of any torch model, as published."""
 
 from collections.abc import Sequence
 
 from PIL import Image
 from torch import Tensor, nn
 
-from counting.explain.grad_cam import AsMaps, grad_cam
-from counting.explain.guided import guided_backpropagation
-from counting.explain.photos import Explanation, Map, describe, detailed
+from counting.explain.count_explanation import detailed
+from counting.explain.explanation import Explanation, Map, Subject, explanation
+from counting.explain.feature_maps import AsMaps
+from counting.explain.grad_cam import grad_cam
+from counting.explain.guided_backpropagation import guided_backpropagation
 from counting.inputs.preprocessing import Normalization, to_square
 from counting.models.backbones import IMAGENET
 from counting_datasets.errors import CountingError
@@ -28,12 +30,12 @@ def explain_model(
     """Why a classifier gives ``photo`` the scores that it gives ``categories``.
 
     Args:
-        model: B×3×side×side → B×classes scores before the softmax; it is put in evaluation mode.
+        model: B×3×side×side → B×classes scores before the softmax; explained in evaluation mode.
         categories: names from ``classes``.
         classes: what the columns of the scores stand for, such as ``ResNet50_Weights.DEFAULT.meta["categories"]``.
         layer: as for ``grad_cam``.
-        side, normalization: how the model wants its input; the whole photo is stretched to it, not cropped, so
-            that the maps span the photo.
+        side, normalization: the input that the model takes. The whole photo is resized to it, not cropped, so that
+            the maps span the photo.
         as_maps: as for ``grad_cam``.
         guided: Guided Grad-CAM too.
 
@@ -48,11 +50,24 @@ def explain_model(
     def scores(logits: Tensor) -> Tensor:
         return logits[:, columns]
 
-    model.eval()
+    photo = photo.convert("RGB")
     image = normalization(to_square(photo, side, normalization.interpolation))[None]
     image = image.to(next(model.parameters()).device)
     cam = grad_cam(model, image, layer, scores, as_maps=as_maps)
     details: Sequence[Map | None] = [None] * len(categories)
     if guided:
         details = detailed(cam, guided_backpropagation(model, image, scores), photo.size)
-    return [describe(cam, row, name, photo.size, guided=details[row]) for row, name in enumerate(categories)]
+    return [
+        explanation(photo, cam, row, _subject(name, float(cam.scores[0, row])), guided=details[row])
+        for row, name in enumerate(categories)
+    ]
+
+
+def _subject(name: str, score: float) -> Subject:
+    return Subject(
+        heading=f"{name}: score {score:.2f}",
+        evidence=f"evidence for {name}",
+        against=f"evidence against {name}",
+        score=f"the score is {score:.2f}",
+        category=name,
+    )

@@ -1,4 +1,4 @@
-"""What a layer puts out, and the gradients of scores by it, with nothing left on the model afterwards."""
+"""The output of a layer in a forward pass, and the gradients of scores by it; no hook stays on the model."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ class Recording:
         """One tensor, or several of a layer that returns a tuple.
 
         Raises:
-            CountingError: the model has not come past the layer.
+            CountingError: the model's forward pass did not use the layer.
         """
         if not self._tensors:
-            raise CountingError(f"layer {self.name}: the model's forward pass does not come past it")
+            raise CountingError(f"layer {self.name}: the model's forward pass does not use it")
         return self._tensors
 
     def take(self, output: Any, *, cut: bool) -> Any:
@@ -34,7 +34,7 @@ class Recording:
             raise CountingError(f"layer {self.name} runs several times in one pass: name one that runs once")
         tensors = output if isinstance(output, tuple) else (output,)
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
-            raise CountingError(f"layer {self.name} puts out no tensors, so it cannot be explained")
+            raise CountingError(f"layer {self.name} has no tensor as its output: name one that has")
         if cut or not all(tensor.requires_grad for tensor in tensors):
             tensors = tuple(tensor.detach().requires_grad_() for tensor in tensors)
         self._tensors = tensors
@@ -50,9 +50,9 @@ class Recording:
 def recorded(model: nn.Module, layer: str, *, cut: bool = True) -> Iterator[Recording]:
     """Record what ``layer`` (a name from ``model.named_modules()``) puts out in the block's one forward pass.
 
-    With ``cut`` the graph begins at the layer: what lies before it is computed without one, so a gradient costs
-    only the layers behind it. Without, gradients of gradients reach the weights on both sides, as a loss on the
-    explanation wants it. Parameters may be frozen either way. The hook is gone when the block ends, however.
+    With ``cut`` the graph begins at the layer, so a gradient costs only the layers after it. Without, gradients of
+    gradients reach the weights before and after the layer, as a loss on the explanation needs. Parameters may be
+    frozen either way. The hook is removed when the block ends, also by an exception.
 
     Raises:
         CountingError: the model has no such layer.
@@ -76,7 +76,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     """The layer called ``name``.
 
     Raises:
-        CountingError: there is none; says what there is at the place where the name goes wrong.
+        CountingError: there is none; lists the layers at the place where the name goes wrong.
     """
     layer = model
     known = ""
@@ -93,7 +93,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 def gradients(scores: Tensor, tensors: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
     """B×T ``scores`` → B×T×... for each of ``tensors`` (B×...): ∂score/∂tensor, one backward pass a column.
 
-    The images of a batch must not depend on each other (a model in evaluation mode). ``create_graph`` keeps the
+    No score may depend on another image of the batch (a model in evaluation mode). ``create_graph`` keeps the
     result in the graph, for a loss on it.
 
     Raises:

@@ -1,20 +1,23 @@
-"""Is a map right? Measures of a map of H×W values against boxes (n×4, x0, y0, x1, y1 in its pixels) and others.
+"""Metrics of a map of H×W values against the boxes of the objects, n×4 (x0, y0, x1, y1) in its pixels.
 
-Grad-CAM (Selvaraju et al., ICCV 2017), sections 4.1 (localization), 4.3 and 5.2 (pointing, occlusion).
+Grad-CAM (Selvaraju et al., ICCV 2017), sections 4.1 (localization) and 4.3 (pointing). Boxes may reach beyond the
+map; those without area, or outside it, cover nothing.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
+from counting.detection.matching import box_iou
+
 Values = NDArray[np.floating]
 Boxes = NDArray[np.float64]
 
 SEGMENT = 0.15
-"""Places of at least this share of a map's maximum make up its segments."""
+"""Smallest share of a map's maximum that belongs to a segment."""
 
 OVERLAP = 0.5
-"""The least intersection over union of a box that is found."""
+"""Smallest intersection over union at which a box counts as found."""
 
 
 def points_inside(values: Values, boxes: Boxes, tolerance: float = 0.0) -> bool:
@@ -39,27 +42,23 @@ def localizes(values: Values, boxes: Boxes) -> bool:
     segments, count = label(values >= SEGMENT * values.max())
     sizes = np.bincount(segments.ravel(), minlength=count + 1)
     rows, columns = find_objects(segments)[int(np.argmax(sizes[1:]))]
-    found = np.array([columns.start, rows.start, columns.stop, rows.stop], dtype=np.float64)
-    return bool((intersection_over_union(found, boxes) >= OVERLAP).any())
-
-
-def intersection_over_union(box: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
-    """Of one box with each of n."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    inside = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2])
-    return np.asarray(inside / (areas - inside))
+    found = np.array([[columns.start, rows.start, columns.stop, rows.stop]], dtype=np.float64)
+    return bool((box_iou(found, boxes) >= OVERLAP).any())
 
 
 def energy_inside(values: Values, boxes: Boxes) -> float:
-    """The share of the map that lies in the boxes; 0 of a map that is zero all over."""
+    """The share of the map that lies in the boxes; 0 for a map that is zero all over."""
     total = values.sum()
     return float(values[covered(boxes, values.shape)].sum() / total) if total > 0 else 0.0
 
 
 def covered(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """H×W: which pixels lie in a box, at least in part."""
+    """H×W flags of the pixels that lie in a box, at least in part."""
     inside = np.zeros(shape, dtype=bool)
+    height, width = shape
     for x0, y0, x1, y1 in boxes:
-        inside[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
+        left, top = max(int(np.floor(x0)), 0), max(int(np.floor(y0)), 0)
+        right, bottom = min(int(np.ceil(x1)), width), min(int(np.ceil(y1)), height)
+        if x0 < x1 and y0 < y1 and left < right and top < bottom:
+            inside[top:bottom, left:right] = True
     return inside

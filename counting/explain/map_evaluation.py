@@ -1,4 +1,4 @@
-"""Score the maps of a counter on a split: do they point at what was counted, and does the count follow?"""
+"""Evaluate a counter's maps on a split: do they point at the objects, and does the count depend on the objects?"""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,22 +7,23 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from counting.explain.counts import METHODS, column_of, explain_by_method
-from counting.explain.faithfulness import covered
+from counting.explain.count_grad_cam import METHODS, column_of, explain_by_method
 from counting.explain.grad_cam import to_size
+from counting.explain.map_metrics import covered
 from counting.explain.map_scores import Erasure, ExplanationScores, MapScores
 from counting.models.counters.base import Counter
 from counting.training.hint.scores import rank_correlation
+from counting.utils.derivatives import evaluation_mode
 from counting.utils.progress import track
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene, SceneSet
 
 ERASED_EVERY = 10
 OCCLUDED_EVERY = 50
-"""Of so many photos one is erased from or occluded: these take several looks at a photo."""
+"""Intervals, in photos, at which objects are erased and patches occluded: both take several passes a photo."""
 
 PATCHES = 6
-"""Occlusion blanks a photo patch by patch, so many a side."""
+"""Number of patches along a side of the photo that occlusion blanks one by one."""
 
 CONTROLS = ("centre of the photo", "random")
 
@@ -30,33 +31,36 @@ CONTROLS = ("centre of the photo", "random")
 def evaluate_explanations(counter: Counter, scenes: SceneSet) -> tuple[ExplanationScores, list[str]]:
     """Explain the count of every category in every scene; pairs whose objects are all difficult are left out.
 
-    Every tenth photo is also erased from, every fiftieth occluded. Returns why photos could not be read, too.
+    In every tenth photo the objects are also erased, in every fiftieth patches are occluded.
+
+    Returns:
+        The scores, and an error for each photo that could not be read.
 
     Raises:
         CountingError: there is nothing to explain, or the counter does not count a category of the scenes.
     """
-    judge = Judge(counter)
+    evaluator = MapEvaluator(counter)
     lost = []
     for scene in track(list(scenes), "explaining"):
         try:
-            judge.look(scene)
+            evaluator.add(scene)
         except PhotoError as error:
             lost.append(str(error))
-    if not judge.photos:
+    if not evaluator.photos:
         raise CountingError(f"no photo of {scenes.data} {scenes.split} has anything to explain")
-    return judge.scores(), lost
+    return evaluator.scores(), lost
 
 
 def present(scene: Scene) -> list[int]:
-    """The categories of a scene, without those whose objects are all difficult."""
+    """Indices of the categories in a scene, without those whose objects are all difficult."""
     return [int(k) for k in np.unique(scene.labels) if not scene.difficult[scene.labels == k].all()]
 
 
-class Judge:
-    """Looks at scene after scene with a counter, and keeps the score; one in ``erased_every`` is erased from."""
+class MapEvaluator:
+    """Collects the scores of a counter's maps, scene by scene; objects are erased in one of ``erased_every``."""
 
     def __init__(self, counter: Counter, erased_every: int = ERASED_EVERY) -> None:
-        self.counter = counter.eval()
+        self.counter = counter
         self.erased_every = erased_every
         self.photos = self.erased = self.occluded = 0
         self._maps = {name: MapScores() for name in (*METHODS, *CONTROLS)}
@@ -64,11 +68,11 @@ class Judge:
         self._random = np.random.default_rng(0)
 
     def scores(self) -> ExplanationScores:
-        """Of all scenes so far."""
+        """The scores of all scenes so far."""
         return ExplanationScores(self.photos, self.erased, self.occluded, self._maps, self._erasure)
 
-    def look(self, scene: Scene) -> None:
-        """Explain the counts of the categories in ``scene``; of some scenes also erase and occlude.
+    def add(self, scene: Scene) -> None:
+        """Explain the counts of the categories in ``scene``; in some scenes erase objects and occlude patches.
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -89,12 +93,12 @@ class Judge:
         self.photos += 1
 
     def _explain(self, photo: Image.Image, categories: Sequence[str]) -> dict[str, NDArray[np.floating]]:
-        """By kind, categories × H×W maps of the photo's own size."""
+        """Maps, categories × H×W in the photo's own size, by kind."""
         image = self.counter.preprocess(photo)[None].to(next(self.counter.parameters()).device)
         found = explain_by_method(self.counter, image, categories)
         height, width = photo.height, photo.width
         maps: dict[str, NDArray[np.floating]] = {
-            name: to_size(one.cam.maps[0], height, width).cpu().numpy() for name, one in found.items()
+            name: to_size(one.cam.maps[0], height, width).float().cpu().numpy() for name, one in found.items()
         }
         rows, columns = (np.abs(np.arange(side) - (side - 1) / 2) / side for side in (height, width))
         centre = 1 - rows[:, None] - columns
@@ -130,13 +134,14 @@ class Judge:
     def _count(self, photos: Sequence[NDArray[np.uint8]], categories: Sequence[str]) -> NDArray[np.float64]:
         """Photos × categories counts: clipped per cell, summed, not rounded."""
         images = torch.stack([self.counter.preprocess(Image.fromarray(photo)) for photo in photos])
-        counts = self.counter.count(images.to(next(self.counter.parameters()).device))
+        with evaluation_mode(self.counter):
+            counts = self.counter.count(images.to(next(self.counter.parameters()).device))
         columns = [column_of(self.counter, name) for name in categories]
         return np.asarray(counts[:, columns].double().cpu().numpy())
 
 
 def occluded(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """The photo (H×W×3) without one patch each, which its mean colour covers, row by row."""
+    """The photo (H×W×3) with one patch after the other, row by row, covered by its mean colour."""
     mean = pixels.mean(axis=(0, 1)).astype(np.uint8)
     rows, columns = (np.linspace(0, side, PATCHES + 1).astype(int) for side in pixels.shape[:2])
     for row in range(PATCHES):
