@@ -2,29 +2,42 @@
 
 import argparse
 import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
 
+from counting.models.baselines import BASELINES
 from counting.models.config import config_names
-from counting.models.counters.baselines import BASELINES
-from counting.models.zoo import BEST, read_card, zoo_names
+from counting.models.zoo.cards import BEST, read_card, zoo_names
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List the zoo with its figures, the configurations that can be trained, and the baselines."""
+    """List the counters of the zoo with their scores, the configurations for training, and the baselines."""
     cards = {name: read_card(name) for name in zoo_names()}
     if arguments.json:
         print(json.dumps({"zoo": cards, "configurations": config_names(), "baselines": list(BASELINES)}))
         return 0
-    counter, trained_on = Column("counter", no_wrap=True), Column("trained on", overflow="fold")
-    table = Table(counter, trained_on, "mRMSE", "scored on", "protocol", title="zoo")
+    console = Console(highlight=False)
+    console.print("Counters, for --counter and `counting evaluate`", style="bold")
     for name, card in cards.items():
-        for score in card["scores"]:
-            table.add_row(name, card["data"], f"{score['mRMSE']:.3f}", card["scored_on"], score["protocol"])
-    console = Console()
-    console.print(table)
-    console.print(f"the one that answers by default: {BEST}", highlight=False)
-    console.print(f"configurations for `counting train`: {', '.join(config_names())}", highlight=False)
-    console.print(f"baselines for `counting evaluate`: {', '.join(BASELINES)}", highlight=False)
+        for line in _lines(name, card):
+            console.print(line, markup=False)
+    console.print("  mRMSE: root mean square error of the count, averaged over", style="dim")
+    console.print("  the categories; lower is better", style="dim")
+    for title, names in (
+        ("Configurations, for `counting train`", config_names()),
+        ("Baselines, for `counting evaluate`", tuple(BASELINES)),
+    ):
+        console.print(f"\n{title}", style="bold")
+        for name in names:
+            console.print(f"  {name}", markup=False)
     return 0
+
+
+def _lines(name: str, card: Mapping[str, Any]) -> Iterator[str]:
+    yield f"  {name}{' (default)' if name == BEST else ''}"
+    yield f"    trained on {card['data']}"
+    for score in card["scores"]:
+        protocol = "" if score["protocol"] == "all" else f", {score['protocol']}"
+        yield f"    mRMSE {score['mRMSE']:.3f} on {card['scored_on']}{protocol}"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from counting.models.counters.baselines import BASELINES
+from counting.models.baselines import BASELINES
 from counting.tables.count_table import CountTable, check_missing, join
 from counting.tables.table_files import read_table
 from counting_datasets.errors import CountingError

@@ -22,8 +22,17 @@ from counting_datasets.scene import Scene
 
 
 def cache_folder() -> Path:
-    """``$COUNTING_CACHE``, or a folder of the user's own."""
-    return Path(os.environ.get("COUNTING_CACHE") or Path.home() / ".cache" / "everyday-counting")
+    """``$COUNTING_CACHE``, or a folder of the user's own.
+
+    Raises:
+        CountingError: the variable is not set, and the user has no home folder.
+    """
+    if named := os.environ.get("COUNTING_CACHE"):
+        return Path(named)
+    try:
+        return Path.home() / ".cache" / "everyday-counting"
+    except RuntimeError:
+        raise CountingError("no home folder for the feature cache: set COUNTING_CACHE to a folder") from None
 
 
 class FeatureCache:

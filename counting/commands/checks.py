@@ -1,0 +1,109 @@
+"""Names in a request, checked before anything slow is imported: a typo is answered at once."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from counting_datasets.errors import CountingError, choices
+
+
+def check_request(arguments: argparse.Namespace) -> None:
+    """Refuse a counter, photo, category, data set or configuration that does not exist.
+
+    Raises:
+        CountingError: the first of them.
+    """
+    for option, check in _CHECKS.items():
+        value = getattr(arguments, option, None)
+        if value is not None:
+            check(value, arguments)
+
+
+def check_counter(counter: str) -> None:
+    """Refuse a name that is no counter of the zoo, and a path without a counter.
+
+    Raises:
+        CountingError: says which names there are.
+    """
+    if ":" in counter:  # a detector or another kind of counter, which its own reader checks
+        return
+    from counting.models.zoo import find_weights
+
+    file = Path(counter)
+    if file.suffix and file.is_file():
+        return
+    weights = find_weights(counter)
+    if not weights.is_file():
+        raise CountingError(f"{counter}: no such file")
+
+
+def _check_what(what: str, arguments: argparse.Namespace) -> None:
+    """Each counter of an ensemble, or the only one."""
+    from counting.models.baselines import BASELINES
+    from counting.models.zoo import zoo_names
+
+    for member in [what] if Path(what).exists() else what.split("+"):
+        if member in BASELINES or ":" in member or Path(member).exists():
+            continue
+        if Path(member).suffix:
+            raise CountingError(f"{member}: no such file")
+        if "/" in member:
+            check_counter(member)
+        elif member not in zoo_names():
+            known = (*zoo_names(), *BASELINES)
+            raise CountingError(f"unknown counter {member!r}: {choices(member, known)}, or a run folder or file")
+
+
+def _check_photo(photo: Path, arguments: argparse.Namespace) -> None:
+    if not photo.exists():
+        raise CountingError(f"{photo}: no such photo")
+
+
+def _check_photos(places: list[str], arguments: argparse.Namespace) -> None:
+    """At least one of them must be there; a pattern, a URL and standard input are read later."""
+    if not any(place == "-" or set(place) & set("*?[:") or Path(place).expanduser().exists() for place in places):
+        raise CountingError(f"{places[0]}: no photo there")
+
+
+def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
+    """Those that the counter counts, or synonyms of them."""
+    from counting.models.zoo import BEST, find_weights
+    from counting.models.zoo.cards import read_categories
+    from counting_datasets.categories import match_categories
+
+    counter = getattr(arguments, "counter", None) or BEST
+    if ":" in counter:
+        return
+    known = read_categories(find_weights(counter))
+    for name in names if known else ():
+        if not match_categories((name,), known or ()):
+            raise CountingError(f"{counter} does not count {name!r}: {choices(name, known or ())}")
+
+
+def _check_data(data: str, arguments: argparse.Namespace) -> None:
+    from counting_datasets.catalog import DATASETS
+
+    if data not in DATASETS:
+        raise CountingError(f"unknown data set {data!r}: {choices(data, DATASETS)}")
+
+
+def _check_config(config: str, arguments: argparse.Namespace) -> None:
+    from counting.models.config import config_names
+
+    if not Path(config).is_file() and config not in config_names():
+        if Path(config).suffix in (".yaml", ".yml"):
+            raise CountingError(f"{config}: no such file")
+        raise CountingError(f"no configuration {config!r}: {choices(config, config_names())}, or a YAML file")
+
+
+_CHECKS: dict[str, Callable[..., None]] = {
+    "config": _check_config,
+    "data": _check_data,
+    "counter": lambda counter, arguments: check_counter(counter),
+    "what": _check_what,
+    "against": _check_what,
+    "photo": _check_photo,
+    "photos": _check_photos,
+    "category": _check_categories,
+}
+"""By argument, in the order in which they are checked."""

@@ -1,0 +1,181 @@
+"""The arguments of the commands that take files of counts, boxes or answers: evaluate, improve and fuse."""
+
+import argparse
+
+from counting.commands.arguments import Commands, add_command, add_device, add_place, integer, name, path
+
+_WHAT = """\
+WHAT is one of these, or several joined with + for their ensemble:
+  a counter of the zoo (see counting models), a run folder or .safetensors file
+  a baseline: always-0, always-1, mean, category-mean, presence-oracle
+  a file of counts: .csv, .parquet, .json, or .npz:split
+  a COCO results file
+  a detector: torchvision:NAME or torchvision:NAME@WEIGHTS"""
+
+
+_DATA = "voc2007, voc2012, coco2014, coco2017, voc, coco"
+
+_MOST_RESAMPLES = 1_000_000
+
+
+def add_evaluate(commands: Commands) -> None:
+    """Add `counting evaluate`."""
+    parser = add_command(
+        commands,
+        "evaluate",
+        "score a counter against true counts",
+        "counting evaluate voc2007-seq-sub --against voc2007-aso-sub --bootstrap 1000\n"
+        "  counting evaluate --questions q.json --answers annotations.json --counts counts.parquet",
+    )
+    parser.description = f"Score a counter against true counts, or answers to how-many questions.\n\n{_WHAT}"
+    parser.add_argument("what", type=name, metavar="WHAT", nargs="?")
+    parser.add_argument(
+        "--against", type=name, metavar="WHAT2", help="compare with another counter, photo by photo"
+    )
+    parser.add_argument("--data", default="voc2007", help=f"{_DATA} (default: voc2007)")
+    add_place(parser)
+    parser.add_argument("--split", type=name, default="test", help="the split to score on (default: test)")
+    parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
+    parser.add_argument("--truth", type=name, metavar="FILE", help="true counts from a file, in place of --data")
+    parser.add_argument(
+        "--train-truth", type=name, metavar="FILE", help="true training counts, for baselines that use them"
+    )
+    parser.add_argument(
+        "--fit",
+        action="append",
+        type=name,
+        default=[],
+        metavar="FILE",
+        help="the validation counterpart of each results or counts file in WHAT, in order",
+    )
+    parser.add_argument(
+        "--fit-truth", type=name, metavar="FILE", help="true validation counts from a file, with --truth"
+    )
+    parser.add_argument(
+        "--boxes",
+        choices=["soft", "threshold"],
+        default="soft",
+        help="how fitted boxes are counted (default: soft)",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=["average", "fitted"],
+        default="average",
+        help="weights of an ensemble (default: average)",
+    )
+    parser.add_argument(
+        "--bootstrap", type=integer(1, _MOST_RESAMPLES), metavar="N", help="95 %% intervals from N resamples"
+    )
+    parser.add_argument("--json", action="store_true", help="print the contents of results.json and nothing else")
+    parser.add_argument(
+        "--explanations", action="store_true", help="score the maps of `counting explain` in place of the counts"
+    )
+    parser.add_argument(
+        "--report", type=path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
+    )
+    add_device(parser)
+    group = parser.add_argument_group("how-many questions, in place of WHAT")
+    _add_questions(group, required=False)
+    group.add_argument("--answers", type=path, metavar="FILE", help="the VQA annotations file of the questions")
+    group.add_argument(
+        "--train-questions",
+        type=path,
+        metavar="FILE",
+        help="training questions, for the most common answer per noun",
+    )
+    group.add_argument(
+        "--train-answers", type=path, metavar="FILE", help="the VQA annotations file of the questions"
+    )
+    group.add_argument(
+        "--filter",
+        choices=["count-qa", "howmany-qa"],
+        default="count-qa",
+        help="which questions to score (default: count-qa)",
+    )
+
+
+def _add_questions(parser: "argparse._ActionsContainer", *, required: bool) -> None:
+    parser.add_argument(
+        "--questions",
+        type=path,
+        metavar="FILE",
+        required=required,
+        help="a VQA or TallyQA file, or a COCO-QA folder",
+    )
+    parser.add_argument(
+        "--counts",
+        nargs="+",
+        type=name,
+        metavar="FILE",
+        required=required,
+        help="counts of the photos, in one file or several: .csv, .parquet, .json or .npz:split",
+    )
+
+
+def add_improve(commands: Commands) -> None:
+    """Add `counting improve`."""
+    parser = add_command(
+        commands,
+        "improve",
+        "filter and rescore a detector's boxes using counts",
+        "counting improve boxes.json --counts counts.parquet --out better.json\n"
+        "  counting improve boxes.json --counts counts.parquet --out better.json \\\n"
+        "      --fit boxes_val.json --fit-counts counts_val.parquet --data voc2007",
+    )
+    parser.add_argument("detections", type=path, metavar="DETECTIONS.json", help="a COCO results file")
+    parser.add_argument(
+        "--counts",
+        required=True,
+        type=name,
+        metavar="FILE",
+        help="counts of the same photos: .csv, .parquet or .json",
+    )
+    parser.add_argument("--out", type=path, required=True, metavar="OUT.json", help="the results file to write")
+    parser.add_argument(
+        "--rule",
+        choices=["prior", "top-n"],
+        help="prior: keep a box by its probability given the distribution of the count; top-n: keep as many boxes "
+        "as were counted, by score (default: prior if the counts come with distributions)",
+    )
+    parser.add_argument(
+        "--fit", type=path, metavar="FILE", help="the detector's boxes on the validation split, to fit on"
+    )
+    parser.add_argument(
+        "--fit-counts", type=name, metavar="FILE", help="the counts of the validation split, to fit on"
+    )
+    parser.add_argument(
+        "--data", help=f"the data set of the boxes: {_DATA} (default: by the categories of the counts)"
+    )
+    add_place(parser)
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+
+
+def add_fuse(commands: Commands) -> None:
+    """Add `counting fuse`."""
+    parser = add_command(
+        commands,
+        "fuse",
+        "fuse a VQA model's answers to how-many questions with the counts of the photos",
+        "counting fuse answers.json --questions q.json --counts counts.parquet --out results.json",
+    )
+    parser.add_argument(
+        "scores", type=path, metavar="ANSWERS.json", help='rows {"question_id": 7, "answers": {"2": 0.6, …}}'
+    )
+    _add_questions(parser, required=True)
+    parser.add_argument("--out", type=path, required=True, metavar="OUT.json", help="the VQA results to write")
+    parser.add_argument(
+        "--scores", type=path, metavar="FILE", dest="scores_out", help="also write the fused scores"
+    )
+    parser.add_argument(
+        "--fit", type=path, metavar="FILE", help="the model's answers on the validation split, to fit on"
+    )
+    parser.add_argument("--fit-questions", type=path, metavar="FILE", help="the questions of the validation split")
+    parser.add_argument("--fit-answers", type=path, metavar="FILE", help="the annotations of --fit-questions")
+    parser.add_argument(
+        "--fit-counts",
+        nargs="+",
+        type=name,
+        metavar="FILE",
+        help="counts of the validation split (default: --counts)",
+    )
+    parser.add_argument("--json", action="store_true", help="print what was done as JSON")

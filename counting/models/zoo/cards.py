@@ -1,0 +1,32 @@
+"""The zoo's counters by name and what their cards say, read without importing torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+BEST = "voc2007-loc-sub-final"
+"""Name of the default counter."""
+
+
+def zoo_names() -> tuple[str, ...]:
+    """Names of the counters that come with the package."""
+    return tuple(sorted(file.stem for file in FOLDER.glob("*.safetensors")))
+
+
+def read_card(name: str) -> dict[str, Any]:
+    """What a counter of the zoo was trained on and how it scored."""
+    card: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return card
+
+
+def read_categories(weights: Path) -> tuple[str, ...] | None:
+    """The categories in the header of a .safetensors file; None where it has none that can be read."""
+    try:
+        with weights.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, weights.stat().st_size)))
+        return tuple(map(str, json.loads(header["__metadata__"]["categories"])))
+    except (OSError, ValueError, KeyError, TypeError, MemoryError):
+        return None
