@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from counting.evaluation.scores import evaluate
+from counting.models.baselines import BASELINES
 from counting.models.config import read_config
-from counting.models.counters.baselines import BASELINES
 from counting.models.inference import count_scenes
 from counting.models.zoo import find_counter
 from counting.report.report import write_report
