@@ -263,6 +263,28 @@ class TestEvaluation:
         with pytest.raises(DataError, match="1 of 2 images are missing"):
             with_counts(questions, files[:1], "counts")
 
+    @pytest.mark.parametrize(
+        "images",
+        [
+            ["COCO_train2014_000000000055", "2410408", "55"],
+            ["COCO_train2014_000000000055", "VG_100K/2410408", "VG_100K_2/55"],
+            ["train2014/COCO_train2014_000000000055", "VG_100K/2410408", "VG_100K_2/55"],
+            ["coco/train2014/COCO_train2014_000000000055", "vg/VG_100K/2410408", "vg/VG_100K_2/55"],
+        ],
+    )
+    def test_photos_of_visual_genome_go_by_the_names_that_predict_writes(self, images: list[str]) -> None:
+        asked = ["how many dogs?"] * 3
+        questions = asking(*asked, images=["55", "VG_100K/2410408", "VG_100K_2/55"])
+        counts = table(photo(dog=1), photo(dog=2), photo(dog=3), images=images)
+        _, found, missing = with_counts(questions, [counts], "counts")
+        assert not missing
+        assert found.counts[:, DOG].tolist() == [1, 2, 3]
+
+    def test_a_number_of_coco_or_of_visual_genome_is_refused(self) -> None:
+        questions = asking("how many dogs?", "how many dogs?", images=["55", "VG_100K_2/55"])
+        with pytest.raises(DataError, match="counts: image '55' could be COCO's or VG_100K_2/55"):
+            with_counts(questions, [table(photo(dog=1), images=["55"])], "counts")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -312,6 +334,21 @@ class TestCommands:
         }  # fmt: skip
         assert found["scores"]["all"]["always 2"]["vqa_accuracy"] == pytest.approx(0.6, abs=0.01)
         assert "question + prior minus prior" in run("evaluate", *told)[1]
+
+    @pytest.mark.parametrize("answers", [[], [{"answer": "3"}]])
+    def test_vqa_accuracy_is_left_out_without_several_annotators(
+        self, answers: list[object], folder: Path, run: Run
+    ) -> None:
+        annotation = {"question_id": 1, "multiple_choice_answer": "3", "answers": answers}
+        other = {"question_id": 2, "multiple_choice_answer": "red", "answers": answers}
+        (folder / "few.json").write_text(json.dumps({"annotations": [annotation, other]}))
+        told = ("--questions", "q.json", "--answers", "few.json", "--counts", "counts.csv")
+        found = json.loads(run("evaluate", *told, "--json")[1])
+        assert found["scores"]["answered"]["parse and count"] == {
+            "exact": 1.0, "within_one": 1.0, "rmse": 0.0, "vqa_accuracy": None,
+        }  # fmt: skip
+        assert set(found["difference"]["question + prior minus prior"]) == {"exact"}
+        assert "nan" not in run("evaluate", *told)[1]
 
     def test_evaluate_says_what_it_lacks(self, run: Run) -> None:
         for arguments, says in (((), "say WHAT"), (("--questions", "q.json"), "name the counts of its photos")):

@@ -25,6 +25,10 @@ DIVERSITY: DiversityName = "hamming"
 STRENGTHS = {Mark.PEOPLE: 1.0, Mark.CAPTIONS: 0.35}
 """λ by who asks: the longer a question, the more of it differs at little λ."""
 SEED = 0
+MAX_BEAMS = 1000
+"""Largest number of questions that are searched or sampled for."""
+MAX_SEED = 2**64 - 1
+"""Largest seed of torch's random numbers."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class Method:
                 raise CountingError(f"{argument}: only the method diverse has it, not {self.name}")
         if self.seed is not None and self.name != "sample":
             raise CountingError(f"seed: only the method sample has it, not {self.name}")
+        if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
+            raise CountingError(f"seed: must be from 0 to {MAX_SEED}, is {self.seed}")
+        if self.beams > MAX_BEAMS:
+            raise CountingError(f"beams: must be at most {MAX_BEAMS}, is {self.beams}")
         self._search(Hamming())
 
     def __call__(self, generator: QuestionGenerator, start: Tensor, state: State) -> list[list[Beam]]:

@@ -1,5 +1,7 @@
 """Score answers to count questions: parse and count, the head, its fusions, and baselines that need no photo."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -69,7 +71,7 @@ class QuestionEvaluation:
             table.add_column(name, justify="right")
         for selection, ways in self.scores.items():
             for way, scores in ways.items():
-                cells = [f"{getattr(scores, name):.{digits}f}" for name, digits in _COLUMNS.items()]
+                cells = [_written(getattr(scores, name), digits) for name, digits in _COLUMNS.items()]
                 table.add_row(selection, way, f"{self.shares[selection]:.3f}", *cells)
             table.add_section()
         return table
@@ -82,6 +84,10 @@ class QuestionEvaluation:
             for (fusion, part), found in self.differences.items()
             for name, one in found.items()
         ]
+
+
+def _written(score: float, digits: int) -> str:
+    return "–" if math.isnan(score) else f"{score:.{digits}f}"
 
 
 def with_counts(
@@ -98,7 +104,7 @@ def with_counts(
         raise DataError(f"{where}: only some of the files say how sure their counts are")
     photos = list(dict.fromkeys(question.image for question in questions))
     wanted = CountTable(tuple(photos), ("photo",), np.zeros((len(photos), 1)))
-    found = [join(wanted, _by_number(table))[1] for table in tables]
+    found = [join(wanted, _as_asked(table, photos, where))[1] for table in tables]
     rows: dict[str, tuple[int, int]] = {}
     for place, table in enumerate(found):
         for row, image in enumerate(table.images):
@@ -109,11 +115,41 @@ def with_counts(
     return kept, _gather(found, [rows[question.image] for question in kept]), missing
 
 
-def _by_number(table: CountTable) -> CountTable:
-    """With COCO's photos under the numbers that questions know them by."""
-    numbers = [COCO_NAME.fullmatch(image) for image in table.images]
-    images = (number[1] if number else image for image, number in zip(table.images, numbers, strict=True))
+def _as_asked(table: CountTable, photos: Sequence[str], where: str) -> CountTable:
+    """With the photos under the names that questions know them by.
+
+    These are COCO's numbers, for "COCO_train2014_000000000025" in whatever folder, and folder and number for the
+    photos of Visual Genome, which a table of one folder knows by the number alone.
+
+    Raises:
+        DataError: a number could be that of a photo of COCO or of Visual Genome.
+    """
+    in_coco = {photo for photo in photos if "/" not in photo}
+    in_folders = [photo for photo in photos if "/" in photo]
+    stems = Counter(map(_stem, in_folders))
+    in_visual_genome = {_stem(photo): photo for photo in in_folders if stems[_stem(photo)] == 1}
+    names_coco = any(COCO_NAME.fullmatch(_stem(image)) for image in table.images)
+    known, images = set(photos), []
+    for image in table.images:
+        stem = _stem(image)
+        folder_and_stem = "/".join(image.split("/")[-2:])
+        number = COCO_NAME.fullmatch(stem)
+        if number:
+            images.append(number[1])
+        elif folder_and_stem in known:
+            images.append(folder_and_stem)
+        elif image == stem and stem in in_visual_genome:
+            if stem in in_coco and not names_coco:
+                either = f"COCO's or {in_visual_genome[stem]}"
+                raise DataError(f"{where}: image {image!r} could be {either}: write its folder before it")
+            images.append(in_visual_genome[stem])
+        else:
+            images.append(image)
     return replace(table, images=tuple(images))
+
+
+def _stem(image: str) -> str:
+    return image.rpartition("/")[2]
 
 
 def _gather(tables: Sequence[CountTable], rows: Sequence[tuple[int, int]]) -> CountTable:
@@ -216,7 +252,7 @@ def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict
     """Of every answer, 0 to 1."""
     true = np.array([question.answer for question in questions], dtype=np.float64)
     points = {"exact": (answers == true).astype(np.float64)}
-    if all(question.annotators for question in questions):
+    if all(len(question.annotators) > 1 for question in questions):
         pairs = zip(answers.tolist(), questions, strict=True)
         points["vqa_accuracy"] = np.array([vqa_accuracy(int(answer), one.annotators) for answer, one in pairs])
     return points
