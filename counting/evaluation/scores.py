@@ -65,8 +65,9 @@ def evaluate(
     """
     shared, theirs, missing = join(truth, predicted.in_categories(truth.categories))
     check_missing(missing, len(truth.images), counter)
-    metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded)
-    intervals = metric_intervals(theirs.counts, shared.counts, resamples, rounded=rounded) if resamples else {}
+    metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded, shared.known)
+    pair = theirs.counts, shared.counts
+    intervals = metric_intervals(*pair, resamples, rounded=rounded, known=shared.known) if resamples else {}
     sure = _distribution_scores(shared, theirs)
     return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals, sure)
 
@@ -76,12 +77,15 @@ def _distribution_scores(truth: CountTable, predicted: CountTable) -> "Distribut
         return None
     from counting.evaluation.distribution_scores import distribution_scores
 
-    return distribution_scores(predicted.distribution, truth.counts)
+    return distribution_scores(predicted.distribution, truth.counts, truth.known)
 
 
 def compare(a: Evaluation, b: Evaluation, resamples: int) -> dict[str, PairedDifference]:
     """Every figure of ``a`` minus that of ``b``, on the images both scored, with its paired interval."""
     scored_by_b = set(b.truth.images)
     images = [image for image in a.truth.images if image in scored_by_b]
-    true, ours, theirs = (table.select(images).counts for table in (a.truth, a.predicted, b.predicted))
-    return metric_differences(ours, theirs, true, resamples, rounded=(a.rounded, b.rounded))
+    true, ours, theirs = (table.select(images) for table in (a.truth, a.predicted, b.predicted))
+    rounded = a.rounded, b.rounded
+    return metric_differences(
+        ours.counts, theirs.counts, true.counts, resamples, rounded=rounded, known=true.known
+    )

@@ -211,7 +211,10 @@ def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | Non
 
 
 def _reliability(evaluation: Evaluation, scores: DistributionScores, distribution: NDArray[np.float32]) -> _Plot:
-    presence = 1 - distribution[..., 0].astype(np.float64)
+    known = evaluation.truth.known
+    scored = slice(None) if known is None else known
+    presence = 1 - distribution[scored][..., 0].astype(np.float64)
+    occurs = evaluation.truth.counts[scored] > 0
     held = "; ".join(
         f"{one.level:.0%} intervals hold {one.randomized:.1%} (plainly {one.plain:.1%}, and of counts above 0 "
         f"{one.occurring:.1%}, {one.width:.1f} counts wide)"
@@ -222,7 +225,7 @@ def _reliability(evaluation: Evaluation, scores: DistributionScores, distributio
         "reliability",
         "How sure, and rightly so",
         text,
-        lambda theme: plots.reliability(presence, evaluation.truth.counts > 0, scores.transforms, theme),
+        lambda theme: plots.reliability(presence, occurs, scores.transforms, theme),
     )
 
 

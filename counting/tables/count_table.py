@@ -28,6 +28,7 @@ class CountTable:
         distribution: N×K×(L + 1) float32, the probabilities of the counts 0, 1, … and L or more, if known.
         numbers: the data set's own ids for the N images, as text ("42" for COCO_val2014_000000000042), if
             known.
+        known: N×K flags: the true counts that are known; None if all are. The others are not scored.
 
     Raises:
         DataError: names that repeat or are empty, shapes that do not fit, counts that are not finite.
@@ -39,6 +40,7 @@ class CountTable:
     cells: NDArray[np.float32] | None = None
     numbers: tuple[str, ...] | None = None
     distribution: NDArray[np.float32] | None = None
+    known: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         _check_names("image", self.images)
@@ -57,6 +59,8 @@ class CountTable:
             self._check_finite(self.cells.sum(axis=1))
         if self.distribution is not None:
             self._check_distribution(self.distribution)
+        if self.known is not None and self.known.shape != (n, k):
+            raise DataError(f"flags are {self.known.shape}, but there are {n} images and {k} categories")
         if self.numbers is not None and len(self.numbers) != n:
             raise DataError(f"{len(self.numbers)} numbers for {n} images")
 
@@ -80,11 +84,13 @@ class CountTable:
     def from_scenes(cls, scenes: SceneSet, protocol: Protocol) -> "CountTable":
         """The true counts of the images that ``protocol`` keeps."""
         kept = scenes.under(protocol)
+        known = kept.known_counts(protocol)
         return cls(
             images=tuple(scene.id for scene in kept),
             categories=kept.categories,
             counts=kept.counts(protocol).astype(np.float64),
             numbers=tuple(scene.number for scene in kept),
+            known=None if known.all() else known,
         )
 
     def select(self, images: Sequence[str]) -> "CountTable":
@@ -122,6 +128,7 @@ class CountTable:
             counts=self.counts[:, order],
             cells=None if self.cells is None else self.cells[:, :, order],
             distribution=None if self.distribution is None else self.distribution[:, order],
+            known=None if self.known is None else self.known[:, order],
         )
 
     def _rows(self, rows: Sequence[int]) -> "CountTable":
@@ -133,6 +140,7 @@ class CountTable:
             cells=None if self.cells is None else self.cells[index],
             distribution=None if self.distribution is None else self.distribution[index],
             numbers=None if self.numbers is None else tuple(self.numbers[row] for row in rows),
+            known=None if self.known is None else self.known[index],
         )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from counting.models.checkpoint import Checkpoint, load, save
@@ -21,8 +22,10 @@ def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoin
     truth, predicted, _ = join(truth, predicted)
     if len(truth.images) < FOLDS:
         return checkpoint
-    calibration = fit_calibration(torch.from_numpy(predicted.counts), torch.from_numpy(truth.counts))
+    known = np.ones(truth.counts.shape, dtype=bool) if truth.known is None else truth.known
+    pair = torch.from_numpy(predicted.counts), torch.from_numpy(truth.counts)
+    calibration = fit_calibration(*pair, torch.from_numpy(known))
     probability = 1 - calibration.distribution(predicted.counts)[..., 0]
-    calibration.shown_from = fit_shown_from(predicted.counts, probability, truth.counts)
+    calibration.shown_from = fit_shown_from(predicted.counts[known], probability[known], truth.counts[known])
     save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration)
     return replace(checkpoint, calibration=calibration)

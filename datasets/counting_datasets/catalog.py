@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
 from counting_datasets.coco import load_coco
 from counting_datasets.errors import DataError
+from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Masks, Scene, SceneSet
 from counting_datasets.voc import load_voc
 
@@ -106,19 +107,17 @@ def _relabelled(scene: Scene, match: dict[int, int], categories: tuple[str, ...]
         crowd=scene.crowd[kept],
         categories=categories,
         masks=partial(_kept_masks, scene.masks, kept) if scene.masks else None,
-        known=_known(scene, match, len(categories)),
+        known=~_flags(match, len(categories), ~scene.known_counts(Protocol()), absent=True),
+        crowded=None if scene.crowded is None else _flags(match, len(categories), scene.crowded, absent=False),
     )
 
 
-def _known(scene: Scene, match: dict[int, int], categories: int) -> NDArray[np.bool_] | None:
-    """Each new category is known if it has a counterpart, and every counterpart is known."""
-    if scene.known is None and len(set(match.values())) == categories:
-        return None
-    known = np.zeros(categories, dtype=bool)
-    known[list(match.values())] = True
-    if scene.known is not None:
-        known[[ours for theirs, ours in match.items() if not scene.known[theirs]]] = False
-    return known
+def _flags(match: dict[int, int], categories: int, flags: NDArray[np.bool_], *, absent: bool) -> NDArray[np.bool_]:
+    """Flags of the new categories: whether a category that becomes it is flagged; ``absent`` where none does."""
+    found = np.full(categories, absent)
+    found[list(match.values())] = False
+    found[[ours for theirs, ours in match.items() if flags[theirs]]] = True
+    return found
 
 
 def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

@@ -30,7 +30,8 @@ class Scene:
         difficult, crowd: n flags.
         categories: the K names that labels point to.
         masks: decodes the n instance masks (height×width each), where the data set has them for every object.
-        known: K flags: the categories whose objects are all annotated in this photo. None: every category.
+        known: K flags: the categories that were annotated in this photo. None: every category.
+        crowded: K flags: the categories with a crowd region that has no annotation of its own. None: no category.
     """
 
     id: str
@@ -44,10 +45,21 @@ class Scene:
     categories: tuple[str, ...]
     masks: Masks | None = field(default=None, repr=False)
     known: NDArray[np.bool_] | None = None
+    crowded: NDArray[np.bool_] | None = None
 
-    def certain(self) -> NDArray[np.bool_]:
-        """K flags: the known categories without a crowd region, which stands for an unknown number of objects."""
-        certain = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+    def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
+        """K flags: the categories whose count under ``protocol`` is known.
+
+        ``no_crowd`` leaves out the counts of ``crowded`` categories, as it does annotated crowds.
+        """
+        known = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+        if protocol.no_crowd and self.crowded is not None:
+            known &= ~self.crowded
+        return known
+
+    def certain_counts(self) -> NDArray[np.bool_]:
+        """K flags: the known categories without any crowd region, which is an unknown number of objects."""
+        certain = self.known_counts(Protocol(no_crowd=True))
         certain[self.labels[self.crowd]] = False
         return certain
 
@@ -116,13 +128,10 @@ class SceneSet(Sequence[Scene]):
         empty = np.empty((0, len(self.categories)), dtype=np.int64)
         return np.stack([scene.counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
-    def known(self) -> NDArray[np.bool_]:
-        """N×K flags: the categories whose objects are all annotated in each photo."""
-        known = np.ones((len(self.scenes), len(self.categories)), dtype=bool)
-        for row, scene in zip(known, self.scenes, strict=True):
-            if scene.known is not None:
-                row[:] = scene.known
-        return known
+    def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
+        """N×K flags: the counts under ``protocol`` that are known."""
+        empty = np.empty((0, len(self.categories)), dtype=bool)
+        return np.stack([scene.known_counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
     def __len__(self) -> int:
         return len(self.scenes)
