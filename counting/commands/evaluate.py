@@ -2,11 +2,12 @@
 
 import argparse
 import json
+from dataclasses import replace
 from functools import cache
 
 from rich.console import Console
 
-from counting.commands.sources import Fit, Split, counts_of
+from counting.commands.sources import Fit, Split, counts_of, files_in
 from counting.evaluation.score_tables import category_table, comparison_table, score_table
 from counting.evaluation.scores import Evaluation, compare, evaluate
 from counting.stats.bootstrap import RESAMPLES
@@ -32,15 +33,17 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.explanations:
         return _evaluate_explanations(arguments, split)
     fit = _fit(arguments, protocol)
-    mine = _score(arguments.what, arguments, split, fit, protocol)
-    other = _score(arguments.against, arguments, split, fit, protocol) if arguments.against else None
+    of_what = files_in(arguments.what) if arguments.against else len(fit.files)
+    mine, theirs = (replace(fit, files=files) for files in (fit.files[:of_what], fit.files[of_what:]))
+    scored = _score(arguments.what, arguments, split, mine, protocol)
+    other = _score(arguments.against, arguments, split, theirs, protocol) if arguments.against else None
     if arguments.report:
         from counting.report.report import write_report
 
         report = write_report(
-            mine, arguments.report, split.scenes, against=other, resamples=arguments.bootstrap or RESAMPLES
+            scored, arguments.report, split.scenes, against=other, resamples=arguments.bootstrap or RESAMPLES
         )
-    _print(mine, other, arguments)
+    _print(scored, other, arguments)
     if arguments.report and not arguments.json:
         print(f"report {report}")
     return 0

@@ -46,7 +46,7 @@ def add_evaluate(commands: Commands) -> None:
         type=name,
         default=[],
         metavar="FILE",
-        help="the validation counterpart of each results or counts file in WHAT, in order",
+        help="the validation counterpart of each results or counts file in WHAT, then in WHAT2, in order",
     )
     parser.add_argument(
         "--fit-truth", type=name, metavar="FILE", help="true validation counts from a file, with --truth"

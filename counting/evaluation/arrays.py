@@ -9,7 +9,8 @@ import numpy as np
 from counting.evaluation.intervals import metric_intervals
 from counting.stats.bootstrap import Interval
 from counting.stats.metrics import FIGURES, CountMetrics, Flags, count_metrics
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 from counting_datasets.errors import CountingError, DataError
 
 

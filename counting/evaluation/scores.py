@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.bootstrap import Interval, PairedDifference
 from counting.stats.metrics import CountMetrics, count_metrics
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 
 if TYPE_CHECKING:
     from counting.evaluation.distribution_scores import DistributionScores

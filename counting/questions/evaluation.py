@@ -1,13 +1,12 @@
 """Score answers to count questions: parse and count, the head, its fusions, and baselines that need no photo."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from counting.detection.improvement import COCO_NAME
 from counting.questions.evidence import asked_categories, from_table
 from counting.questions.how_many import FUSIONS, HowMany
 from counting.questions.question_encoding import encode, read_questions
@@ -15,7 +14,8 @@ from counting.questions.reading import Reading
 from counting.questions.scores import AnswerScores, NounMode, score_answers
 from counting.stats.bootstrap import LEVEL, PairedDifference, paired
 from counting.stats.metrics import finite_or_none
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 from counting_datasets.answers import vqa_accuracy
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
@@ -98,7 +98,7 @@ def with_counts(
         raise DataError(f"{where}: only some of the files say how sure their counts are")
     photos = list(dict.fromkeys(question.image for question in questions))
     wanted = CountTable(tuple(photos), ("photo",), np.zeros((len(photos), 1)))
-    found = [join(wanted, _by_number(table))[1] for table in tables]
+    found = [join(wanted, table)[1] for table in tables]
     rows: dict[str, tuple[int, int]] = {}
     for place, table in enumerate(found):
         for row, image in enumerate(table.images):
@@ -107,13 +107,6 @@ def with_counts(
     check_missing(missing, len(photos), where)
     kept = [question for question in questions if question.image in rows]
     return kept, _gather(found, [rows[question.image] for question in kept]), missing
-
-
-def _by_number(table: CountTable) -> CountTable:
-    """With COCO's photos under the numbers that questions know them by."""
-    numbers = [COCO_NAME.fullmatch(image) for image in table.images]
-    images = (number[1] if number else image for image, number in zip(table.images, numbers, strict=True))
-    return replace(table, images=tuple(images))
 
 
 def _gather(tables: Sequence[CountTable], rows: Sequence[tuple[int, int]]) -> CountTable:

@@ -10,7 +10,8 @@ from counting.models.checkpoint import Checkpoint, load, save
 from counting.stats.best_guess import fit_shown_from
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.least_squares import FOLDS
-from counting.tables.count_table import CountTable, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import join
 
 
 def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoint:

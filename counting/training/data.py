@@ -12,7 +12,7 @@ from counting.inputs.views import View, view_of
 from counting.models.config import Config, DataConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.feature_cache import FeatureCache
-from counting.tables.count_table import check_missing
+from counting.tables.join import check_missing
 from counting.utils.progress import report_skipped
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
