@@ -84,7 +84,9 @@ def _split(arguments: argparse.Namespace, name: str, truth_file: str | None, pro
     if truth_file:
         return Split(_under(read_table(truth_file), protocol))
     categories = parse_categories(arguments.categories) if arguments.categories else None
-    own = Place(arguments.root, arguments.annotations, arguments.images, categories)
+    own = Place(
+        arguments.root, arguments.annotations, arguments.images, categories, arguments.unannotated_are_empty
+    )
     scenes = load(arguments.data, name, own)
     return Split(CountTable.from_scenes(scenes, protocol), scenes.under(protocol))
 

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if name not in DATASETS:
         raise CountingError(f"unknown data set {name!r}: use {', '.join(DATASETS)}")
     own = parse_categories(arguments.categories) if arguments.categories else None
-    place = Place(arguments.root, arguments.annotations, arguments.images, own)
+    place = Place(arguments.root, arguments.annotations, arguments.images, own, arguments.unannotated_are_empty)
 
     @cache
     def scenes(split: str) -> SceneSet:

@@ -38,14 +38,24 @@ def load_data(config: Config) -> TrainingData:
     train, val = (load_split(config.data, split) for split in (config.data.train, config.data.val))
     if train.categories != val.categories:
         raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
+    if config.data.train != config.data.val and _same_photos(train, val):
+        raise CountingError(
+            f"{train.split} and {val.split} of {train.data} are the same photos; "
+            "divide them: train: train:80/20 and val: val:80/20"
+        )
     protocol = Protocol.parse(config.data.protocol, train.family)
     return TrainingData(train.joined(val), None, protocol) if config.final else TrainingData(train, val, protocol)
+
+
+def _same_photos(first: SceneSet, second: SceneSet) -> bool:
+    return {scene.path for scene in first} == {scene.path for scene in second}
 
 
 def load_split(config: DataConfig, split: str) -> SceneSet:
     """The scenes of one split under the configured protocol."""
     annotations = Path(split) if split.endswith(".json") else None
-    scenes = load(config.name, split, Place(config.root, annotations, config.images, config.categories))
+    place = Place(config.root, annotations, config.images, config.categories, config.unannotated_are_empty)
+    scenes = load(config.name, split, place)
     return scenes.under(Protocol.parse(config.protocol, scenes.family))
 
 

@@ -3,17 +3,12 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
 from counting_datasets.coco import load_coco
 from counting_datasets.errors import DataError
-from counting_datasets.protocol import Protocol
-from counting_datasets.scene import Masks, Scene, SceneSet
+from counting_datasets.scene import SceneSet
 from counting_datasets.voc import load_voc
 
 DATASETS = ("voc2007", "voc2012", "coco2014", "coco2017", "voc", "coco")
@@ -38,12 +33,14 @@ class Place:
         annotations: a file of the user's own in COCO's format, in place of ``root``.
         images: the folder of the photos that a COCO file names.
         categories: for ``voc``, every category in the data; for the others, the ones to count, by name.
+        unannotated_are_empty: for ``voc``, whether a photo without an XML file is one without objects.
     """
 
     root: Path | None = None
     annotations: Path | None = None
     images: Path | None = None
     categories: tuple[str, ...] | None = None
+    unannotated_are_empty: bool = False
 
 
 def load(data: str, split: str, place: Place = Place()) -> SceneSet:
@@ -59,7 +56,15 @@ def load(data: str, split: str, place: Place = Place()) -> SceneSet:
     if place.images and family_of(data) == "voc":
         raise DataError(f"{data} keeps its photos in JPEGImages: name no folder of images")
     if data == "voc":
-        return load_voc(_root(data, place), split, categories=place.categories, data=data)
+        return load_voc(
+            _root(data, place),
+            split,
+            categories=place.categories,
+            data=data,
+            unannotated_are_empty=place.unannotated_are_empty,
+        )
+    if place.unannotated_are_empty:
+        raise DataError(f"photos without annotation can be empty in data set voc alone, not in {data}")
     if family_of(data) == "voc":
         scenes = load_voc(_root(data, place), split, data=data)
     else:
@@ -93,35 +98,8 @@ def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool =
         raise DataError(
             f"{scenes.data} has no category {', '.join(absent)}: it has {', '.join(scenes.categories)}"
         )
-    relabelled = tuple(_relabelled(scene, match, tuple(categories)) for scene in scenes)
+    relabelled = tuple(scene.relabelled(match, tuple(categories)) for scene in scenes)
     return replace(scenes, categories=tuple(categories), scenes=relabelled)
-
-
-def _relabelled(scene: Scene, match: dict[int, int], categories: tuple[str, ...]) -> Scene:
-    kept = np.array([label in match for label in scene.labels], dtype=bool)
-    return replace(
-        scene,
-        boxes=scene.boxes[kept],
-        labels=np.array([match[label] for label in scene.labels[kept]], dtype=np.int64),
-        difficult=scene.difficult[kept],
-        crowd=scene.crowd[kept],
-        categories=categories,
-        masks=partial(_kept_masks, scene.masks, kept) if scene.masks else None,
-        known=~_flags(match, len(categories), ~scene.known_counts(Protocol()), absent=True),
-        crowded=None if scene.crowded is None else _flags(match, len(categories), scene.crowded, absent=False),
-    )
-
-
-def _flags(match: dict[int, int], categories: int, flags: NDArray[np.bool_], *, absent: bool) -> NDArray[np.bool_]:
-    """Flags of the new categories: whether a category that becomes it is flagged; ``absent`` where none does."""
-    found = np.full(categories, absent)
-    found[list(match.values())] = False
-    found[[ours for theirs, ours in match.items() if flags[theirs]]] = True
-    return found
-
-
-def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    return [mask for mask, is_kept in zip(masks(), kept, strict=True) if is_kept]
 
 
 def _root(data: str, place: Place) -> Path:
