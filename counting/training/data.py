@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from counting.inputs.batches import Reader, ViewDataset
@@ -27,6 +30,13 @@ class TrainingData:
     train: SceneSet
     val: SceneSet | None
     protocol: Protocol
+
+    def certain_counts(self) -> NDArray[np.float64]:
+        """N×K true counts of the training photos, NaN where they are unknown or a crowd is among them."""
+        counts = self.train.counts(self.protocol).astype(np.float64)
+        for row, scene in zip(counts, self.train, strict=True):
+            row[~scene.certain_counts()] = np.nan
+        return counts
 
 
 def load_data(config: Config) -> TrainingData:
@@ -87,9 +97,9 @@ def datasets(
     train = ViewDataset(scenes, read, counter.grid, data.protocol, views, config.seed, targets)
     if data.val is None:
         return train, None
-    return train, ViewDataset(
-        without(data.val, find_unreadable(data.val, 1)), read_val, counter.grid, data.protocol
-    )
+    validated = without(data.val, find_unreadable(data.val, 1))
+    known = partial(Scene.known_counts, protocol=data.protocol)
+    return train, ViewDataset(validated, read_val, counter.grid, data.protocol, known=known)
 
 
 @dataclass(frozen=True)
