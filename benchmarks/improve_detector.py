@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from counting.detection.average_precision import average_precision
 from counting.detection.detect import fit_soft_count
-from counting.detection.detections import Detections, read_detections
+from counting.detection.detections import Detections
 from counting.detection.matching import (
     DetectionScores,
     Objects,
@@ -30,13 +30,15 @@ from counting.detection.matching import (
     match,
 )
 from counting.detection.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.detection.results_file import read_detections
 from counting.models.checkpoint import Checkpoint
 from counting.models.counters.ensemble import fit_weights
 from counting.models.inference import count_scenes
 from counting.models.zoo import find_counter
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.metrics import count_metrics
-from counting.tables.count_table import CountTable, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import join
 from counting_datasets.catalog import load
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene

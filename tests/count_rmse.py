@@ -7,7 +7,14 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from counting.stats.metrics import FIGURES, mean_over_categories, metric_terms, metrics_by_category, scored_pair
+from counting.stats.metrics import (
+    FIGURES,
+    TERMS,
+    mean_over_categories,
+    metric_terms,
+    metrics_by_category,
+    scored_pair,
+)
 
 
 class CountRMSE(Metric):
@@ -18,24 +25,20 @@ class CountRMSE(Metric):
 
     full_state_update = False
     higher_is_better = False
-    images: Tensor
     sums: Tensor
 
     def __init__(self, categories: int, rounded: bool = True, **options: Any) -> None:
         super().__init__(**options)
         self.rounded = rounded
-        width = (len(FIGURES) + 1) * categories
-        self.add_state("sums", torch.zeros(width, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("sums", torch.zeros(TERMS * categories, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, predicted: Tensor, true: Tensor) -> None:
         """Add a batch of B×K counts."""
         numbers = (counts.detach().cpu().double().numpy() for counts in (predicted, true))
         terms = metric_terms(*scored_pair(*numbers, self.rounded))
         self.sums += torch.from_numpy(terms.sum(axis=0)).to(self.sums)
-        self.images += len(terms)
 
     def compute(self) -> dict[str, Tensor]:
         """The means over categories, by name."""
-        values = mean_over_categories(metrics_by_category(self.sums.cpu().numpy(), self.images.item()))
+        values = mean_over_categories(metrics_by_category(self.sums.cpu().numpy()))
         return dict(zip(FIGURES, map(partial(torch.tensor, dtype=torch.float64), values.tolist()), strict=True))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counting.detection.detect import fit_soft_count, fit_thresholds
-from counting.detection.detections import Detections, read_detections
+from counting.detection.detections import Detections
+from counting.detection.results_file import read_detections
 from counting.models.counters.ensemble import average, fit_weights
 from counting.stats.metrics import count_metrics
 from counting.tables.count_table import CountTable

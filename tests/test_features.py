@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,14 +81,14 @@ def test_the_key_is_all_that_features_depend_on(tmp_path: Path, scenes: Sequence
     files = {file_of(tmp_path, scene), file_of(tmp_path, scene, view=1)}
     for cells in (tiny_cells(grid=3), tiny_cells(side=56), tiny_cells(mode="crop"), other_weights):
         files.add(file_of(tmp_path, scene, cells))
-    files.add(file_of(tmp_path, replace(scene, boxes=scene.boxes + 1)))
+    files.add(file_of(tmp_path, scene.replaced(boxes=scene.boxes + 1)))
     scene.path.write_bytes((scenes[0] if scene is not scenes[0] else scenes[1]).path.read_bytes())
-    files.add(file_of(tmp_path, replace(scene, size=Image.open(scene.path).size)))
+    files.add(file_of(tmp_path, scene.replaced(size=Image.open(scene.path).size)))
     assert len(files) == 8
 
 
 def test_photos_of_one_name_in_two_splits_are_two_photos(tmp_path: Path, scenes: Sequence[Scene]) -> None:
-    first, second = scenes[0], replace(scenes[1], id=scenes[0].id)
+    first, second = scenes[0], scenes[1].replaced(id=scenes[0].id)
     cache = FeatureCache(tiny_cells(), tmp_path)
     cache.fill([first])
     cache.fill([second])

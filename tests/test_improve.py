@@ -10,11 +10,11 @@ from test_commands import Shell
 from tiny import write_voc
 
 from counting.cli import main
-from counting.detection.detections import read_detections
-from counting.detection.improvement import Val, improve
+from counting.detection.improvement import DataSet, Val, improve
 from counting.detection.matching import Objects, detection_scores
+from counting.detection.results_file import read_detections
 from counting.tables.count_table import CountTable
-from counting.tables.table_files import write_table
+from counting.tables.table_files import read_table, write_table
 from counting_datasets.catalog import Place, load
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
@@ -183,11 +183,11 @@ def test_no_boxes_are_no_error(command: Command) -> None:
         ([box(bbox=[0, 0, -1, 9])], "row 1: bbox [0.0, 0.0, -1.0, 9.0] has a negative width or height"),
         ([box(bbox=[0, 0, float("nan"), 9])], "row 1: bbox [0.0, 0.0, nan, 9.0] is not finite"),
         ([box(bbox=[1, 2, 3])], "row 1: bbox is [1, 2, 3], not four numbers"),
-        ([box(score=1.5)], "row 1: score 1.5 is not between 0 and 1"),
-        ([box(score=float("nan"))], "row 1: score nan is not between 0 and 1"),
+        ([box(score=1.5)], "row 1: score 1.5 is not from 0 to 1"),
+        ([box(score=float("nan"))], "row 1: score nan is not from 0 to 1"),
         ([{"image_id": 1}], "row 1: lacks 'category_id'"),
         ([box(image_id=7)], "none of its photos, such as image_id '7'"),
-        ([box(image_id=1), box(image_id="000001")], "two rows"),
+        ([box(image_id=1), box(image_id="000001")], "duplicate image id"),
         ("{}", "not a list of detections"),
         ("no JSON", "line 1: not JSON"),
     ],
@@ -239,7 +239,8 @@ def test_a_coco_detectors_own_ids_are_understood_on_voc(tmp_path: Path) -> None:
         raise AssertionError
 
     names = ("aeroplane", "person", "sofa")
-    arguments = (tmp_path / "boxes.json", str(tmp_path / "counts.csv"), names, Val(no_val))
+    counts = str(tmp_path / "counts.csv")
+    arguments = (tmp_path / "boxes.json", counts, read_table(counts), DataSet(names), Val(no_val))
     assert [row["category_id"] for row in improve(*arguments).rows] == [1, 63]
     (tmp_path / "boxes.json").write_text(json.dumps([box(), box(category_id=90)]))
     with pytest.raises(ValueError, match="the counts lack 'toothbrush'"):

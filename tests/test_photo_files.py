@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from counting_datasets.photo_files import find_files, find_photos, is_photo_name, is_stray
+from counting_datasets.photo_files import file_names, find_photos, is_photo_name, is_stray
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -72,5 +72,5 @@ def test_linked_folders_are_searched_once_and_never_in_a_circle(tmp_path: Path) 
 
 
 def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
-    assert find_files(tmp_path / "nowhere") == []
-    assert find_files(tmp_path / ("a" * 300)) == []
+    assert file_names(tmp_path / "nowhere") == []
+    assert file_names(tmp_path / ("a" * 300)) == []

@@ -86,6 +86,45 @@ def test_json_has_interval_and_distribution_without_its_tail(tmp_path: Path) -> 
     assert read.distribution == pytest.approx(written.distribution, abs=1.1e-4)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "json"])
+def test_a_table_without_images_comes_back(tmp_path: Path, ending: str) -> None:
+    empty = CountTable(
+        (),
+        ("cat", "dog"),
+        np.zeros((0, 2)),
+        cells=np.zeros((0, 9, 2), dtype=np.float32),
+        distribution=np.zeros((0, 2, 5), dtype=np.float32),
+    )
+    write_table(empty, tmp_path / f"counts.{ending}")
+    read = read_table(tmp_path / f"counts.{ending}")
+    assert read.images == ()
+    assert read.categories == (() if ending == "json" else empty.categories)
+    if ending == "parquet":
+        assert read.cells is not None
+        assert read.distribution is not None
+        assert (read.cells.shape, read.distribution.shape) == ((0, 9, 2), (0, 2, 5))
+
+
+@pytest.mark.parametrize("probabilities", [[0.5, 0.5005, 0.0003], [1 / 3, 1 / 3, 1 / 3], [1, 5e-4, 0]])
+def test_written_probabilities_sum_to_one_and_are_not_negative(tmp_path: Path, probabilities: list[float]) -> None:
+    """A table admits sums that are off by less than a thousandth."""
+    given = np.array([[probabilities]], dtype=np.float32)
+    write_table(CountTable(("a",), ("cat",), np.ones((1, 1)), distribution=given), tmp_path / "a.json")
+    (row,) = json.loads((tmp_path / "a.json").read_text())
+    assert sum(row["distribution"]) == pytest.approx(1, abs=1e-9)
+    assert min(row["distribution"]) >= 0
+    read = read_table(tmp_path / "a.json").distribution
+    assert read is not None
+    assert np.pad(read[0, 0], (0, 3 - read.shape[2])) == pytest.approx(given[0, 0], abs=1.1e-3)
+
+
+def test_json_keeps_the_folders_of_photos_of_one_name(tmp_path: Path) -> None:
+    written = images_only(("100/IMG_1", "101/IMG_1", "000007"))
+    names = {"100/IMG_1": "DCIM/100/IMG_1.jpg", "101/IMG_1": "DCIM/101/IMG_1.jpg", "000007": "DCIM/000007.png"}
+    write_table(written, tmp_path / "a.json", names)
+    assert read_table(tmp_path / "a.json").images == written.images
+
+
 def test_csv_is_a_header_and_raw_counts(tmp_path: Path) -> None:
     write_table(with_cells(), tmp_path / "counts.csv")
     with (tmp_path / "counts.csv").open(newline="") as file:
@@ -134,7 +173,7 @@ def test_json_of_others_is_read_by_file_name_number_and_category_id(tmp_path: Pa
         )
     )
     read = read_table(path)
-    assert read.images == ("COCO_val2014_000000000042", "COCO_val2014_000000000073")
+    assert read.images == ("val2014/COCO_val2014_000000000042", "val2014/COCO_val2014_000000000073")
     assert read.numbers == ("42", "73")
     assert read.categories == ("person", "dog")
     assert read.counts.tolist() == [[0, 2], [5, 1]]
@@ -163,6 +202,84 @@ def test_the_papers_splits(data_root: Path, split: str, images: int, objects: in
     assert read.categories == (VOC_CATEGORIES if "voc" in split else COCO_CATEGORIES)
 
 
+# CSV as spreadsheets write it
+
+PLAIN = "image,cat,dog\na,2,0.5\nb,0,1\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN,
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("\n", "\r"),
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.encode("utf-16"),
+        b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+        PLAIN.encode("utf-16-le"),
+        PLAIN.replace(",", ";"),
+        PLAIN.replace(",", "\t"),
+        PLAIN.replace(",", ";").replace(".", ","),
+        PLAIN.replace(",", "\t").replace(".", ",").encode("utf-16"),
+        "sep=;\r\n" + PLAIN.replace(",", ";"),
+        *(PLAIN.replace("image", name) for name in ("Image", "file_name", "filename", "File Name", "ID")),
+        '"image","cat","dog"\n"a","2","0.5"\n"b","0","1"\n',
+        "image, cat, dog\n a , 2, .5\nb,0 ,1\n",
+        "image,cat,dog,,\na,2,0.5,,\nb,0,1,,\n,,,,\n,,,,\n",
+        "image,cat,dog,,\na,2,0.5\nb,0,1\n",
+        "image,cat,dog\na,2,0.5,,\nb,0,1,,\n",
+        "image,cat,,dog\na,2,,0.5\nb,0,,1\n",
+        "\n".join(["image,cat,dog", "", "a,2,5e-1", "", "b,0.0,1."]),
+        ",image,cat,dog\n0,a,2,0.5\n1,b,0,1\n",
+        "Unnamed: 0,image,cat,dog\n0,a,2,0.5\n1,b,0,1\n",
+    ],
+)  # fmt: skip
+def test_counts_are_read_as_spreadsheets_write_them(tmp_path: Path, content: str | bytes) -> None:
+    (tmp_path / "counts.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    read = read_table(tmp_path / "counts.csv")
+    assert (read.images, read.categories) == (("a", "b"), ("cat", "dog"))
+    assert read.counts.tolist() == [[2, 0.5], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('image,cat\na,"2,5"\n', "line 2: the count of 'cat' is '2,5', not a number"),
+        ("image;cat\na;1.234,5\n", "line 2: the count of 'cat' is '1.234,5'"),
+        ("image,cat\na,1_000\n", "the count of 'cat' is '1_000'"),
+        ("image,cat\na,True\n", "the count of 'cat' is 'True'"),
+        ("image,cat\na,1e400\n", "the count of 'cat' is '1e400'"),
+        ("image,cat\na,٣\n", "the count of 'cat' is '٣'"),
+        ("image,cat,dog\na,1,\n", "line 2: the count of 'dog' is ''"),
+        ("image,cat,\na,1,7\n", "line 2: column 3 holds '7', but has no name in the header"),
+        ("sep=;\nimage;cat\na;x\n", "line 3: the count of 'cat' is 'x'"),
+        ("cat,dog\n1,2\n", "line 1: no header; it must read image,CATEGORY"),
+    ],
+)
+def test_what_could_be_two_numbers_or_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "counts.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_table(tmp_path / "counts.csv")
+    assert message in str(caught.value)
+
+
+def test_endings_may_be_in_capitals_and_tabs_may_have_their_own(tmp_path: Path) -> None:
+    for name in ("COUNTS.CSV", "counts.Parquet", "counts.JSON"):
+        write_table(images_only(("a", "b")), tmp_path / name)
+        assert read_table(tmp_path / name).counts.tolist() == [[0], [1]]
+    (tmp_path / "counts.tsv").write_text("image\tcat\na\t3\n")
+    assert read_table(tmp_path / "counts.tsv").counts.tolist() == [[3]]
+
+
+def test_a_file_with_a_colon_in_its_name_is_read(tmp_path: Path) -> None:
+    for name in ("10:30.csv", "counts.npz:val.csv"):
+        write_table(images_only(("a", "b")), tmp_path / name)
+        assert read_table(tmp_path / name).images == ("a", "b")
+    np.savez(tmp_path / "10:30.NPZ", val_counts=np.ones((1, 20)), val_ids=np.array([7]))
+    (tmp_path / "10:30.NPZ.npz").rename(tmp_path / "10:30.NPZ")
+    assert read_table(f"{tmp_path}/10:30.NPZ:val").images == ("7",)
+
+
 def test_the_name_of_a_file_need_not_be_text(tmp_path: Path) -> None:
     odd = images_only((b"caf\xe9".decode(errors="surrogateescape"), "b"))
     for ending in ("csv", "parquet", "json"):
@@ -183,19 +300,20 @@ def rows(*rows: dict[str, Any]) -> str:
     [
         ("a.csv", "", "empty file"),
         ("a.csv", "000004,1,2\n", "line 1: no header"),
-        ("a.csv", "image,cat\n", "no images"),
         ("a.csv", "image,cat\na,1\nb,two\n", "line 3: the count of 'cat' is 'two', not a number"),
         ("a.csv", "image,cat\na,nan\n", "line 2: the count of 'cat' is 'nan'"),
         ("a.csv", "image,cat\na,\n", "line 2: the count of 'cat' is ''"),
         ("a.csv", "image,cat,dog\na,1\n", "line 2: 2 fields, but the header has 3"),
-        ("a.csv", "image,cat\na,1\na,2\n", "line 3: image 'a' is there twice"),
-        ("a.csv", "image,cat,cat\na,1,2\n", "category 'cat' is there twice"),
-        ("a.csv", b"image,cat\n\xff\xfe,1\n", "cannot be read"),
+        ("a.csv", "image,cat\na,1\na,2\n", "line 3: duplicate image id 'a'"),
+        ("a.csv", "image,cat,cat\na,1,2\n", "duplicate category 'cat'"),
+        ("a.csv", b"image,cat\n\xff\xfe,1\n", "not text in UTF-8 or UTF-16"),
         ("a.csv", 'image,cat\n"a,1\n' + "x" * 200_000, "not CSV"),
         ("a.parquet", "image,cat\na,1\n", "not a Parquet file"),
         ("a.json", '[{"image_id": 4,\n', "line 2: not JSON"),
         ("a.json", "[" * 100_000, "nested too deep"),
-        ("a.json", "{}", "no rows"),
+        ("a.json", "{}", "not a list of one object"),
+        ("a.json", b"\xff\xfe[", "not text in UTF-8 or UTF-16"),
+        ("a.json", "[1" + "0" * 5000 + "]", "a number too long"),
         ("a.json", '[{"image_id": 4, "bbox": [1, 2, 3, 4]}]', "row 1: not an object with"),
         ("a.json", rows({"image_id": None}), "row 1: needs `image_id`"),
         ("a.json", rows({}, {"image_id": 5, "count": None}), "row 2: `count` is None"),
@@ -207,7 +325,7 @@ def rows(*rows: dict[str, Any]) -> str:
         ("a.json", rows({"cells": [[1]]}, {"image_id": 5}), "`cells` of one grid"),
         ("a.json", rows({"category_id": "7"}), "row 1: `category_id` is '7'"),
         ("a.json", rows({"category_id": 7}, {"category_id": 7, "category": "dog"}), "two categories"),
-        ("a.npz", "not a zip", "not a whole .npz"),
+        ("a.npz", "not a zip", "corrupt or truncated .npz"),
         ("a.txt", "image,cat\na,1\n", "counts are read from .csv"),
     ],
 )
@@ -226,10 +344,10 @@ def test_a_broken_file_is_one_line_that_names_it(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"photo": ["a"], "cat": [1]}, "the first column must be `image`"),
+        ({"breed": ["a"], "cat": [1]}, "the first column must be `image`"),
         ({"image": ["a"], "cat": ["many"]}, "column 'cat' has entries that are not numbers"),
         ({"image": ["a", "b"], "cat": [1, None]}, "column 'cat' has entries that are not numbers"),
-        ({"image": ["a", "a"], "cat": [1, 2]}, "image 'a' is there twice"),
+        ({"image": ["a", "a"], "cat": [1, 2]}, "duplicate image id 'a'"),
         ({"image": ["a"]}, "at least one category"),
     ],
 )
@@ -249,7 +367,7 @@ def test_parquet_whose_cells_do_not_fit_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("saved", "split", "message"),
     [
-        ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, ":test", "no split 'test' in it.*'val'"),
+        ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, ":test", "it has no split 'test'.*'val'"),
         ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, "", "a.npz:SPLIT"),
         ({"val_counts": np.ones((1, 7)), "val_ids": np.ones(1)}, ":val", "7 categories"),
         ({"val_counts": np.ones((2, 20)), "val_ids": np.ones(1)}, ":val", "one row for each"),
@@ -266,7 +384,7 @@ def test_npz_cut_short_is_refused(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", val_counts=np.random.default_rng(0).integers(9, size=(99, 20)))
     whole = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"not a whole \.npz"):
+    with pytest.raises(DataError, match=r"corrupt or truncated \.npz"):
         read_table(f"{tmp_path}/a.npz:val")
 
 

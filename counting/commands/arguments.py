@@ -127,3 +127,8 @@ def add_place(parser: Parser) -> None:
     parser.add_argument(
         "--categories", help="a,b,c: all categories of your own VOC data, or some of another data set"
     )
+    parser.add_argument(
+        "--unannotated-are-empty",
+        action="store_true",
+        help="in your own VOC data, take a photo without an XML file as one without objects",
+    )

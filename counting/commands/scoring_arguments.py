@@ -46,7 +46,7 @@ def add_evaluate(commands: Commands) -> None:
         type=name,
         default=[],
         metavar="FILE",
-        help="the validation counterpart of each results or counts file in WHAT, in order",
+        help="the validation counterpart of each results or counts file in WHAT, then in WHAT2, in order",
     )
     parser.add_argument(
         "--fit-truth", type=name, metavar="FILE", help="true validation counts from a file, with --truth"
@@ -67,6 +67,7 @@ def add_evaluate(commands: Commands) -> None:
         "--bootstrap", type=integer(1, _MOST_RESAMPLES), metavar="N", help="95 %% intervals from N resamples"
     )
     parser.add_argument("--json", action="store_true", help="print the contents of results.json and nothing else")
+    parser.add_argument("--per-category", action="store_true", help="print a table of all categories too")
     parser.add_argument(
         "--explanations", action="store_true", help="score the maps of `counting explain` in place of the counts"
     )

@@ -1,18 +1,21 @@
-"""WHAT on the command line: anything that counts, found by what it is and asked for its counts."""
+"""WHAT on the command line: anything that counts, recognised by its name and asked for its counts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from counting.models.baselines import BASELINES
-from counting.tables.count_table import CountTable, check_missing, join
-from counting.tables.table_files import read_table
-from counting_datasets.errors import CountingError
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
+from counting.tables.table_files import read_table, split_source
+from counting_datasets.errors import CountingError, DataError
 from counting_datasets.scene import SceneSet
-from counting_datasets.text_files import read_json
 
-TABLE_SUFFIXES = (".csv", ".parquet")
+FILE_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".npz")
+"""Endings of files of counts or detections."""
+
 DETECTOR = "torchvision:"
+"""Beginning of the name of a torchvision detector."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Fit:
-    """What counters are fitted on, read only where one needs it.
+    """What counters are fitted on, read only when one needs it.
 
     Attributes:
-        val: Count-val.
-        train: the counts of Count-train.
-        files: the val counterparts of the members that are files, in order.
+        val: the validation split.
+        train: the counts of the training split.
+        files: the validation counterparts of the members that are files, in order.
         boxes: how fitted boxes count, "soft" or "threshold".
-        weights: how an ensemble is weighed, "average" or "fitted".
+        weights: how an ensemble is weighted, "average" or "fitted".
     """
 
     val: Callable[[], Split]
@@ -44,7 +47,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a WHAT answered. ``lost`` maps photos it could not read to why."""
+    """The counts of a WHAT. ``lost`` maps photos that it could not read to the reason."""
 
     table: CountTable
     rounded: bool = True
@@ -53,17 +56,17 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Member:
-    """One part of a WHAT, and the val counterpart of its file."""
+    """One member of a WHAT, and the validation counterpart of its file."""
 
     name: str
     val_file: str | None = None
 
 
 def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> Counts:
-    """Ask ``what`` for its counts of ``split``; members joined with ``+`` answer as their ensemble.
+    """The counts of ``split`` by ``what``; members joined with ``+`` count as an ensemble.
 
     Raises:
-        CountingError: it is nothing that counts, or needs photos, a fit or training counts that are not given.
+        CountingError: no such counter, or it needs photos, a fit or training counts that are not given.
     """
     members = _members(what, fit.files)
     answers = [_answer(member, split, fit, device) for member in members]
@@ -83,15 +86,45 @@ def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> C
 
 
 def is_file_of_answers(name: str) -> bool:
-    """Whether a member of a WHAT is a file of counts or detections, which has a val counterpart to fit on."""
+    """Whether a member of a WHAT is a file of counts or detections, which fitting needs a counterpart of."""
     if name.startswith(DETECTOR):
         return False
-    suffix = Path(name.partition(":")[0]).suffix
-    return suffix in (*TABLE_SUFFIXES, ".json", ".npz")
+    path, _ = split_source(name)
+    return path.suffix.lower() in FILE_SUFFIXES and not path.is_dir()
+
+
+def member_names(what: str) -> list[str]:
+    """The members of a WHAT: its parts between the ``+``, which a file's name may hold, too.
+
+    Of all ways to cut it, the one with the least text in unknown names, and of those the one with fewest members.
+    """
+    parts = what.split("+")
+    best: list[tuple[int, list[str]]] = [(0, [])]
+    for end in range(1, len(parts) + 1):
+        ways = []
+        for start in range(end):
+            name = "+".join(parts[start:end])
+            unknown, before = best[start]
+            ways.append((unknown + (0 if _is_known(name) else len(name)), [*before, name]))
+        best.append(min(ways, key=lambda way: (way[0], len(way[1]))))
+    return best[-1][1]
+
+
+def _is_known(name: str) -> bool:
+    if name.startswith(DETECTOR):
+        weights = name.partition("@")[2]
+        return Path(weights).is_file() if weights else "+" not in name
+    path, split = split_source(name)
+    return name in BASELINES or ("+" not in split and path.exists())
+
+
+def files_in(what: str) -> int:
+    """How many members of a WHAT are files of counts or detections."""
+    return sum(is_file_of_answers(name) for name in member_names(what))
 
 
 def _members(what: str, val_files: Sequence[str]) -> list[_Member]:
-    names = what.split("+")
+    names = member_names(what)
     files = [name for name in names if is_file_of_answers(name)]
     if len(val_files) not in (0, len(files)):
         raise CountingError(f"--fit was given {len(val_files)} times, but {what!r} has {len(files)} files")
@@ -100,11 +133,11 @@ def _members(what: str, val_files: Sequence[str]) -> list[_Member]:
 
 
 def _on_val(member: _Member) -> _Member:
-    """The member that answers for Count-val."""
+    """The member that counts the validation split."""
     if not is_file_of_answers(member.name):
         return member
     if member.val_file is None:
-        raise CountingError(f"fitted weights need {member.name}'s counterpart on val: name it with --fit FILE")
+        raise CountingError(f"fitted weights need the validation counterpart of {member.name}: --fit FILE")
     return _Member(member.val_file, member.val_file)
 
 
@@ -118,13 +151,13 @@ def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Coun
         return _detector(name, split, fit, device)
     if not is_file_of_answers(name):
         return _learned(name, split, device)
-    if Path(name).suffix == ".json" and _holds_boxes(Path(name)):
+    if Path(name).suffix.lower() == ".json" and _holds_boxes(Path(name)):
         return Counts(_detected(member, split, fit))
     return Counts(read_table(name).in_categories(split.truth.categories))
 
 
 def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
-    """``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, run over Count-val to fit and over the split."""
+    """``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, run over ``split``, and over validation to fit it."""
     from counting.detection.detect import FITTERS
     from counting.detection.detector import build_detector, detect_scenes
     from counting.utils.devices import find_device
@@ -134,7 +167,7 @@ def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
     place = find_device(device)
     val = fit.val()
     if split.scenes is None or val.scenes is None:
-        raise CountingError(f"{name} looks at photos, but --truth gives none: use --data")
+        raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
     on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, place)
     fitted_on = val.truth.select([image for image in val.truth.images if image not in lost_on_val])
     detections, lost = detect_scenes(model, classes, split.scenes, split.truth, place)
@@ -147,24 +180,29 @@ def _learned(name: str, split: Split, device: str | None) -> Counts:
 
     checkpoint = find_counter(name, device)
     if split.scenes is None:
-        raise CountingError(f"{name} counts in photos, but --truth gives none: use --data")
+        raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
     table, lost = count_scenes(checkpoint, split.scenes)
     return Counts(table.in_categories(split.truth.categories), lost=lost)
 
 
 def _holds_boxes(path: Path) -> bool:
-    rows = read_json(path)
-    return isinstance(rows, list) and (not rows or (isinstance(rows[0], dict) and "bbox" in rows[0]))
+    from counting.detection.results_file import read_rows
+
+    try:
+        rows = read_rows(path)
+    except DataError:
+        return False
+    return not rows or (isinstance(rows[0], dict) and not rows[0].keys().isdisjoint(("bbox", "score")))
 
 
 def _detected(member: _Member, split: Split, fit: Fit) -> CountTable:
     from counting.detection.detect import FITTERS, FIXED_THRESHOLD
-    from counting.detection.detections import read_detections
+    from counting.detection.results_file import read_detections
 
     detections = read_detections(Path(member.name), split.truth)
     if member.val_file is None:
         return FIXED_THRESHOLD.counts(detections)
-    val = fit.val().truth
+    val = fit.val().truth.in_categories(split.truth.categories)
     on_val = read_detections(Path(member.val_file), val)
     return FITTERS[fit.boxes](on_val, val).counts(detections)
 

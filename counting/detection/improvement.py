@@ -1,6 +1,5 @@
 """A detector's results file, improved by a file of counts: the boxes to keep, with their new scores."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,18 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from counting.detection.detections import (
-    Detections,
-    Vocabulary,
-    own_detections,
-    read_detections,
-    read_rows,
-    rows_of,
-)
+from counting.detection.detections import Detections
 from counting.detection.matching import Objects
 from counting.detection.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.detection.results_file import CategoryIds, find_photos, read_detections, read_rows, whole_file
 from counting.stats.count_distribution import Calibration, fit_calibration
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, find_rows, join
 from counting.tables.table_files import read_table
 from counting_datasets.catalog import in_categories
 from counting_datasets.categories import match_categories
@@ -29,27 +23,39 @@ from counting_datasets.errors import CountingError, DataError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
-RULES = ("prior", "top-n")
 DECIMALS = 6
-"""Of a new score."""
-
-COCO_NAME = re.compile(r"COCO_\w+_(\d{12})")
-"""Of COCO 2014's photos: the end is the number that its results files know them by."""
+"""Decimals of a new score."""
 
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Val:
-    """What the detector (``boxes``) and the counter (``counts``) answered for Count-val: files, if there are any.
+class DataSet:
+    """The data set that the photos of the boxes are of.
 
-    ``scenes`` reads what is true of its photos, where that is needed; ``vocabulary`` is that of the file of boxes.
+    Attributes:
+        categories: K names; a results file may number them 1 to K.
+        category_ids: the ids that it numbers them by, where the annotation file says so.
+        photos: the true counts of its photos, by the annotation file's ids, where it has some.
+    """
+
+    categories: Sequence[str]
+    category_ids: CategoryIds | None = None
+    photos: CountTable | None = None
+
+
+@dataclass(frozen=True)
+class Val:
+    """The validation split, to fit on: the files of the detector's ``boxes`` and of the ``counts``, if given.
+
+    ``scenes`` reads its true objects, where they are needed. ``category_ids`` are those of the file of boxes, if
+    the annotation file has none.
     """
 
     scenes: Callable[[], SceneSet]
     boxes: Path | None = None
     counts: str | None = None
-    vocabulary: Vocabulary | None = None
+    category_ids: CategoryIds | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,12 @@ class Improved:
     lost: tuple[str, ...] = ()
 
 
-def improve(boxes: Path, counts: str, categories: Sequence[str], val: Val, rule: str | None = None) -> Improved:
+def improve(
+    boxes: Path, counts: str, table: CountTable, data: DataSet, val: Val, rule: str | None = None
+) -> Improved:
     """Decide by ``rule`` which boxes of a results file to keep; by default ``prior`` if distributions are known.
 
-    ``categories`` are what the file's category ids mean, unless they are COCO's own.
+    ``table`` holds the counts of the photos, read from ``counts``.
 
     Raises:
         CountingError: a file is malformed, the counts lack a category of the boxes or more than a tenth of their
@@ -77,17 +85,22 @@ def improve(boxes: Path, counts: str, categories: Sequence[str], val: Val, rule:
     """
     try:
         rows = read_rows(boxes)
-        every, vocabulary = own_detections(rows, categories)
+        file = whole_file(rows, data.categories, data.category_ids)
     except DataError as error:
         raise DataError(f"{boxes}: {error}") from None
     if not rows:
         return Improved([], 0, rule or "top-n", "there is no box")
-    table = _in_shared_categories(read_table(counts), every, counts)
-    place = _places(every, table, boxes, counts)
-    lost = tuple(photo for photo, row in zip(every.images, place, strict=True) if row < 0)
+    every = file.detections
+    table = _in_shared_categories(table, every, counts)
+    try:
+        place = find_photos(every.images, _numbered(table, data.photos), file.numbered)
+    except DataError as error:
+        raise DataError(f"{boxes}: {error}") from None
+    missing = [photo for photo, row in zip(every.images, place, strict=True) if row < 0]
+    check_missing(missing, len(every.images), counts)
     counted = place[every.image] >= 0
     found, table = _joined(every, counted, place, table)
-    kept, scores, rule, why = _decide(found, table, replace(val, vocabulary=vocabulary), rule, counts)
+    kept, scores, rule, why = _decide(found, table, replace(val, category_ids=file.category_ids), rule, counts)
     is_kept, new = np.ones(len(rows), dtype=bool), every.scores.copy()
     is_kept[counted], new[counted] = kept, scores
     left = [
@@ -95,7 +108,7 @@ def improve(boxes: Path, counts: str, categories: Sequence[str], val: Val, rule:
         for row, has_counts, stays, score in zip(rows, counted, is_kept, new.tolist(), strict=True)
         if stays
     ]
-    return Improved(left, len(rows), rule, why, lost)
+    return Improved(left, len(rows), rule, why, tuple(missing))
 
 
 def _in_shared_categories(table: CountTable, every: Detections, counts: str) -> CountTable:
@@ -109,18 +122,13 @@ def _in_shared_categories(table: CountTable, every: Detections, counts: str) -> 
     return table.in_categories([every.categories[k] for k in sorted(matched)])
 
 
-def _places(every: Detections, table: CountTable, boxes: Path, counts: str) -> NDArray[np.int64]:
-    """The row of ``table`` for each photo with boxes; -1 for the few that may lack one."""
-    numbers = [COCO_NAME.fullmatch(image) for image in table.images]
-    if all(numbers):
-        table = replace(table, numbers=tuple(number[1].lstrip("0") for number in numbers if number))
-    try:
-        place = rows_of(every.images, table)
-    except DataError as error:
-        raise DataError(f"{boxes}: {error}") from None
-    missing = [photo for photo, row in zip(every.images, place, strict=True) if row < 0]
-    check_missing(missing, len(every.images), counts)
-    return place
+def _numbered(table: CountTable, photos: CountTable | None) -> CountTable:
+    """The counts with the numbers that the annotation file gives their photos."""
+    if photos is None or photos.numbers is None:
+        return table
+    rows = find_rows(photos, table.images)
+    numbers = [photos.numbers[row] if row >= 0 else image for image, row in zip(table.images, rows, strict=True)]
+    return replace(table, numbers=tuple(numbers))
 
 
 def _joined(
@@ -128,7 +136,7 @@ def _joined(
 ) -> tuple[Detections, CountTable]:
     """The boxes that have counts, and the counts of their photos, in the same photos and categories."""
     with_counts = every.where(counted).in_photos(np.flatnonzero(place >= 0))
-    selected = table.select([table.images[row] for row in place[place >= 0]])
+    selected = table.rows(place[place >= 0])
     column = np.full(len(every.categories), -1)
     for theirs, ours in match_categories(every.categories, table.categories).items():
         column[theirs] = ours
@@ -158,7 +166,7 @@ def _decide(
 
 
 def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior, NDArray[np.float32]]:
-    """The prior, and the distributions of ``table``: its own, or else by a calibration on Count-val."""
+    """The prior, and the distributions of ``table``: its own, or else by a calibration on the validation split."""
     if val.counts is None:
         assert table.distribution is not None
         return unfitted_prior(found.categories), table.distribution
@@ -175,4 +183,4 @@ def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior,
         return unfitted_prior(found.categories), of_table
     scored = set(truth.images)
     objects = Objects.of([scene for scene in scenes if scene.id in scored], len(found.categories))
-    return fit_prior(read_detections(val.boxes, truth, val.vocabulary), objects, of_val), of_table
+    return fit_prior(read_detections(val.boxes, truth, val.category_ids), objects, of_val), of_table

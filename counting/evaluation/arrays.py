@@ -8,8 +8,9 @@ import numpy as np
 
 from counting.evaluation.intervals import metric_intervals
 from counting.stats.bootstrap import Interval
-from counting.stats.metrics import FIGURES, CountMetrics, count_metrics
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.stats.metrics import FIGURES, CountMetrics, Flags, count_metrics
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 from counting_datasets.errors import CountingError, DataError
 
 
@@ -75,9 +76,9 @@ def evaluate(
     if bootstrap < 0:
         raise CountingError(f"bootstrap={bootstrap}: the number of resamples must not be negative")
     ours, theirs = _named(predicted, "predicted"), _named(true, "true")
-    names, p, c = _aligned(ours, theirs, categories)
-    metrics = count_metrics(p, c, names, rounded)
-    intervals = metric_intervals(p, c, bootstrap, rounded=rounded) if bootstrap else {}
+    names, p, c, known = _aligned(ours, theirs, categories)
+    metrics = count_metrics(p, c, names, rounded, known)
+    intervals = metric_intervals(p, c, bootstrap, rounded=rounded, known=known) if bootstrap else {}
     means = {name: getattr(metrics, name) for name in FIGURES}
     return CountScores(**means, per_category=metrics.per_category, images=len(c), intervals=intervals)
 
@@ -122,17 +123,18 @@ def _named(counts: Any, which: str) -> _Named | CountTable:
 
 def _aligned(
     predicted: _Named | CountTable, true: _Named | CountTable, categories: Sequence[str] | None
-) -> tuple[Sequence[str], Any, Any]:
-    """Names, and counts of the same images and categories in the same order."""
+) -> tuple[Sequence[str], Any, Any, Flags | None]:
+    """Names, counts of the same images and categories in the same order, and which true counts are known."""
     ours, theirs = (one if isinstance(one, CountTable) else one.table() for one in (predicted, true))
     if ours is not None and theirs is not None:
         names = tuple(categories or theirs.categories)
         truth, found, missing = join(theirs.in_categories(names), ours.in_categories(names))
         check_missing(missing, len(theirs.images), "predicted counts")
-        return names, found.counts, truth.counts
+        return names, found.counts, truth.counts, truth.known
     names = tuple(categories or true.categories or predicted.categories or ())
     p, c = (_columns(one, names) for one in (predicted, true))
-    return names or tuple(str(k) for k in range(c.shape[-1])), p, c
+    known = true.known if isinstance(true, CountTable) else None
+    return names or tuple(str(k) for k in range(c.shape[-1])), p, c, known
 
 
 def _columns(one: _Named | CountTable, names: tuple[str, ...]) -> Any:

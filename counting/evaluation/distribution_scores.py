@@ -36,12 +36,13 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class DistributionScores:
-    """Means over pairs of image and category.
+    """Means over the pairs of image and category whose true count is known.
 
     Attributes:
         log_score: −log p(c).
         ranked_probability_score: Σ_n (p(c ≤ n) − [true ≤ n])².
-        transforms: N×K randomized integral transforms: evenly spread from 0 to 1 if the distributions are right.
+        transforms: randomized integral transforms, one a pair: evenly spread from 0 to 1 if the distributions are
+            right.
     """
 
     log_score: float
@@ -60,9 +61,17 @@ class DistributionScores:
 
 
 def distribution_scores(
-    distribution: NDArray[np.float32], true: NDArray[np.float64], seed: int = 0
+    distribution: NDArray[np.float32],
+    true: NDArray[np.float64],
+    known: NDArray[np.bool_] | None = None,
+    seed: int = 0,
 ) -> DistributionScores:
-    """Score N×K×(L + 1) distributions against N×K true counts; ``seed`` is that of the randomized transform."""
+    """Score N×K×(L + 1) distributions against N×K true counts, all or those flagged ``known``.
+
+    ``seed`` is that of the randomized transform.
+    """
+    if known is not None:
+        distribution, true = distribution[known], true[known]
     predicted = CountDistribution(torch.from_numpy(distribution).double().clamp(min=1e-12).log())
     counts = torch.from_numpy(true)
     uniform = torch.from_numpy(np.random.default_rng(seed).random(true.shape))

@@ -1,12 +1,11 @@
 """Bootstrap intervals of the metrics of counts, and of their differences between two counters."""
 
-from functools import partial
-
 from numpy.typing import ArrayLike
 
 from counting.stats.bootstrap import LEVEL, RESAMPLES, Interval, PairedDifference, bootstrap, paired
 from counting.stats.metrics import (
     FIGURES,
+    Flags,
     Floats,
     mean_over_categories,
     metric_terms,
@@ -22,17 +21,19 @@ def metric_intervals(
     seed: int = 0,
     level: float = LEVEL,
     rounded: bool = True,
+    known: Flags | None = None,
 ) -> dict[str, Interval]:
     """Percentile intervals of the six metrics, by name.
 
-    ``predicted`` (raw) and ``true`` are N×K counts; each resample draws N images with replacement.
+    ``predicted`` (raw) and ``true`` are N×K counts, of which all or those flagged ``known`` are scored; each
+    resample draws N images with replacement.
 
     Raises:
         CountingError: ``resamples`` or ``level`` out of range.
         DataError: the arrays differ in shape, are empty, or hold a count that cannot be scored.
     """
-    terms = metric_terms(*scored_pair(predicted, true, rounded))
-    found = bootstrap(terms, partial(_means, images=len(terms)), resamples, seed, level)
+    terms = metric_terms(*scored_pair(predicted, true, rounded), known)
+    found = bootstrap(terms, _means, resamples, seed, level)
     return dict(zip(FIGURES, found, strict=True))
 
 
@@ -44,6 +45,7 @@ def metric_differences(
     seed: int = 0,
     level: float = LEVEL,
     rounded: tuple[bool, bool] = (True, True),
+    known: Flags | None = None,
 ) -> dict[str, PairedDifference]:
     """The six metrics of counter ``a`` minus those of ``b``, by name; an error below 0 favours ``a``.
 
@@ -51,12 +53,13 @@ def metric_differences(
     ``metric_intervals`` does.
     """
     ours, theirs = (
-        metric_terms(*scored_pair(counts, true, whole)) for counts, whole in zip((a, b), rounded, strict=True)
+        metric_terms(*scored_pair(counts, true, whole), known)
+        for counts, whole in zip((a, b), rounded, strict=True)
     )
-    found = paired((ours, theirs), partial(_means, images=len(ours)), resamples, seed, level)
+    found = paired((ours, theirs), _means, resamples, seed, level)
     return dict(zip(FIGURES, found, strict=True))
 
 
-def _means(sums: Floats, images: int) -> Floats:
-    """R×6 from R×7K."""
-    return mean_over_categories(metrics_by_category(sums, images))
+def _means(sums: Floats) -> Floats:
+    """R×6 from R×8K."""
+    return mean_over_categories(metrics_by_category(sums))

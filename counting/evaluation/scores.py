@@ -1,14 +1,13 @@
-"""Score counts against the truth: one result, as an object, a table and results.json."""
+"""Score a table of counts against the truth: one result, as an object and as results.json."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.bootstrap import Interval, PairedDifference
-from counting.stats.metrics import FIGURES, CountMetrics, count_metrics
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.stats.metrics import CountMetrics, count_metrics
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 
 if TYPE_CHECKING:
     from counting.evaluation.distribution_scores import DistributionScores
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How a counter did on a split.
+    """The scores of a counter on a split.
 
     ``truth`` and ``predicted`` hold the images that were scored, row for row.
     """
@@ -48,31 +47,6 @@ class Evaluation:
             extra["distribution"] = self.distribution.to_json()
         return {**head, **self.metrics.to_json(), **extra}
 
-    def to_table(self) -> Table:
-        """The summary, for a terminal."""
-        scored = f"{len(self.truth.images):,} images, protocol {self.protocol}"
-        title = f"{self.counter} on {self.data} {self.split}, {scored}"
-        table = Table(title=title + ("" if self.rounded else ", not rounded"), title_justify="left")
-        for name in FIGURES:
-            table.add_column(name.replace("_", "-"), justify="right")
-        table.add_row(*(f"{getattr(self.metrics, name):.3f}" for name in FIGURES))
-        if self.intervals:
-            spans = (self.intervals[name] for name in FIGURES)
-            table.add_row(*(f"{span.low:.3f}–{span.high:.3f}" for span in spans), style="dim")
-        if self.distribution:
-            table.caption = _coverage_line(self.distribution)
-            table.caption_justify = "left"
-        return table
-
-
-def _coverage_line(scores: "DistributionScores") -> str:
-    coverage = ", ".join(
-        f"{one.level:.0%}: {one.randomized:.1%} ({one.plain:.1%} of all, {one.occurring:.1%} of those above 0)"
-        for one in scores.coverage
-    )
-    ranked = scores.ranked_probability_score
-    return f"intervals hold {coverage}; log score {scores.log_score:.3f}, ranked probability score {ranked:.3f}"
-
 
 def evaluate(
     predicted: CountTable,
@@ -92,8 +66,9 @@ def evaluate(
     """
     shared, theirs, missing = join(truth, predicted.in_categories(truth.categories))
     check_missing(missing, len(truth.images), counter)
-    metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded)
-    intervals = metric_intervals(theirs.counts, shared.counts, resamples, rounded=rounded) if resamples else {}
+    metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded, shared.known)
+    pair = theirs.counts, shared.counts
+    intervals = metric_intervals(*pair, resamples, rounded=rounded, known=shared.known) if resamples else {}
     sure = _distribution_scores(shared, theirs)
     return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals, sure)
 
@@ -103,25 +78,15 @@ def _distribution_scores(truth: CountTable, predicted: CountTable) -> "Distribut
         return None
     from counting.evaluation.distribution_scores import distribution_scores
 
-    return distribution_scores(predicted.distribution, truth.counts)
+    return distribution_scores(predicted.distribution, truth.counts, truth.known)
 
 
 def compare(a: Evaluation, b: Evaluation, resamples: int) -> dict[str, PairedDifference]:
     """Every figure of ``a`` minus that of ``b``, on the images both scored, with its paired interval."""
     scored_by_b = set(b.truth.images)
     images = [image for image in a.truth.images if image in scored_by_b]
-    true, ours, theirs = (table.select(images).counts for table in (a.truth, a.predicted, b.predicted))
-    return metric_differences(ours, theirs, true, resamples, rounded=(a.rounded, b.rounded))
-
-
-def comparison_table(a: str, b: str, differences: dict[str, PairedDifference]) -> Table:
-    """The differences, for a terminal; a star where the interval leaves out 0."""
-    table = Table(title=f"{a} minus {b}, paired, 95 % intervals", title_justify="left")
-    for name in FIGURES:
-        table.add_column(name.replace("_", "-"), justify="right")
-    table.add_row(
-        *(f"{differences[name].difference:+.3f}{'*' * differences[name].significant}" for name in FIGURES)
+    true, ours, theirs = (table.select(images) for table in (a.truth, a.predicted, b.predicted))
+    rounded = a.rounded, b.rounded
+    return metric_differences(
+        ours.counts, theirs.counts, true.counts, resamples, rounded=rounded, known=true.known
     )
-    spans = (differences[name].interval for name in FIGURES)
-    table.add_row(*(f"{span.low:+.3f} to {span.high:+.3f}" for span in spans), style="dim")
-    return table

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -28,7 +29,7 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: cells×width features or a 3×side×side photo.
-        counts: cells×K fractional counts.
+        counts: cells×K fractional counts; NaN in all cells of a category whose count is unknown.
         targets: the auxiliary losses' targets, by the loss's name.
     """
 
@@ -41,7 +42,8 @@ class ViewDataset(Dataset[Batch]):
     """Scenes, each shown once an epoch in one of its first ``views`` views.
 
     ``read`` gives the network's input: ``FeatureCache.read``, or a reader of photos. The view that an epoch shows
-    depends only on ``seed``, the scene's place and ``epoch``.
+    depends only on ``seed``, the scene's place and ``epoch``. ``known`` flags the K categories of a scene whose
+    counts are known; crowds are not, unless it says so.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ViewDataset(Dataset[Batch]):
         views: int = 1,
         seed: int = 0,
         targets: Mapping[str, Target] | None = None,
+        known: Callable[[Scene], NDArray[np.bool_]] = Scene.certain_counts,
     ) -> None:
         self.scenes = scenes
         self.read = read
@@ -61,6 +64,7 @@ class ViewDataset(Dataset[Batch]):
         self.views = views
         self.seed = seed
         self.targets = targets or {}
+        self.known = known
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -71,6 +75,7 @@ class ViewDataset(Dataset[Batch]):
         start = np.random.default_rng((self.seed, index)).integers(self.views)
         inputs, view = self.read(scene, int(start + self.epoch) % self.views)
         counts = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
+        counts[:, ~self.known(scene)] = np.nan
         targets = {name: target(scene, view) for name, target in self.targets.items()}
         return Batch(inputs, torch.from_numpy(counts).float(), targets)
 

@@ -34,6 +34,7 @@ class DataConfig(_Strict):
     root: Path | None = None
     images: Path | None = None
     categories: tuple[str, ...] | None = None
+    unannotated_are_empty: bool = False
     train: str = "train"
     val: str = "val"
     protocol: str = "all"

@@ -148,7 +148,7 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
 def reliability(presence: Floats, occurs: NDArray[np.bool_], transforms: Floats, theme: Theme) -> Figure:
     """How often a category was there against how probable that was, and the spread of the integral transforms.
 
-    ``presence`` are probabilities of a count above 0, of N×K pairs like the other two.
+    ``presence`` are probabilities of a count above 0, of pairs of image and category like the other two.
     """
     figure = _figure(3.4, theme)
     left, right = (_axes(figure, position, theme) for position in (121, 122))

@@ -110,9 +110,9 @@ def fit_shown_from(
     """The threshold in ``THRESHOLDS`` with the greatest F1 of what it shows against what is there.
 
     Args:
-        raw: N×K raw counts of a validation split.
-        probability: N×K probabilities of at least one.
-        true: N×K true counts.
+        raw: raw counts of a validation split, in any shape.
+        probability: the probability of at least one, for each.
+        true: the true count, for each.
     """
     counts, there = round_half_up(raw).astype(np.int64), true > 0
 

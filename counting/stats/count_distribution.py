@@ -159,8 +159,10 @@ def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
     return ways + size * (log_size - log_total) + n * (log_mean - log_total)
 
 
-def fit_calibration(raw: Tensor, true: Tensor) -> Calibration:
+def fit_calibration(raw: Tensor, true: Tensor, known: Tensor | None = None) -> Calibration:
     """The calibration of a counter from its N×K raw counts on a validation split and the true ones.
+
+    Where ``known`` is false, the true count is not used; None: all are known.
 
     The shared weights have the greatest likelihood over all categories; how strongly each category's own are drawn
     towards them is chosen by the log score in cross-validation.
@@ -173,26 +175,30 @@ def fit_calibration(raw: Tensor, true: Tensor) -> Calibration:
     if len(raw) < FOLDS:
         raise DataError(f"{len(raw)} photos are too few to calibrate counts on: at least {FOLDS}")
     raw, true = raw.double().clamp(min=0), true.double()
-    held_out = {
-        pull: sum(
-            float(_surprise(raw[left], true[left], _fit(raw[kept], true[kept], pull)))
-            for kept, left in folds(len(raw))
-        )
-        for pull in PULLS
-    }
-    weights = _fit(raw, true, min(PULLS, key=lambda pull: held_out[pull]))
+    known = torch.ones_like(true, dtype=torch.bool) if known is None else known
+    data = raw, true, known
+    held_out = {pull: _held_out_surprise(*data, pull) for pull in PULLS}
+    weights = _fit(*data, min(PULLS, key=lambda pull: held_out[pull]))
     return Calibration(weights.float(), max(LEAST_LARGEST, int(true.max())))
 
 
-def _fit(raw: Tensor, true: Tensor, pull: float) -> Tensor:
+def _held_out_surprise(raw: Tensor, true: Tensor, known: Tensor, pull: float) -> float:
+    total = 0.0
+    for kept, left in folds(len(raw)):
+        weights = _fit(raw[kept], true[kept], known[kept], pull)
+        total += float(_surprise(raw[left], true[left], known[left], weights))
+    return total
+
+
+def _fit(raw: Tensor, true: Tensor, known: Tensor, pull: float) -> Tensor:
     start = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
-    return fit_partially_pooled(lambda weights: _surprise(raw, true, weights), start, raw.shape[1], pull)
+    return fit_partially_pooled(lambda weights: _surprise(raw, true, known, weights), start, raw.shape[1], pull)
 
 
-def _surprise(raw: Tensor, true: Tensor, weights: Tensor) -> Tensor:
-    """The log score summed over N×K true counts, however large."""
+def _surprise(raw: Tensor, true: Tensor, known: Tensor, weights: Tensor) -> Tensor:
+    """The log score summed over those of N×K true counts that are known, however large."""
     presence, log_mean, log_size = _terms(raw, weights)
-    there = true > 0
-    first = logsigmoid(torch.where(there, presence, -presence)).sum()
+    there = (true > 0) & known
+    first = logsigmoid(torch.where(there, presence, -presence))[known].sum()
     beyond_first = _negative_binomial(true[there] - 1, log_mean[there], log_size[there]).sum()
     return -(first + beyond_first)

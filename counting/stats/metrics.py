@@ -2,7 +2,8 @@
 
 A metric has a value for each category; the mean over categories is the paper's "m". A metric marked ``nz`` runs
 over the images in which the category occurs. Where it never occurs, the value is NaN, and the mean over categories
-leaves it out. (CEOS, section 4.)
+leaves it out. An image whose true count of a category is not known is left out of that category's metrics.
+(CEOS, section 4.)
 """
 # ruff: noqa: N815 - the figures keep the paper's names, which are also the keys of results.json
 
@@ -19,6 +20,7 @@ from counting_datasets.errors import DataError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 LARGEST_COUNT = 1e12
 """Largest count that metrics accept: its square, summed over a data set, is still exact to many digits."""
@@ -75,19 +77,21 @@ class Metric:
         error = self.error(predicted, true)
         return np.asarray(error * (true > 0)) if self.occurring else error
 
-    def figure(self, sums: Floats, images: float, occurrences: Floats) -> Floats:
-        """…×K values from …×K sums of ``terms``; ``occurrences`` is the number of images with the category.
+    def figure(self, sums: Floats, images: Floats, occurrences: Floats) -> Floats:
+        """…×K values from …×K sums of ``terms`` over ``images`` (…×K), of which ``occurrences`` have the category.
 
-        NaN for a category that occurs nowhere, if ``occurring``.
+        NaN for a category without images, or if ``occurring`` without occurrences.
         """
         with np.errstate(invalid="ignore"):
             mean = np.asarray(sums / (occurrences if self.occurring else images))
         return np.asarray(np.sqrt(mean)) if self.root else mean
 
-    def __call__(self, predicted: Floats, true: Floats) -> Floats:
-        """K values from N×K counts."""
-        sums = self.terms(predicted, true).sum(axis=0)
-        return self.figure(sums, len(true), (true > 0).sum(axis=0).astype(np.float64))
+    def __call__(self, predicted: Floats, true: Floats, known: Flags | None = None) -> Floats:
+        """K values from N×K counts, of which all or those flagged ``known`` are scored."""
+        scored = np.ones(true.shape, dtype=bool) if known is None else known
+        sums = (self.terms(predicted, true) * scored).sum(axis=0)
+        images, occurrences = (flags.sum(axis=0).astype(np.float64) for flags in (scored, scored & (true > 0)))
+        return self.figure(sums, images, occurrences)
 
 
 rmse = Metric("mRMSE", _squared, root=True)
@@ -113,15 +117,22 @@ FIGURES = tuple(metric.name for metric in METRICS)
 """Names of ``METRICS`` in results.json."""
 
 
-def metric_terms(predicted: Floats, true: Floats) -> Floats:
-    """N×7K: the terms of each metric, and last whether the category occurs."""
-    terms = [metric.terms(predicted, true) for metric in METRICS]
-    return np.hstack([*terms, (true > 0).astype(np.float64)])
+TERMS = len(METRICS) + 2
+"""Number of terms of an image and category: one for each metric, whether it occurs, and whether it is known."""
 
 
-def metrics_by_category(sums: Floats, images: float) -> Floats:
-    """…×6×K values, in the order of ``METRICS``, from …×7K sums of ``metric_terms`` over ``images``."""
-    *of_metrics, occurrences = np.moveaxis(sums.reshape(*sums.shape[:-1], len(METRICS) + 1, -1), -2, 0)
+def metric_terms(predicted: Floats, true: Floats, known: Flags | None = None) -> Floats:
+    """N×8K: the terms of each metric, whether the category occurs, and whether its true count is ``known`` (N×K).
+
+    Terms of an unknown count are 0. None: all are known.
+    """
+    terms = [*(metric.terms(predicted, true) for metric in METRICS), true > 0, np.ones_like(true)]
+    return np.hstack([np.asarray(term * (True if known is None else known), dtype=np.float64) for term in terms])
+
+
+def metrics_by_category(sums: Floats) -> Floats:
+    """…×6×K values, in the order of ``METRICS``, from …×8K sums of ``metric_terms`` over images."""
+    *of_metrics, occurrences, images = np.moveaxis(sums.reshape(*sums.shape[:-1], TERMS, -1), -2, 0)
     pairs = zip(METRICS, of_metrics, strict=True)
     return np.stack([metric.figure(each, images, occurrences) for metric, each in pairs], axis=-2)
 
@@ -164,11 +175,15 @@ def finite_or_none(value: float) -> float | None:
 
 
 def count_metrics(
-    predicted: ArrayLike, true: ArrayLike, categories: Sequence[str], rounded: bool = True
+    predicted: ArrayLike,
+    true: ArrayLike,
+    categories: Sequence[str],
+    rounded: bool = True,
+    known: Flags | None = None,
 ) -> CountMetrics:
     """Every metric for raw ``predicted`` against ``true`` counts (N×K both).
 
-    ``rounded`` as in ``as_scored``.
+    ``rounded`` as in ``as_scored``; ``known`` (N×K) flags the true counts that are known, None: all of them.
 
     Raises:
         DataError: as ``scored_pair`` does, or the arrays do not fit ``categories``.
@@ -176,7 +191,7 @@ def count_metrics(
     p, c = scored_pair(predicted, true, rounded)
     if c.shape[1] != len(categories):
         raise DataError(f"counts of {c.shape[1]} categories, but {len(categories)} names")
-    values = metrics_by_category(metric_terms(p, c).sum(axis=0), len(c))
+    values = metrics_by_category(metric_terms(p, c, known).sum(axis=0))
     per_category = {
         category: dict(zip(FIGURES, column, strict=True))
         for category, column in zip(categories, values.T.tolist(), strict=True)

@@ -1,7 +1,7 @@
 """CountTable: the counts of a split, by image and category; what every part of the project exchanges."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,22 +12,22 @@ from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
-MOST_MISSING = 0.1
-"""The largest share of a split's images that a figure may leave out."""
-
 
 @dataclass(frozen=True, eq=False)
 class CountTable:
     """Counts of N images in K categories.
 
     Attributes:
-        images: N ids, each an image's file name without its ending; no two alike.
+        images: N ids, each an image's file name or path without its ending; no two alike.
         categories: K names, no two alike.
         counts: N×K float64, finite; raw: clipped at 0 (per cell, before the sum), not rounded.
         cells: N×cells×K float32, the counts of each image's cells row by row, if the counter has them.
         distribution: N×K×(L + 1) float32, the probabilities of the counts 0, 1, … and L or more, if known.
         numbers: the data set's own ids for the N images, as text ("42" for COCO_val2014_000000000042), if
             known.
+        category_ids: the category ids of the annotation file that the counts come from, as text, and their names;
+            None where they do not come from one. A results file is read by them.
+        known: N×K flags: the true counts that are known; None if all are. The others are not scored.
 
     Raises:
         DataError: names that repeat or are empty, shapes that do not fit, counts that are not finite.
@@ -39,11 +39,13 @@ class CountTable:
     cells: NDArray[np.float32] | None = None
     numbers: tuple[str, ...] | None = None
     distribution: NDArray[np.float32] | None = None
+    category_ids: Mapping[str, str] | None = None
+    known: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        _check_names("image", self.images)
+        _check_names("image id", self.images)
         _check_names("category", self.categories)
-        if not self.categories:
+        if self.images and not self.categories:
             raise DataError("a table of counts needs at least one category")
         object.__setattr__(self, "counts", np.asarray(self.counts, dtype=np.float64))
         n, k = len(self.images), len(self.categories)
@@ -57,6 +59,8 @@ class CountTable:
             self._check_finite(self.cells.sum(axis=1))
         if self.distribution is not None:
             self._check_distribution(self.distribution)
+        if self.known is not None and self.known.shape != (n, k):
+            raise DataError(f"flags are {self.known.shape}, but there are {n} images and {k} categories")
         if self.numbers is not None and len(self.numbers) != n:
             raise DataError(f"{len(self.numbers)} numbers for {n} images")
 
@@ -77,14 +81,35 @@ class CountTable:
             raise DataError(f"the distribution of {where} is not of probabilities that sum to 1")
 
     @classmethod
+    def from_rows(
+        cls,
+        images: Sequence[str],
+        categories: Sequence[str],
+        counts: ArrayLike,
+        cells: NDArray[np.float32] | None = None,
+        numbers: tuple[str, ...] | None = None,
+        distribution: NDArray[np.float32] | None = None,
+    ) -> "CountTable":
+        """A table as read from a file; ``counts`` is anything that makes N×K numbers, an empty list for none.
+
+        Raises:
+            DataError: as ``CountTable`` raises.
+        """
+        raw = np.asarray(counts, dtype=np.float64).reshape(len(images), len(categories))
+        return cls(tuple(images), tuple(categories), raw, cells, numbers, distribution)
+
+    @classmethod
     def from_scenes(cls, scenes: SceneSet, protocol: Protocol) -> "CountTable":
         """The true counts of the images that ``protocol`` keeps."""
         kept = scenes.under(protocol)
+        known = kept.known_counts(protocol)
         return cls(
             images=tuple(scene.id for scene in kept),
             categories=kept.categories,
             counts=kept.counts(protocol).astype(np.float64),
             numbers=tuple(scene.number for scene in kept),
+            category_ids=kept.category_ids,
+            known=None if known.all() else known,
         )
 
     def select(self, images: Sequence[str]) -> "CountTable":
@@ -97,7 +122,7 @@ class CountTable:
         unknown = next((image for image in images if image not in place), None)
         if unknown is not None:
             raise DataError(f"no counts for image {unknown!r}")
-        return self._rows([place[image] for image in images])
+        return self.rows([place[image] for image in images])
 
     def in_categories(self, categories: Sequence[str]) -> "CountTable":
         """The columns of ``categories``, in their order and under their names; VOC's and COCO's are the same.
@@ -122,129 +147,26 @@ class CountTable:
             counts=self.counts[:, order],
             cells=None if self.cells is None else self.cells[:, :, order],
             distribution=None if self.distribution is None else self.distribution[:, order],
+            known=None if self.known is None else self.known[:, order],
         )
 
-    def _rows(self, rows: Sequence[int]) -> "CountTable":
-        index = np.asarray(rows, dtype=np.intp)
+    def rows(self, places: Sequence[int] | NDArray[np.integer]) -> "CountTable":
+        """The rows at ``places``, no two alike, in their order."""
+        index = np.asarray(places, dtype=np.intp)
         return replace(
             self,
-            images=tuple(self.images[row] for row in rows),
+            images=tuple(self.images[row] for row in index),
             counts=self.counts[index],
             cells=None if self.cells is None else self.cells[index],
             distribution=None if self.distribution is None else self.distribution[index],
-            numbers=None if self.numbers is None else tuple(self.numbers[row] for row in rows),
+            numbers=None if self.numbers is None else tuple(self.numbers[row] for row in index),
+            known=None if self.known is None else self.known[index],
         )
-
-
-def join(truth: CountTable, predicted: CountTable) -> tuple[CountTable, CountTable, tuple[str, ...]]:
-    """The rows of the images that both have, in the truth's order and under its ids; and the ids missing.
-
-    A predicted row belongs to the true image of the same id; else to the one whose data-set number its id is;
-    else, all digits both, to the one of the same value ("000042" and "42"). Predicted rows of no true image
-    are left out; true images without a predicted row are missing.
-
-    Raises:
-        DataError: two predicted rows for one image, or one that could be either of two images.
-    """
-    find = _Finder(truth)
-    row_of: dict[int, int] = {}
-    for row, image in enumerate(predicted.images):
-        place = find(image)
-        if place is None:
-            continue
-        if place in row_of:
-            both = f"{predicted.images[row_of[place]]!r} and {image!r}"
-            raise DataError(f"two rows of counts for image {truth.images[place]!r}: {both}")
-        row_of[place] = row
-    places = sorted(row_of)
-    missing = tuple(image for place, image in enumerate(truth.images) if place not in row_of)
-    found = truth._rows(places)
-    theirs = predicted._rows([row_of[place] for place in places])
-    return found, replace(theirs, images=found.images, numbers=found.numbers), missing
-
-
-def check_missing(missing: Sequence[str], wanted: int, where: str) -> None:
-    """Refuse to score when more than a tenth of the ``wanted`` images are ``missing``, or none is wanted.
-
-    Raises:
-        DataError: says how many, an example, and ``where`` they are missing ("counts.csv", "JPEGImages").
-    """
-    if wanted == 0:
-        raise DataError("no images to score")
-    if len(missing) > MOST_MISSING * wanted:
-        raise DataError(
-            f"{where}: {len(missing)} of {wanted} images are missing, such as {missing[0]!r} (at most "
-            f"{MOST_MISSING:.0%} may be; an image goes by its file name without the ending)"
-        )
-
-
-def build_table(
-    images: Sequence[str],
-    categories: Sequence[str],
-    counts: ArrayLike,
-    cells: NDArray[np.float32] | None = None,
-    numbers: tuple[str, ...] | None = None,
-    distribution: NDArray[np.float32] | None = None,
-) -> CountTable:
-    """A table as read from a file, which must hold an image.
-
-    Raises:
-        DataError: it does not, or as ``CountTable`` raises.
-    """
-    if not images:
-        raise DataError("no images in it")
-    raw = np.asarray(counts, dtype=np.float64)
-    return CountTable(tuple(images), tuple(categories), raw, cells, numbers, distribution)
-
-
-class _Finder:
-    """The truth's row for a predicted id, by the first rule that finds one."""
-
-    def __init__(self, truth: CountTable) -> None:
-        self._truth = truth
-        self._by_image = {image: row for row, image in enumerate(truth.images)}
-        numbers = truth.numbers or ()
-        self._by_number = _gather((number, row) for row, number in enumerate(numbers))
-        self._by_value = _gather(
-            (_value(name), row)
-            for names in (truth.images, numbers)
-            for row, name in enumerate(names)
-            if is_digits(name)
-        )
-
-    def __call__(self, image: str) -> int | None:
-        if image in self._by_image:
-            return self._by_image[image]
-        rows = self._by_number.get(image)
-        if rows is None and is_digits(image):
-            rows = self._by_value.get(_value(image))
-        if rows is None:
-            return None
-        if len(rows) > 1:
-            could_be = " or ".join(repr(self._truth.images[row]) for row in sorted(rows)[:2])
-            raise DataError(f"image {image!r} of the counts could be {could_be} of the truth")
-        return next(iter(rows))
-
-
-def is_digits(name: str) -> bool:
-    """Whether ``name`` is a whole number written with 0–9 alone."""
-    return name.isascii() and name.isdigit()
-
-
-def _value(digits: str) -> str:
-    return digits.lstrip("0") or "0"
-
-
-def _gather(pairs: Iterable[tuple[str, int]]) -> dict[str, set[int]]:
-    rows: dict[str, set[int]] = {}
-    for name, row in pairs:
-        rows.setdefault(name, set()).add(row)
-    return rows
 
 
 def _check_names(kind: str, names: Sequence[str]) -> None:
     if not all(names):
-        raise DataError(f"{kind} number {names.index('') + 1} has no name")
+        raise DataError(f"{kind} {names.index('') + 1} of {len(names)} is empty")
     if len(set(names)) < len(names):
         twice = next(name for name, times in Counter(names).items() if times > 1)
-        raise DataError(f"{kind} {twice!r} is there twice")
+        raise DataError(f"duplicate {kind} {twice!r}")

@@ -4,18 +4,21 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from counting.stats.metrics import round_half_up
-from counting.tables.count_table import CountTable, build_table, is_digits
+from counting.tables.count_table import CountTable
 from counting_datasets.errors import DataError
 
 _TAIL = 1e-4
-"""Probability of larger counts that a row leaves out."""
+"""Largest probability of larger counts that a row leaves out."""
+
+_DECIMALS = 6
+"""Decimals of a written probability."""
 
 
 @dataclass
@@ -32,20 +35,16 @@ class _JsonRow:
 
 
 def read_json(path: Path) -> CountTable:
-    """Read rows as ``write_json`` writes them; ``count`` serves without ``count_raw``, ``image_id`` without
-    ``file_name`` and the other way round.
+    """Read rows as ``write_json`` writes them, whose ``image_id``, ``file_name`` or ``count_raw`` may be left out.
+
+    A list without rows is a table without images and categories.
 
     Raises:
         DataError: not such rows; says which row is wrong.
     """
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(f"line {error.lineno}: not JSON ({error.msg})") from None
-    except RecursionError:
-        raise DataError("not rows of counts: nested too deep") from None
-    if not isinstance(listed, list) or not listed:
-        raise DataError("no rows; it must be a list of one object an image and category")
+    listed = parse_json(path.read_bytes())
+    if not isinstance(listed, list):
+        raise DataError("not a list of one object for each image and category")
     rows = []
     for number, row in enumerate(listed, 1):
         try:
@@ -55,18 +54,44 @@ def read_json(path: Path) -> CountTable:
     return _from_json_rows(rows)
 
 
+def parse_json(content: bytes) -> Any:
+    """What a JSON file in UTF-8, UTF-16 or UTF-32 says.
+
+    Raises:
+        DataError: it is not JSON.
+    """
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise DataError(f"line {error.lineno}: not JSON ({error.msg})") from None
+    except UnicodeDecodeError:
+        raise DataError("not text in UTF-8 or UTF-16") from None
+    except (RecursionError, ValueError):
+        raise DataError("not JSON that can be read: nested too deep, or with a number too long") from None
+
+
+def whole_number(value: Any) -> int | None:
+    """The whole number that ``value`` is, as an int or as a float such as 1.0; None for anything else."""
+    if type(value) is int:
+        return value
+    return int(value) if type(value) is float and value.is_integer() else None
+
+
 def _json_row(row: Any) -> _JsonRow:
     if not isinstance(row, dict) or not isinstance(row.get("category"), str):
         raise DataError("not an object with `image_id` or `file_name`, `category` and `count`")
     number, name = row.get("image_id"), row.get("file_name")
-    if not (isinstance(name, str) or _is_id(number)):
+    whole = whole_number(number)
+    if whole is not None:
+        number = str(whole)
+    if not (isinstance(name, str) or isinstance(number, str)):
         raise DataError("needs `image_id` (a whole number or text) or `file_name`")
-    place = row.get("category_id")
-    if place is not None and (isinstance(place, bool) or not isinstance(place, int)):
-        raise DataError(f"`category_id` is {place!r}, not a whole number")
+    place = whole_number(row.get("category_id"))
+    if place is None and row.get("category_id") is not None:
+        raise DataError(f"`category_id` is {row['category_id']!r}, not a whole number")
     return _JsonRow(
-        image=PurePath(name).stem if isinstance(name, str) else str(number),
-        number=str(number) if _is_id(number) else None,
+        image=_image(number, name),
+        number=number if isinstance(number, str) else None,
         category=row["category"],
         category_id=place,
         count=_json_count(row),
@@ -75,8 +100,16 @@ def _json_row(row: Any) -> _JsonRow:
     )
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int | str) and not isinstance(value, bool)
+def _image(number: Any, name: Any) -> str:
+    """The table's id: ``image_id`` where it is the file's name or its end, else the path without the ending."""
+    if not isinstance(name, str):
+        return str(number)
+    path = PurePosixPath(name.replace("\\", "/"))
+    without_ending = str(path.with_suffix("")) if path.name else name
+    if isinstance(number, str) and (number == without_ending or without_ending.endswith(f"/{number}")):
+        return number
+    written_as_number = is_digits(path.stem) and path.stem.lstrip("0") == str(number).lstrip("0")
+    return path.stem if written_as_number else without_ending
 
 
 def _json_count(row: dict[str, Any]) -> float:
@@ -112,16 +145,16 @@ def _json_distribution(listed: Any) -> NDArray[np.float32]:
 def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
     images = {image: place for place, image in enumerate(dict.fromkeys(row.image for row in rows))}
     categories = {name: place for place, name in enumerate(_json_categories(rows))}
-    sizes = {None if row.cells is None else len(row.cells) for row in rows}
+    sizes = {0 if row.cells is None else len(row.cells) for row in rows}
     if len(sizes) > 1:
         raise DataError("every row must have `cells` of one grid, or none of them")
-    cells_per_image = sizes.pop()
-    longest = max(0 if row.distribution is None else len(row.distribution) for row in rows)
+    cells_per_image = max(sizes, default=0)
+    longest = max((0 if row.distribution is None else len(row.distribution) for row in rows), default=0)
     if longest and any(row.distribution is None for row in rows):
         raise DataError("every row must have a `distribution`, or none of them")
     distribution = np.zeros((len(images), len(categories), longest), dtype=np.float32)
     counts = np.full((len(images), len(categories)), np.nan)
-    cells = np.empty((len(images), cells_per_image or 0, len(categories)), dtype=np.float32)
+    cells = np.empty((len(images), cells_per_image, len(categories)), dtype=np.float32)
     for number, row in enumerate(rows, 1):
         i, k = images[row.image], categories[row.category]
         if not np.isnan(counts[i, k]):
@@ -132,18 +165,18 @@ def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
         if row.distribution is not None:
             distribution[i, k, : len(row.distribution)] = row.distribution
     numbers = {row.image: row.number for row in rows if row.number is not None}
-    return build_table(
+    return CountTable.from_rows(
         list(images),
         list(categories),
         counts,
         cells if cells_per_image else None,
-        tuple(numbers[image] for image in images) if len(numbers) == len(images) else None,
+        tuple(numbers[image] for image in images) if rows and len(numbers) == len(images) else None,
         distribution if longest else None,
     )
 
 
 def _json_categories(rows: list[_JsonRow]) -> list[str]:
-    """By their ids where every row has one, else as they first appear."""
+    """In the order of their ids where every row has one, else as they first appear."""
     pairs = dict.fromkeys((row.category_id, row.category) for row in rows)
     ids = [place for place, _ in pairs if place is not None]
     names = list(dict.fromkeys(name for _, name in pairs))
@@ -152,6 +185,11 @@ def _json_categories(rows: list[_JsonRow]) -> list[str]:
     if len(set(ids)) < len(pairs) or len(names) < len(pairs):
         raise DataError("a category has two values of `category_id`, or a `category_id` two categories")
     return [name for _, name in sorted((place, name) for place, name in pairs if place is not None)]
+
+
+def is_digits(name: str) -> bool:
+    """Whether ``name`` is a whole number written with 0–9 alone."""
+    return name.isascii() and name.isdigit()
 
 
 def write_json(table: CountTable, file: TextIO, file_names: Mapping[str, str]) -> None:
@@ -198,11 +236,15 @@ def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
 
 
 def _without_tail(probabilities: NDArray[np.float32]) -> list[float]:
-    """Up to the count that all larger ones together are hardly likelier than; it stands for them too."""
-    cumulative = probabilities.astype(np.float64).cumsum()
+    """Rounded, up to the first count that all larger ones together are at most ``_TAIL`` likely to exceed.
+
+    The last probability stands for the larger counts too, so that the list sums to 1.
+    """
+    scaled = probabilities.astype(np.float64) / probabilities.sum(dtype=np.float64)
+    cumulative = scaled.cumsum()
     last = int(np.argmax(cumulative >= cumulative[-1] - _TAIL))
-    kept = [round(float(p), 6) for p in probabilities[:last]]
-    return [*kept, round(1 - sum(kept), 6)]
+    ends = np.append(cumulative[:last].round(_DECIMALS), 1)
+    return [round(p, _DECIMALS) for p in np.diff(ends, prepend=0).tolist()]
 
 
 def _square(table: CountTable, image: int) -> NDArray[np.float64] | None:

@@ -3,13 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from counting.models.checkpoint import Checkpoint, load, save
 from counting.stats.best_guess import fit_shown_from
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.least_squares import FOLDS
-from counting.tables.count_table import CountTable, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import join
 
 
 def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoint:
@@ -21,8 +23,10 @@ def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoin
     truth, predicted, _ = join(truth, predicted)
     if len(truth.images) < FOLDS:
         return checkpoint
-    calibration = fit_calibration(torch.from_numpy(predicted.counts), torch.from_numpy(truth.counts))
+    known = np.ones(truth.counts.shape, dtype=bool) if truth.known is None else truth.known
+    pair = torch.from_numpy(predicted.counts), torch.from_numpy(truth.counts)
+    calibration = fit_calibration(*pair, torch.from_numpy(known))
     probability = 1 - calibration.distribution(predicted.counts)[..., 0]
-    calibration.shown_from = fit_shown_from(predicted.counts, probability, truth.counts)
+    calibration.shown_from = fit_shown_from(predicted.counts[known], probability[known], truth.counts[known])
     save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration)
     return replace(checkpoint, calibration=calibration)

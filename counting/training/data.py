@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from counting.inputs.batches import Reader, ViewDataset
@@ -12,7 +15,7 @@ from counting.inputs.views import View, view_of
 from counting.models.config import Config, DataConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.feature_cache import FeatureCache
-from counting.tables.count_table import check_missing
+from counting.tables.join import check_missing
 from counting.utils.progress import report_skipped
 from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
@@ -28,6 +31,13 @@ class TrainingData:
     val: SceneSet | None
     protocol: Protocol
 
+    def certain_counts(self) -> NDArray[np.float64]:
+        """N×K true counts of the training photos, NaN where they are unknown or a crowd is among them."""
+        counts = self.train.counts(self.protocol).astype(np.float64)
+        for row, scene in zip(counts, self.train, strict=True):
+            row[~scene.certain_counts()] = np.nan
+        return counts
+
 
 def load_data(config: Config) -> TrainingData:
     """The training and the validation split under the configured protocol; with ``final``, both to train on.
@@ -38,14 +48,24 @@ def load_data(config: Config) -> TrainingData:
     train, val = (load_split(config.data, split) for split in (config.data.train, config.data.val))
     if train.categories != val.categories:
         raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
+    if config.data.train != config.data.val and _same_photos(train, val):
+        raise CountingError(
+            f"{train.split} and {val.split} of {train.data} are the same photos; "
+            "divide them: train: train:80/20 and val: val:80/20"
+        )
     protocol = Protocol.parse(config.data.protocol, train.family)
     return TrainingData(train.joined(val), None, protocol) if config.final else TrainingData(train, val, protocol)
+
+
+def _same_photos(first: SceneSet, second: SceneSet) -> bool:
+    return {scene.path for scene in first} == {scene.path for scene in second}
 
 
 def load_split(config: DataConfig, split: str) -> SceneSet:
     """The scenes of one split under the configured protocol."""
     annotations = Path(split) if split.endswith(".json") else None
-    scenes = load(config.name, split, Place(config.root, annotations, config.images, config.categories))
+    place = Place(config.root, annotations, config.images, config.categories, config.unannotated_are_empty)
+    scenes = load(config.name, split, place)
     return scenes.under(Protocol.parse(config.protocol, scenes.family))
 
 
@@ -77,9 +97,9 @@ def datasets(
     train = ViewDataset(scenes, read, counter.grid, data.protocol, views, config.seed, targets)
     if data.val is None:
         return train, None
-    return train, ViewDataset(
-        without(data.val, find_unreadable(data.val, 1)), read_val, counter.grid, data.protocol
-    )
+    validated = without(data.val, find_unreadable(data.val, 1))
+    known = partial(Scene.known_counts, protocol=data.protocol)
+    return train, ViewDataset(validated, read_val, counter.grid, data.protocol, known=known)
 
 
 @dataclass(frozen=True)

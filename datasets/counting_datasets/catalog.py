@@ -3,16 +3,12 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
 from counting_datasets.coco import load_coco
 from counting_datasets.errors import DataError
-from counting_datasets.scene import Masks, Scene, SceneSet
+from counting_datasets.scene import SceneSet
 from counting_datasets.voc import load_voc
 
 DATASETS = ("voc2007", "voc2012", "coco2014", "coco2017", "voc", "coco")
@@ -37,12 +33,14 @@ class Place:
         annotations: a file of the user's own in COCO's format, in place of ``root``.
         images: the folder of the photos that a COCO file names.
         categories: for ``voc``, every category in the data; for the others, the ones to count, by name.
+        unannotated_are_empty: for ``voc``, whether a photo without an XML file is one without objects.
     """
 
     root: Path | None = None
     annotations: Path | None = None
     images: Path | None = None
     categories: tuple[str, ...] | None = None
+    unannotated_are_empty: bool = False
 
 
 def load(data: str, split: str, place: Place = Place()) -> SceneSet:
@@ -58,7 +56,15 @@ def load(data: str, split: str, place: Place = Place()) -> SceneSet:
     if place.images and family_of(data) == "voc":
         raise DataError(f"{data} keeps its photos in JPEGImages: name no folder of images")
     if data == "voc":
-        return load_voc(_root(data, place), split, categories=place.categories, data=data)
+        return load_voc(
+            _root(data, place),
+            split,
+            categories=place.categories,
+            data=data,
+            unannotated_are_empty=place.unannotated_are_empty,
+        )
+    if place.unannotated_are_empty:
+        raise DataError(f"photos without annotation can be empty in data set voc alone, not in {data}")
     if family_of(data) == "voc":
         scenes = load_voc(_root(data, place), split, data=data)
     else:
@@ -92,37 +98,8 @@ def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool =
         raise DataError(
             f"{scenes.data} has no category {', '.join(absent)}: it has {', '.join(scenes.categories)}"
         )
-    relabelled = tuple(_relabelled(scene, match, tuple(categories)) for scene in scenes)
+    relabelled = tuple(scene.relabelled(match, tuple(categories)) for scene in scenes)
     return replace(scenes, categories=tuple(categories), scenes=relabelled)
-
-
-def _relabelled(scene: Scene, match: dict[int, int], categories: tuple[str, ...]) -> Scene:
-    kept = np.array([label in match for label in scene.labels], dtype=bool)
-    return replace(
-        scene,
-        boxes=scene.boxes[kept],
-        labels=np.array([match[label] for label in scene.labels[kept]], dtype=np.int64),
-        difficult=scene.difficult[kept],
-        crowd=scene.crowd[kept],
-        categories=categories,
-        masks=partial(_kept_masks, scene.masks, kept) if scene.masks else None,
-        known=_known(scene, match, len(categories)),
-    )
-
-
-def _known(scene: Scene, match: dict[int, int], categories: int) -> NDArray[np.bool_] | None:
-    """Each new category is known if it has a counterpart, and every counterpart is known."""
-    if scene.known is None and len(set(match.values())) == categories:
-        return None
-    known = np.zeros(categories, dtype=bool)
-    known[list(match.values())] = True
-    if scene.known is not None:
-        known[[ours for theirs, ours in match.items() if not scene.known[theirs]]] = False
-    return known
-
-
-def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    return [mask for mask, is_kept in zip(masks(), kept, strict=True) if is_kept]
 
 
 def _root(data: str, place: Place) -> Path:

@@ -21,8 +21,8 @@ def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco"
     """All scenes of an instances file, by file name; images without any object stay. No photo is opened.
 
     ``images`` is the folder of the photos. Categories come in the order of their ids. A scene has masks where
-    every object in it has one. The categories in an image's list ``crowd_categories``, if it has that key, are
-    unknown there.
+    every object in it has one. An image may list under ``crowd_categories`` the ids of categories with a crowd
+    region that is not among the annotations.
 
     Raises:
         DataError: the file is missing, no JSON, or lacks or contradicts itself in what counting needs.
@@ -36,8 +36,8 @@ def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco"
     for image in sorted(coco.imgs.values(), key=lambda image: str(image["file_name"])):
         objects = coco.imgToAnns.get(image["id"], [])
         labels = np.array([place[row["category_id"]] for row in objects], dtype=np.int64)
-        unknown = [place[category] for category in image.get("crowd_categories") or ()]
-        scenes.append(_scene(annotations, images, image, objects, labels, names, unknown))
+        crowded = [place[category] for category in image.get("crowd_categories") or ()]
+        scenes.append(_scene(annotations, images, image, objects, labels, names, crowded))
     ids = {str(category): row["name"] for category, row in coco.cats.items()}
     return SceneSet(data, split, "coco", names, tuple(scenes), ids)
 
@@ -71,7 +71,7 @@ def _scene(
     objects: list[_Row],
     labels: NDArray[np.int64],
     names: tuple[str, ...],
-    unknown: list[int],
+    crowded: list[int],
 ) -> Scene:
     size = (image["width"], image["height"])
     boxes = np.array([row["bbox"] for row in objects], dtype=np.float64).reshape(-1, 4)
@@ -88,7 +88,7 @@ def _scene(
         crowd=np.array([bool(row.get("iscrowd", 0)) for row in objects], dtype=bool),
         categories=names,
         masks=partial(_masks, file, size, objects) if have_masks else None,
-        known=~np.isin(np.arange(len(names)), unknown) if unknown else None,
+        crowded=np.isin(np.arange(len(names)), crowded) if crowded else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from pathlib import Path, PurePath
 
@@ -40,39 +40,40 @@ def _is_stray_name(name: str) -> bool:
 
 def is_photo_name(path: PurePath | str) -> bool:
     """Whether a name ends like a photo's, in any case: ``IMG_1.JPG``."""
-    return PurePath(path).suffix.lower() in PHOTO_SUFFIXES
+    return os.path.splitext(path)[1].lower() in PHOTO_SUFFIXES  # noqa: PTH122 (many times faster than a Path)
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The photos in ``folder`` and in the folders below it, sorted; see ``find_files``."""
-    return [path for path in find_files(folder) if is_photo_name(path)]
+    """The photos in ``folder`` and in the folders below it, sorted; see ``file_names``."""
+    return [folder / name for name in file_names(folder) if is_photo_name(name)]
 
 
-def find_files(folder: Path) -> list[Path]:
-    """All files in ``folder`` and in the folders below it, sorted, without stray ones.
+def file_names(folder: Path) -> list[str]:
+    """The files in ``folder`` and in the folders below it without stray ones, sorted: ``DCIM/100/IMG_1.jpg``.
 
     Links to folders are followed, but no folder is listed twice and none that holds ``folder`` itself. A folder
     that cannot be read counts as empty.
     """
-    return sorted(_walk(folder))
+    return sorted(_walk(folder), key=lambda name: name.split("/"))
 
 
-def _walk(top: Path) -> Iterator[Path]:
+def _walk(top: Path) -> Iterator[str]:
+    if _identity(top) is None:
+        return
     holders = {_identity(parent) for parent in top.resolve().parents}
     seen: set[tuple[int, int]] = set()
-    pending = deque([top])  # real folders from the left, links from the right: a folder keeps its real name
+    pending = deque([""])  # real folders from the left, links from the right: a folder keeps its real name
     while pending:
-        folder = pending.popleft()
-        identity = _identity(folder)
+        below = pending.popleft()
+        identity = _identity(top / below)
         if identity is None or identity in seen or identity in holders:
             continue
         seen.add(identity)
-        for entry in _entries(folder):
-            path = folder / entry.name
-            if _is_folder(entry):
-                (pending.append if entry.is_symlink() else pending.appendleft)(path)
-            elif _is_file(entry):
-                yield path
+        for entry in _entries(top / below):
+            if _is(entry.is_dir):
+                (pending.append if entry.is_symlink() else pending.appendleft)(f"{below}{entry.name}/")
+            elif _is(entry.is_file):
+                yield below + entry.name
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -91,15 +92,8 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
         return []
 
 
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
+        return kind()
+    except OSError:  # a link in a circle
         return False

@@ -2,52 +2,122 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from counting_datasets.errors import PhotoError
-from counting_datasets.photo import open_photo
+from counting_datasets.photo import open_photo, photo_size
 from counting_datasets.protocol import Protocol
 
 Masks = Callable[[], list[NDArray[np.bool_]]]
 
 
-@dataclass(frozen=True, eq=False)
 class Scene:
     """One annotated photo.
 
     Attributes:
-        id: the photo's file name without its ending.
+        id: the photo's file name without its ending; with its folders where file names repeat.
         number: the data set's own id for it, as text ("42" for COCO_val2014_000000000042.jpg).
-        path: where the photo should lie; it is opened only by ``image``.
-        size: (width, height) in pixels, as annotated.
-        boxes: n×4 float64, (x0, y0, x1, y1) in pixels, 0-based and half-open, clipped to the image.
+        path: where the photo should lie; it is opened only by ``image``, and for a size that nobody annotated.
         labels: n indices into ``categories``.
         difficult, crowd: n flags.
         categories: the K names that labels point to.
         masks: decodes the n instance masks (height×width each), where the data set has them for every object.
-        known: K flags: the categories whose objects are all annotated in this photo. None: every category.
+        known: K flags: the categories that were annotated in this photo. None: every category.
+        crowded: K flags: the categories with a crowd region that has no annotation of its own. None: no category.
     """
 
-    id: str
-    number: str
-    path: Path
-    size: tuple[int, int]
-    boxes: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    difficult: NDArray[np.bool_]
-    crowd: NDArray[np.bool_]
-    categories: tuple[str, ...]
-    masks: Masks | None = field(default=None, repr=False)
-    known: NDArray[np.bool_] | None = None
+    def __init__(
+        self,
+        id: str,
+        number: str,
+        path: Path,
+        size: tuple[int, int] | None,
+        boxes: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        difficult: NDArray[np.bool_],
+        crowd: NDArray[np.bool_],
+        categories: tuple[str, ...],
+        masks: Masks | None = None,
+        known: NDArray[np.bool_] | None = None,
+        crowded: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """``size`` is None where the annotation gives none; ``boxes`` are as annotated and may leave the photo."""
+        self.id = id
+        self.number = number
+        self.path = path
+        self.labels = labels
+        self.difficult = difficult
+        self.crowd = crowd
+        self.categories = categories
+        self.masks = masks
+        self.known = known
+        self.crowded = crowded
+        self._annotated_size = size
+        self._annotated_boxes = boxes
 
-    def certain(self) -> NDArray[np.bool_]:
-        """K flags: the known categories without a crowd region, which stands for an unknown number of objects."""
-        certain = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+    def __repr__(self) -> str:
+        return f"Scene({self.id!r}, {len(self.labels)} objects)"
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, as annotated, else from the photo's header.
+
+        Raises:
+            PhotoError: nobody annotated it, and the photo is missing or unreadable.
+        """
+        return self._annotated_size or photo_size(self.path)
+
+    @cached_property
+    def boxes(self) -> NDArray[np.float64]:
+        """n×4: (x0, y0, x1, y1) in pixels, 0-based and half-open, clipped to the photo.
+
+        Raises:
+            PhotoError: as ``size``.
+        """
+        return np.clip(self._annotated_boxes, 0, [*self.size, *self.size])
+
+    def replaced(self, **changes: Any) -> "Scene":
+        """A copy with other values for some of the arguments that it was made from."""
+        own = ("id", "number", "path", "labels", "difficult", "crowd", "categories", "masks", "known", "crowded")
+        values = {name: getattr(self, name) for name in own}
+        annotated = {"size": self._annotated_size, "boxes": self._annotated_boxes}
+        return Scene(**(values | annotated | changes))
+
+    def relabelled(self, label_of: Mapping[int, int], categories: tuple[str, ...]) -> "Scene":
+        """With other categories: label k becomes ``label_of[k]``, and objects without a new label are left out."""
+        kept = np.array([label in label_of for label in self.labels], dtype=bool)
+        return self.replaced(
+            boxes=self._annotated_boxes[kept],
+            labels=np.array([label_of[label] for label in self.labels[kept]], dtype=np.int64),
+            difficult=self.difficult[kept],
+            crowd=self.crowd[kept],
+            categories=categories,
+            masks=partial(_kept_masks, self.masks, kept) if self.masks else None,
+            known=~_flags(label_of, len(categories), ~self.known_counts(Protocol()), absent=True),
+            crowded=None
+            if self.crowded is None
+            else _flags(label_of, len(categories), self.crowded, absent=False),
+        )
+
+    def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
+        """K flags: the categories whose count under ``protocol`` is known.
+
+        ``no_crowd`` leaves out the counts of ``crowded`` categories, as it does annotated crowds.
+        """
+        known = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
+        if protocol.no_crowd and self.crowded is not None:
+            known &= ~self.crowded
+        return known
+
+    def certain_counts(self) -> NDArray[np.bool_]:
+        """K flags: the known categories without any crowd region, which is an unknown number of objects."""
+        certain = self.known_counts(Protocol(no_crowd=True))
         certain[self.labels[self.crowd]] = False
         return certain
 
@@ -71,12 +141,26 @@ class Scene:
             PhotoError: it is missing or unreadable, or its size is not the annotated one.
         """
         photo = open_photo(self.path, upright=False)
-        if photo.size != self.size:
-            upright = open_photo(self.path)
-            if upright.size != self.size:
-                raise PhotoError(f"{self.path}: {photo.size} pixels, but its annotation says {self.size}")
-            return upright
-        return photo
+        if self._annotated_size in (None, photo.size):
+            return photo
+        upright = open_photo(self.path)
+        if upright.size != self._annotated_size:
+            raise PhotoError(f"{self.path}: {photo.size} pixels, but its annotation says {self._annotated_size}")
+        return upright
+
+
+def _flags(
+    label_of: Mapping[int, int], categories: int, flags: NDArray[np.bool_], *, absent: bool
+) -> NDArray[np.bool_]:
+    """Flags of the new categories: whether a category that becomes it is flagged; ``absent`` where none does."""
+    found = np.full(categories, absent)
+    found[list(label_of.values())] = False
+    found[[ours for theirs, ours in label_of.items() if flags[theirs]]] = True
+    return found
+
+
+def _kept_masks(masks: Masks, kept: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    return [mask for mask, is_kept in zip(masks(), kept, strict=True) if is_kept]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,13 +200,10 @@ class SceneSet(Sequence[Scene]):
         empty = np.empty((0, len(self.categories)), dtype=np.int64)
         return np.stack([scene.counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
-    def known(self) -> NDArray[np.bool_]:
-        """N×K flags: the categories whose objects are all annotated in each photo."""
-        known = np.ones((len(self.scenes), len(self.categories)), dtype=bool)
-        for row, scene in zip(known, self.scenes, strict=True):
-            if scene.known is not None:
-                row[:] = scene.known
-        return known
+    def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
+        """N×K flags: the counts under ``protocol`` that are known."""
+        empty = np.empty((0, len(self.categories)), dtype=bool)
+        return np.stack([scene.known_counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
     def __len__(self) -> int:
         return len(self.scenes)

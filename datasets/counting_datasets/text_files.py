@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -25,6 +26,26 @@ def nfc(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def expanded(path: Path) -> Path:
+    """``path`` with ``~`` for the home folder.
+
+    Raises:
+        DataError: nobody knows where home is.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise DataError(f"{path}: the home folder is unknown: write the whole path") from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; also for names that no file can have, where ``Path.is_dir`` fails."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def read_bytes(path: Path, missing: Missing = no_such_file) -> bytes:
     """What the file holds.
 
@@ -35,33 +56,33 @@ def read_bytes(path: Path, missing: Missing = no_such_file) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{path}: {missing()}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # also a NUL in the name
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def read_text(path: Path, missing: Missing = no_such_file) -> str:
-    """UTF-8, with or without a byte order mark; all line ends are \\n.
+    """UTF-8, or UTF-16 with a byte order mark; all line ends are \\n.
 
     Raises:
         DataError: as ``read_bytes``, or it is no text.
     """
     content = read_bytes(path, missing)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path}: not text in UTF-8") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path, missing: Missing = no_such_file) -> Any:
-    """What the file says, without the numbers NaN and Infinity, which are no JSON.
+def read_json(path: Path, missing: Missing = no_such_file, *, nan: bool = False) -> Any:
+    """What the file says, without the numbers NaN and Infinity, which are no JSON, unless ``nan`` lets them pass.
 
     Raises:
         DataError: as ``read_bytes``, or it is no JSON.
     """
     content = read_bytes(path, missing)
     try:
-        return json.loads(content, parse_constant=_refuse)
+        return json.loads(content, parse_constant=None if nan else _refuse)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from None
 

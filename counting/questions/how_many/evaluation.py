@@ -1,7 +1,6 @@
 """Score answers to count questions: parse and count, the head, its fusions, and baselines that need no photo."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -9,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from counting.detection.improvement import COCO_NAME
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import asked_categories, from_table
 from counting.questions.how_many.model import FUSIONS, HowMany
@@ -17,7 +15,8 @@ from counting.questions.how_many.scores import AnswerScores, NounMode, score_ans
 from counting.questions.parsing.reading import Reading
 from counting.stats.bootstrap import LEVEL, PairedDifference, paired
 from counting.stats.metrics import finite_or_none
-from counting.tables.count_table import CountTable, check_missing, join
+from counting.tables.count_table import CountTable
+from counting.tables.join import check_missing, join
 from counting_datasets.answers import vqa_accuracy
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
@@ -104,7 +103,7 @@ def with_counts(
         raise DataError(f"{where}: only some of the files say how sure their counts are")
     photos = list(dict.fromkeys(question.image for question in questions))
     wanted = CountTable(tuple(photos), ("photo",), np.zeros((len(photos), 1)))
-    found = [join(wanted, _as_asked(table, photos, where))[1] for table in tables]
+    found = [join(wanted, _told_apart(table, photos, where))[1] for table in tables]
     rows: dict[str, tuple[int, int]] = {}
     for place, table in enumerate(found):
         for row, image in enumerate(table.images):
@@ -115,41 +114,21 @@ def with_counts(
     return kept, _gather(found, [rows[question.image] for question in kept]), missing
 
 
-def _as_asked(table: CountTable, photos: Sequence[str], where: str) -> CountTable:
-    """With the photos under the names that questions know them by.
-
-    These are COCO's numbers, for "COCO_train2014_000000000025" in whatever folder, and folder and number for the
-    photos of Visual Genome, which a table of one folder knows by the number alone.
+def _told_apart(table: CountTable, photos: Sequence[str], where: str) -> CountTable:
+    """With folders before numbers that are photos of Visual Genome, where COCO has photos of these numbers too.
 
     Raises:
-        DataError: a number could be that of a photo of COCO or of Visual Genome.
+        DataError: nothing says whose photo a number is.
     """
-    in_coco = {photo for photo in photos if "/" not in photo}
-    in_folders = [photo for photo in photos if "/" in photo]
-    stems = Counter(map(_stem, in_folders))
-    in_visual_genome = {_stem(photo): photo for photo in in_folders if stems[_stem(photo)] == 1}
-    names_coco = any(COCO_NAME.fullmatch(_stem(image)) for image in table.images)
-    known, images = set(photos), []
-    for image in table.images:
-        stem = _stem(image)
-        folder_and_stem = "/".join(image.split("/")[-2:])
-        number = COCO_NAME.fullmatch(stem)
-        if number:
-            images.append(number[1])
-        elif folder_and_stem in known:
-            images.append(folder_and_stem)
-        elif image == stem and stem in in_visual_genome:
-            if stem in in_coco and not names_coco:
-                either = f"COCO's or {in_visual_genome[stem]}"
-                raise DataError(f"{where}: image {image!r} could be {either}: write its folder before it")
-            images.append(in_visual_genome[stem])
-        else:
-            images.append(image)
-    return replace(table, images=tuple(images))
-
-
-def _stem(image: str) -> str:
-    return image.rpartition("/")[2]
+    numbers = {photo for photo in photos if "/" not in photo}
+    of_both = {stem: photo for photo in photos if "/" in photo and (stem := photo.rpartition("/")[2]) in numbers}
+    unclear = next((image for image in table.images if image in of_both), None)
+    if unclear is None:
+        return table
+    if not any("COCO_" in image for image in table.images):
+        either = f"COCO's or {of_both[unclear]}"
+        raise DataError(f"{where}: image {unclear!r} could be {either}: write its folder before it")
+    return replace(table, images=tuple(of_both.get(image, image) for image in table.images))
 
 
 def _gather(tables: Sequence[CountTable], rows: Sequence[tuple[int, int]]) -> CountTable:
