@@ -121,7 +121,7 @@ class Trainer:
 
     def _prepare(self, train: ViewDataset, val: ViewDataset | None) -> None:
         options = self.options
-        self.sampler = EpochSampler(len(train), self.seed)
+        self.sampler = EpochSampler(len(train), self.seed, train.rates)
         groups = list(self._parameter_groups())
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         self.network, self.optimizer, self.loader = self.accelerator.prepare(
