@@ -44,7 +44,7 @@ def main() -> int:
         _score(name, BASELINES[name].predict(truth, train), truth, BASELINES[name].rounded) for name in TO_BEAT
     ]
     for score in (*baselines, *scores):
-        console.print(score.to_table())
+        console.print(f"{score.counter}: mRMSE {score.metrics.mRMSE:.3f}", highlight=False)
     best = min(scores, key=lambda score: score.metrics.mRMSE)
     report = write_report(best, FOLDER / "report", test)
     console.print(f"the best is {best.counter}: open {report}", highlight=False)

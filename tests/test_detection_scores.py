@@ -1,9 +1,13 @@
 """How good boxes are: matched as in PASCAL VOC, figures by hand, intervals over photos, COCO's AP."""
 
+import contextlib
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from counting.detection.average_precision import average_precision
 from counting.detection.detections import Detections
@@ -121,6 +125,8 @@ def test_nothing_found_is_no_error() -> None:
     assert scores.means["F1"] == 0
     assert np.isnan(scores.means["precision"])
     assert average_precision(found(scenes), np.zeros(0), scenes) == (0.0, 0.0)
+    nothing = average_precision(found([scene("1")], (0, 0, A, 0.9)), np.array([0.9]), [scene("1")])
+    assert np.isnan(nothing).all()
 
 
 def test_boxes_of_other_photos_are_refused() -> None:
@@ -164,6 +170,87 @@ def test_a_paired_interval_tells_a_better_detector_from_one_alike() -> None:
     assert not compare_detections(good, alike)["F1"].significant
     same = compare_detections(good, good)["recall"]
     assert (same.difference, same.interval.low, same.interval.high) == (0, 0, 0)
+
+
+def test_any_number_of_boxes_on_a_difficult_object_or_a_crowd_is_ignored() -> None:
+    """Neither the first nor the second box on it, both of a high score, is held against the detector."""
+    for flag in ("difficult", "crowd"):
+        scenes = [scene("1", (0, A), (0, B), **{flag: (1,)})]
+        boxes = found(scenes, (0, 0, B, 0.99), (0, 0, B, 0.98), (0, 0, A, 0.5))
+        assert match(boxes, Objects.of(scenes, 2)).tolist() == [IGNORED, IGNORED, TRUE]
+        assert detection_scores(boxes, Objects.of(scenes, 2)).means["F1"] == 1
+        assert average_precision(boxes, boxes.scores, scenes) == pytest.approx((1, 1))
+
+
+def test_a_box_is_in_a_crowd_by_its_own_area_and_on_a_difficult_object_by_iou() -> None:
+    """A small box in a large one: the IoU is a ninth, but all of the box lies in it."""
+    large, small = (0.0, 0.0, 30.0, 30.0), (10.0, 10.0, 20.0, 20.0)
+    in_crowd = [scene("1", (0, large), (0, FAR), crowd=(0,))]
+    on_difficult = [scene("1", (0, large), (0, FAR), difficult=(0,))]
+    boxes = found(in_crowd, (0, 0, small, 0.9), (0, 0, FAR, 0.8))
+    assert labels(in_crowd, (0, 0, small, 0.9), (0, 0, FAR, 0.8)) == [IGNORED, TRUE]
+    assert labels(on_difficult, (0, 0, small, 0.9), (0, 0, FAR, 0.8)) == [FALSE, TRUE]
+    assert labels(in_crowd, (0, 0, (25.0, 0.0, 40.0, 10.0), 0.9)) == [FALSE]  # only a third of it
+    assert average_precision(boxes, boxes.scores, in_crowd) == pytest.approx((1, 1))
+    assert average_precision(boxes, boxes.scores, on_difficult)[1] == pytest.approx(0.5)
+
+
+def by_pycocotools(detections: Detections, scenes: list[Scene]) -> tuple[float, float]:
+    """COCO's own evaluation, without difficult objects."""
+    truth = COCO()
+    rows = [
+        {
+            "image_id": image,
+            "category_id": int(label),
+            "bbox": [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()],
+            "area": float((box[2:] - box[:2]).prod()),
+            "iscrowd": int(crowd),
+        }
+        for image, scene in enumerate(scenes)
+        for box, label, crowd in zip(scene.boxes, scene.labels, scene.crowd, strict=True)
+    ]
+    truth.dataset = {
+        "images": [{"id": image} for image in range(len(scenes))],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(detections.categories)],
+        "annotations": [{"id": number, **row} for number, row in enumerate(rows, 1)],
+    }
+    corners = np.hstack([detections.boxes[:, :2], detections.boxes[:, 2:] - detections.boxes[:, :2]]).tolist()
+    columns = zip(detections.image.tolist(), detections.category.tolist(), corners, detections.scores, strict=True)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        results = [{"image_id": i, "category_id": k, "bbox": box, "score": float(s)} for i, k, box, s in columns]
+        scoring = COCOeval(truth, truth.loadRes(results), "bbox")
+        scoring.evaluate()
+        scoring.accumulate()
+        scoring.summarize()
+    return float(scoring.stats[0]), float(scoring.stats[1])
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:pycocotools")
+@pytest.mark.parametrize("seed", range(6))
+def test_average_precision_is_that_of_pycocotools(seed: int) -> None:
+    random = np.random.default_rng(seed)
+
+    def boxes(count: int) -> list[tuple[int, Box]]:
+        corners = random.uniform(0, 60, size=(count, 2))
+        sides = random.uniform(5, 30, size=(count, 2))
+        return [(int(random.integers(2)), tuple(row)) for row in np.hstack([corners, corners + sides]).tolist()]
+
+    scenes = [scene(str(photo), *boxes(6), crowd=(0,)) for photo in range(5)]
+    near = [
+        (photo, int(label), tuple((box + random.normal(0, 2, size=4)).tolist()), float(random.uniform()))
+        for photo, one in enumerate(scenes)
+        for box, label in zip(one.boxes, one.labels, strict=True)
+        if random.uniform() < 0.8
+    ]
+    far = [
+        (photo, *thing, float(random.uniform()))
+        for photo in range(5)
+        for thing in boxes(int(random.integers(120)) if photo == 0 else 4)
+    ]
+    detections = found(scenes, *near, *far)
+    expected = by_pycocotools(detections, scenes)
+    assert average_precision(detections, detections.scores, scenes) == pytest.approx(expected, abs=1e-12)
 
 
 def test_average_precision_is_cocos_and_leaves_difficult_objects_out() -> None:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from counting.utils.drawing import LARGEST, SMALLEST, draw_cells, draw_evidence
+from counting.utils.fonts import load_font
 from counting_datasets.errors import DataError
 
 CATEGORIES = ("person", "dog", "potted plant")
@@ -87,3 +88,11 @@ def test_a_thumbnail_outlines_the_true_boxes_where_they_are() -> None:
     assert drawn.size == (480, 240)
     assert drawn.getpixel((100, 100)) == (240, 228, 66)
     assert drawn.getpixel((200, 100)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize("letter", ["–", "…", "·", "é", "ł", "Ж", "→"])
+def test_dashes_and_accented_letters_have_shapes_of_their_own(letter: str) -> None:
+    """A font draws all letters that it lacks as the same box."""
+    font = load_font(18)
+    assert font.getmask(letter).getbbox() is not None
+    assert bytes(font.getmask(letter)) != bytes(font.getmask("\U0010fffd"))

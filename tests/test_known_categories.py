@@ -1,15 +1,24 @@
 """Categories that nobody annotated in a photo: unknown is not zero."""
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from tiny import tiny_cells
 
 from counting.evaluation.arrays import evaluate as evaluate_arrays
 from counting.evaluation.distribution_scores import distribution_scores
 from counting.evaluation.scores import compare, evaluate
+from counting.inputs.batches import ViewDataset
+from counting.inputs.grid import Grid
+from counting.inputs.views import View
+from counting.models.counters import build_counter
+from counting.models.locating import CentreMaps, centre_loss
+from counting.models.losses import CountLoss, balancing_weights
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.metrics import FIGURES, Floats, count_metrics
 from counting.tables.count_table import CountTable
@@ -17,7 +26,7 @@ from counting_datasets.catalog import Place, in_categories, load
 from counting_datasets.coco import load_coco
 from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol
-from counting_datasets.scene import SceneSet
+from counting_datasets.scene import Scene, SceneSet
 
 IMAGES = [{"id": 1, "file_name": "a.jpg", "width": 20, "height": 10}]
 ALL, NO_CROWD = Protocol(), Protocol(no_crowd=True)
@@ -159,6 +168,83 @@ class TestScores:
         expected = [-np.log(distribution[i, k, int(self.true[i, k])]) for i, k in np.argwhere(self.known)]
         assert found.log_score == pytest.approx(np.mean(expected), rel=1e-5)
         assert found.transforms.shape == (self.known.sum(),)
+
+
+class TestLosses:
+    """What is unknown has no part in a loss: the loss is that of the known categories alone."""
+
+    raw = torch.randn(6, 4, 3, generator=torch.Generator().manual_seed(0))
+    target = torch.rand(6, 4, 3, generator=torch.Generator().manual_seed(1))
+
+    def partly_known(self) -> torch.Tensor:
+        return torch.cat([self.target[..., :2], torch.full((6, 4, 1), torch.nan)], dim=2)
+
+    @pytest.mark.parametrize("kind", ["mse", "huber"])
+    def test_count_loss(self, kind: Literal["mse", "huber"]) -> None:
+        raw = self.raw.clone().requires_grad_()
+        loss = CountLoss(kind, ("cells", 2, "sum"), weights=torch.tensor([1.0, 2.0, 3.0]))
+        expected = CountLoss(kind, ("cells", 2, "sum"), weights=torch.tensor([1.0, 2.0]))
+        found = loss(raw, self.partly_known())
+        found.backward()
+        torch.testing.assert_close(found, expected(raw[..., :2], self.target[..., :2]))
+        assert raw.grad is not None
+        assert raw.grad.isfinite().all()
+        assert not raw.grad[..., 2].any()
+
+    def test_count_loss_of_nothing_known_is_0(self) -> None:
+        assert CountLoss("mse", ("cells",))(self.raw, torch.full_like(self.raw, torch.nan)) == 0
+
+    def test_cross_entropy_of_counts_as_classes(self) -> None:
+        cells = tiny_cells()
+        both, one = (
+            build_counter("gt_class", cells, names, {"hidden": [4], "largest": 3})
+            for names in (("a", "b"), ("a",))
+        )
+        logits, counts = torch.randn(5, 1, 2, 4), torch.tensor([0.0, 1, 2, 3, 4])[:, None, None]
+        criterion = CountLoss("mse", ("sum",))
+        unknown = torch.cat([counts, torch.full_like(counts, torch.nan)], dim=2)
+        expected = one.loss(logits[:, :, :1].flatten(2), counts, criterion)
+        torch.testing.assert_close(both.loss(logits.flatten(2), unknown, criterion), expected)
+
+    def test_centre_loss(self) -> None:
+        logits = self.raw[:, None].clone().requires_grad_()
+        target = self.target[:, None].clone()
+        target[0, 0, 0, 0] = 1
+        unknown = torch.cat([target, torch.full_like(target, torch.nan)], dim=1)
+        found = centre_loss(torch.cat([logits, -logits], dim=1), unknown)
+        torch.testing.assert_close(found, centre_loss(logits, target))
+        found.backward()
+        assert logits.grad is not None
+        assert logits.grad.isfinite().all()
+
+    def test_centres_of_unknown_and_crowded_categories_are_unknown(self, tmp_path: Path) -> None:
+        scene = in_categories(scenes(tmp_path, crowd=1), ("cup", "dog", "sofa"), partly=True)[0]
+        maps = CentreMaps(ALL, 5)(scene, View(scene.boxes / 20, np.arange(2)))
+        assert np.isnan(maps).all(axis=(1, 2)).tolist() == [True, True, False]
+        assert maps[2].max() == 1
+
+    def test_weights_are_balanced_by_the_counts_that_are_known(self) -> None:
+        counts = np.array([[0, 0, 5], [2, 1, np.nan], [np.nan, np.nan, np.nan]])
+        torch.testing.assert_close(balancing_weights(counts), torch.tensor([0.75, 1.5, 1.5]) / 1.25)
+
+
+class TestTrainingData:
+    def dataset(self, folder: Path, **options: Any) -> ViewDataset:
+        found = in_categories(scenes(folder, [3], crowd=1), ("cup", "dog", "sofa", "person"), partly=True)
+
+        def read(scene: Scene, number: int) -> tuple[torch.Tensor, View]:
+            return torch.zeros(1), View(scene.boxes / 20, np.arange(len(scene.boxes)))
+
+        return ViewDataset(list(found), read, Grid(2), ALL, **options)
+
+    def test_neither_what_was_not_annotated_nor_a_crowd_is_a_target(self, tmp_path: Path) -> None:
+        counts = self.dataset(tmp_path)[0].counts.sum(dim=0)
+        np.testing.assert_array_equal(counts, [np.nan, np.nan, 1, np.nan])
+
+    def test_validation_counts_as_its_protocol_says(self, tmp_path: Path) -> None:
+        known = partial(Scene.known_counts, protocol=ALL)
+        counts = self.dataset(tmp_path, known=known)[0].counts.sum(dim=0)
+        np.testing.assert_array_equal(counts, [1, np.nan, 1, 0])
 
 
 class TestReal:

@@ -1,5 +1,6 @@
 """Counts as a prior for a detector: the rules against brute force, fitted where the answer is known."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,9 @@ def a_detector(photos: int, seed: int) -> tuple[Detections, Objects, Floats]:
     found = boxes_of(scores.tolist(), group, (photos, 2))
     logit = 2 * np.log(scores / (1 - scores)) + found.category
     true = random.uniform(size=size) < 1 / (1 + np.exp(-logit))
-    objects = Objects(found.groups[true], found.boxes[true], np.zeros(int(true.sum()), dtype=bool), (photos, 2))
+    objects = Objects(
+        found.groups[true], found.boxes[true], *np.zeros((2, int(true.sum())), dtype=bool), (photos, 2)
+    )
     return found, objects, objects.totals()
 
 
@@ -212,7 +215,7 @@ def test_a_category_without_boxes_is_calibrated_like_the_others() -> None:
     found, objects, counts = a_detector(100, 0)
     third = Detections(found.images, ("a", "b", "c"), found.image, found.category, found.boxes, found.scores)
     group = objects.group // 2 * 3 + objects.group % 2
-    more = Objects(group, objects.boxes, objects.ignored, (100, 3))
+    more = Objects(group, objects.boxes, objects.ignored, objects.crowd, (100, 3))
     spread = np.eye(5)[np.hstack([counts, counts[:, :1] * 0]).astype(int)]
     prior = fit_prior(third, more, spread)
     assert prior.weights[2] == pytest.approx(prior.weights[:2].mean(axis=0), abs=0.3)
@@ -222,7 +225,7 @@ def test_a_category_without_boxes_is_calibrated_like_the_others() -> None:
 
 def test_boxes_that_are_all_false_teach_nothing() -> None:
     found = boxes_of([0.5] * 10, [(photo, 0) for photo in range(10)], (10, 1))
-    none = Objects(np.zeros(0, dtype=np.int64), np.zeros((0, 4)), np.zeros(0, dtype=bool), (10, 1))
+    none = Objects(np.zeros(0, dtype=np.int64), np.zeros((0, 4)), *np.zeros((2, 0), dtype=bool), (10, 1))
     with pytest.raises(DataError, match="true and false ones"):
         fit_prior(found, none, certain(*[0] * 10))
 
@@ -243,7 +246,7 @@ def voc(data_root: Path, split: str, name: str, shift: Any = 0) -> tuple[Detecti
     truth = CountTable.from_scenes(scenes, Protocol())
     found = read_detections(data_root / "detections" / f"voc2007_{split}_{name}.json", truth)
     objects = Objects.of(scenes, len(truth.categories))
-    return found, Objects(objects.group, objects.boxes + shift, objects.ignored, objects.shape)
+    return found, replace(objects, boxes=objects.boxes + shift)
 
 
 @pytest.mark.parametrize(

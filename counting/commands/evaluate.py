@@ -8,7 +8,9 @@ from functools import cache
 from rich.console import Console
 
 from counting.commands.sources import Fit, Split, counts_of, files_in
-from counting.evaluation.scores import Evaluation, compare, comparison_table, evaluate
+from counting.evaluation.score_tables import category_table, comparison_table, score_table
+from counting.evaluation.scores import Evaluation, compare, evaluate
+from counting.stats.bootstrap import RESAMPLES
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
 from counting.utils.progress import report_skipped
@@ -18,19 +20,15 @@ from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
-DIFFERENCE_RESAMPLES = 1000
-
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score WHAT, compare it with WHAT2, and print or write what came of it."""
+    """Score WHAT, compare it with WHAT2, and print or write the scores."""
     if arguments.questions:
         from counting.commands.evaluate_questions import run as run_questions
 
         return run_questions(arguments)
     if arguments.what is None:
         raise CountingError("say WHAT to evaluate (see --help), or name --questions and --counts")
-    if arguments.bootstrap is not None and arguments.bootstrap < 1:
-        raise CountingError(f"--bootstrap {arguments.bootstrap}: resample at least once")
     protocol = Protocol.parse(arguments.protocol, find_data_set(arguments.data).family)
     split = _split(arguments, arguments.split, arguments.truth, protocol)
     if arguments.explanations:
@@ -43,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report:
         from counting.report.report import write_report
 
-        report = write_report(scored, arguments.report, split.scenes, against=other)
+        report = write_report(
+            scored, arguments.report, split.scenes, against=other, resamples=arguments.bootstrap or RESAMPLES
+        )
     _print(scored, other, arguments)
     if arguments.report and not arguments.json:
         print(f"report {report}")
@@ -120,21 +120,15 @@ def _fit(arguments: argparse.Namespace, protocol: Protocol) -> Fit:
 
 
 def _print(mine: Evaluation, other: Evaluation | None, arguments: argparse.Namespace) -> None:
-    if other is None:
-        if arguments.json:
-            print(json.dumps(mine.to_json()))
-        else:
-            Console().print(mine.to_table())
-        return
-    differences = compare(mine, other, arguments.bootstrap or DIFFERENCE_RESAMPLES)
+    differences = compare(mine, other, arguments.bootstrap or RESAMPLES) if other else {}
     if arguments.json:
-        paired = {
-            name: {"difference": found.difference, **found.interval.to_json()}
-            for name, found in differences.items()
-        }
-        print(json.dumps({**mine.to_json(), "against": other.to_json(), "difference": paired}))
+        paired = {name: found.to_json() for name, found in differences.items()}
+        more = {"against": other.to_json(), "difference": paired} if other else {}
+        print(json.dumps({**mine.to_json(), **more}))
         return
-    console = Console()
-    console.print(mine.to_table())
-    console.print(other.to_table())
-    console.print(comparison_table(arguments.what, arguments.against, differences))
+    console = Console(highlight=False)
+    console.print(comparison_table(mine, other, differences) if other else score_table(mine))
+    if arguments.per_category:
+        for scored in filter(None, (mine, other)):
+            console.print()
+            console.print(category_table(scored))

@@ -68,6 +68,7 @@ def add_evaluate(commands: Commands) -> None:
         "--bootstrap", type=integer(1, _MOST_RESAMPLES), metavar="N", help="95 %% intervals from N resamples"
     )
     parser.add_argument("--json", action="store_true", help="print the contents of results.json and nothing else")
+    parser.add_argument("--per-category", action="store_true", help="print a table of all categories too")
     parser.add_argument(
         "--explanations", action="store_true", help="score the maps of `counting explain` in place of the counts"
     )

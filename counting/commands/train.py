@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from counting.evaluation.score_tables import score_table
 from counting.evaluation.scores import evaluate
 from counting.models.baselines import BASELINES
 from counting.models.config import read_config
@@ -54,7 +55,7 @@ def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress
         for name, table in ((folder.path.name, predicted), ("always-0", always_0))
     )
     report = write_report(evaluation, folder.path, val, history=progress.history)
-    console.print(evaluation.to_table())
+    console.print(score_table(evaluation))
     console.print(
         f"validation mRMSE {evaluation.metrics.mRMSE:.3f}; always-0, which never counts anything, has "
         f"{of_always_0.metrics.mRMSE:.3f}\nweights {folder.best}\nreport {report}",

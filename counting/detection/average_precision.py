@@ -1,70 +1,49 @@
-"""COCO's average precision, by pycocotools."""
+"""COCO's average precision, with PASCAL VOC's rule for difficult objects."""
 
-import contextlib
-import io
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+
+import numpy as np
 
 from counting.detection.detections import Detections
-from counting.stats.metrics import Floats
+from counting.detection.matching import IGNORED, TRUE, Objects, match
+from counting.stats.metrics import Floats, Ints, mean_over_categories
 from counting_datasets.scene import Scene
 
-NO_AREA = -1
-"""Of objects to ignore: in none of COCO's ranges of area, so that they neither help nor hurt."""
+IOUS = np.linspace(0.5, 0.95, 10)
+"""Overlaps that a box must reach to be true."""
+
+RECALLS = np.linspace(0, 1, 101)
+"""Recalls at which precision is averaged."""
+
+MOST_BOXES = 100
+"""Largest number of a photo's boxes of a category that are scored, by falling score."""
 
 
 def average_precision(detections: Detections, scores: Floats, scenes: Sequence[Scene]) -> tuple[float, float]:
     """AP over IoU .5, .55, …, .95 and AP at .5, the means over categories; ``scores`` (D) order the boxes.
 
-    ``scenes`` are the photos of ``detections``, row for row; their difficult objects neither help nor hurt.
+    ``scenes`` are the photos of ``detections``, row for row. As ``counting.detection.matching`` says, objects that
+    are difficult or crowds neither help nor hurt, however many boxes are on them. Both figures are 0 without boxes
+    and NaN without objects. (COCO's evaluation: Lin et al. 2014; pycocotools.)
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    if not len(detections):
-        return 0.0, 0.0
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = _dataset(scenes, detections.categories)
-        truth.createIndex()
-        scoring = COCOeval(truth, truth.loadRes(_results(detections, scores)), "bbox")
-        scoring.evaluate()
-        scoring.accumulate()
-        scoring.summarize()
-    return float(scoring.stats[0]), float(scoring.stats[1])
+    objects = Objects.of(scenes, len(detections.categories))
+    ranked = replace(detections, scores=scores)
+    ranked = ranked.where(ranked.rank < MOST_BOXES)
+    totals = objects.totals().sum(axis=0)
+    by_iou = np.array([_by_category(ranked, match(ranked, objects, float(iou)), totals) for iou in IOUS])
+    means = mean_over_categories(by_iou)
+    return float(means.mean()), float(means[0])
 
 
-def _dataset(scenes: Sequence[Scene], categories: Sequence[str]) -> dict[str, Any]:
-    rows = [
-        {
-            "image_id": image,
-            "category_id": int(label),
-            "bbox": [*box[:2].tolist(), *(box[2:] - box[:2]).tolist()],
-            "area": NO_AREA if difficult else float((box[2:] - box[:2]).prod()),
-            "iscrowd": int(crowd),
-        }
-        for image, scene in enumerate(scenes)
-        for box, label, difficult, crowd in zip(
-            scene.boxes, scene.labels, scene.difficult, scene.crowd, strict=True
-        )
-    ]
-    return {
-        "images": [{"id": image} for image in range(len(scenes))],
-        "categories": [{"id": number, "name": name} for number, name in enumerate(categories)],
-        "annotations": [{"id": number, **row} for number, row in enumerate(rows, 1)],
-    }
-
-
-def _results(detections: Detections, scores: Floats) -> list[dict[str, Any]]:
-    sides = detections.boxes[:, 2:] - detections.boxes[:, :2]
-    columns = (
-        detections.image.tolist(),
-        detections.category.tolist(),
-        detections.boxes[:, :2].tolist(),
-        sides.tolist(),
-        scores.tolist(),
-    )
-    return [
-        {"image_id": image, "category_id": category, "bbox": corner + size, "score": score}
-        for image, category, corner, size, score in zip(*columns, strict=True)
-    ]
+def _by_category(detections: Detections, labels: Ints, totals: Floats) -> Floats:
+    """K average precisions; NaN for categories without objects."""
+    found = np.full(len(totals), np.nan)
+    for category in np.flatnonzero(totals):
+        own = np.flatnonzero((detections.category == category) & (labels != IGNORED))
+        order = own[np.argsort(-detections.scores[own], kind="stable")]
+        true = (labels[order] == TRUE).cumsum()
+        precision = true / np.arange(1, len(order) + 1)
+        envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0)
+        found[category] = envelope[np.searchsorted(true / totals[category], RECALLS)].mean()
+    return found

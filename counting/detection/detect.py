@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from counting.detection.detections import Detections
+from counting.detection.detections import Detections, earlier_in_group
 from counting.stats.least_squares import fit_by_category
 from counting.stats.metrics import Floats, Ints
 from counting.tables.count_table import CountTable
@@ -74,16 +74,6 @@ def _best_threshold(boxes: Detections, true: Floats) -> float:
     allowed = np.concatenate([[True], scores[:-1] > scores[1:], [True]])[: len(error)]
     best = int(np.argmin(np.where(allowed, error, np.inf)))
     return float(np.nextafter(1.0, 2.0)) if best == 0 else float((edges[best] + edges[best + 1]) / 2)
-
-
-def earlier_in_group(group: Ints) -> Ints:
-    """How many boxes of the same photo, or other ``group``, come before each."""
-    order = np.argsort(group, kind="stable")
-    ordered = group[order]
-    starts = np.searchsorted(ordered, ordered)
-    before = np.empty(len(group), dtype=np.int64)
-    before[order] = np.arange(len(group)) - starts
-    return before
 
 
 def fit_soft_count(detections: Detections, truth: CountTable) -> SoftCount:

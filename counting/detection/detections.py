@@ -41,6 +41,14 @@ class Detections:
         """D whole numbers, alike for the boxes of one photo and category: image × K + category."""
         return self.image * len(self.categories) + self.category
 
+    @property
+    def rank(self) -> Ints:
+        """D places, from 0, in the order of falling scores within the photo and category."""
+        order = np.argsort(-self.scores, kind="stable")
+        place = np.empty(len(self), dtype=np.int64)
+        place[order] = earlier_in_group(self.groups[order])
+        return place
+
     def where(self, kept: NDArray[np.bool_]) -> "Detections":
         """The boxes that ``kept`` (D flags) marks, in the same photos."""
         return replace(
@@ -69,3 +77,13 @@ class Detections:
         summed = np.bincount(self.groups, weights=worth, minlength=shape[0] * shape[1])
         counts = summed.reshape(shape).astype(np.float64)
         return CountTable(self.images, self.categories, counts, numbers=self.numbers)
+
+
+def earlier_in_group(group: Ints) -> Ints:
+    """How many of the same ``group`` number come before each."""
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    starts = np.searchsorted(ordered, ordered)
+    before = np.empty(len(group), dtype=np.int64)
+    before[order] = np.arange(len(group)) - starts
+    return before

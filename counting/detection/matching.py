@@ -1,9 +1,10 @@
 """How good boxes are: matched to the true objects, then F1, precision and recall by category.
 
-A box is true if it overlaps an object of its photo and category with an IoU of at least .5 that no surer box has
-taken: of several, the one it overlaps most. Objects that are difficult or crowds neither help nor hurt: they are
-not missed, and a box on nothing but such is neither true nor false. (PASCAL VOC, Everingham et al. 2010, with the
-matching of COCO's evaluation.)
+A box is true if it overlaps an object of its photo and category with an IoU of at least .5 that no box of a higher
+score has taken: of several, the one it overlaps most. Objects that are difficult or crowds neither help nor hurt:
+they are not missed, and a box on nothing but such is neither true nor false, however many there are. The overlap
+with a crowd is the part of the box that lies in it. (PASCAL VOC, Everingham et al. 2010; matching as in COCO's
+evaluation.)
 """
 
 from collections.abc import Sequence
@@ -22,56 +23,59 @@ IOU = 0.5
 FALSE, TRUE, IGNORED = 0, 1, 2
 FIGURES = ("F1", "precision", "recall")
 STEPS = np.arange(1, 100) / 100
-"""Scores that may serve as thresholds."""
+"""Scores that may be thresholds."""
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The true objects of N photos, flat.
+    """The G true objects of N photos, as flat arrays.
 
     Attributes:
         group: G numbers of photo and category, as ``Detections.groups``; sorted.
         boxes: G×4 float64, (x0, y0, x1, y1) in pixels, 0-based and half-open.
         ignored: G flags: difficult, or a crowd.
+        crowd: G flags.
         shape: N, K.
     """
 
     group: Ints
     boxes: Floats
     ignored: NDArray[np.bool_]
+    crowd: NDArray[np.bool_]
     shape: tuple[int, int]
 
     def __post_init__(self) -> None:
         order = np.argsort(self.group, kind="stable")
-        for name in ("group", "boxes", "ignored"):
+        for name in ("group", "boxes", "ignored", "crowd"):
             object.__setattr__(self, name, getattr(self, name)[order])
 
     @classmethod
     def of(cls, scenes: Sequence[Scene], categories: int) -> "Objects":
-        """Those of ``scenes``, the photos of ``Detections``, row for row."""
+        """The objects of ``scenes``, the photos of ``Detections``, row for row."""
         group = [row * categories + scene.labels for row, scene in enumerate(scenes)]
         return cls(
             group=np.concatenate([np.empty(0, dtype=np.int64), *group]),
             boxes=np.concatenate([np.empty((0, 4)), *(scene.boxes for scene in scenes)]),
             ignored=np.concatenate([np.empty(0, dtype=bool), *(s.difficult | s.crowd for s in scenes)]),
+            crowd=np.concatenate([np.empty(0, dtype=bool), *(scene.crowd for scene in scenes)]),
             shape=(len(scenes), categories),
         )
 
     def totals(self) -> Floats:
-        """N×K: how many there are to be found."""
+        """N×K: how many objects there are to find."""
         found = np.bincount(self.group[~self.ignored], minlength=self.shape[0] * self.shape[1])
         return found.reshape(self.shape).astype(np.float64)
 
 
-def match(detections: Detections, objects: Objects) -> Ints:
-    """D labels: TRUE, FALSE or IGNORED.
+def match(detections: Detections, objects: Objects, iou: float = IOU) -> Ints:
+    """D labels: TRUE, FALSE or IGNORED; a true box overlaps its object with ``iou`` at least.
 
     Raises:
         DataError: boxes and objects are not of as many photos and categories.
     """
     if (len(detections.images), len(detections.categories)) != objects.shape:
         raise DataError("boxes and true objects are not of the same photos and categories")
-    box, thing = _overlapping(detections, objects)
+    box, thing = _overlapping(detections, objects, iou)
     labels = np.full(len(detections), FALSE)
     taken = np.zeros(len(objects.group), dtype=bool)
     for b, t in zip(box.tolist(), thing.tolist(), strict=True):
@@ -82,25 +86,31 @@ def match(detections: Detections, objects: Objects) -> Ints:
     return labels
 
 
-def _overlapping(detections: Detections, objects: Objects) -> tuple[Ints, Ints]:
-    """Pairs of a box and an object of its group that it may be true of: the surest box's first, its best first."""
+def _overlapping(detections: Detections, objects: Objects, least: float) -> tuple[Ints, Ints]:
+    """Pairs of a box and an object of its group that it may be true of, by falling score and then overlap."""
     first, last = (np.searchsorted(objects.group, detections.groups, side=side) for side in ("left", "right"))
     pairs = last - first
     box = np.repeat(np.arange(len(detections)), pairs)
     thing = np.arange(pairs.sum()) + np.repeat(first - (pairs.cumsum() - pairs), pairs)
-    iou = box_iou(detections.boxes[box], objects.boxes[thing])
-    near = iou >= IOU
-    box, thing, iou = box[near], thing[near], iou[near]
-    order = np.lexsort((-iou, objects.ignored[thing], box, -detections.scores[box]))
+    overlap = _overlap(detections.boxes[box], objects.boxes[thing], objects.crowd[thing])
+    near = overlap >= least
+    box, thing, overlap = box[near], thing[near], overlap[near]
+    order = np.lexsort((-overlap, objects.ignored[thing], box, -detections.scores[box]))
     return box[order], thing[order]
 
 
 def box_iou(a: Floats, b: Floats) -> Floats:
     """P boxes each → P: the area in both over that in either; 0 where neither has any."""
+    return _overlap(a, b, np.zeros(len(b), dtype=bool))
+
+
+def _overlap(a: Floats, b: Floats, crowd: NDArray[np.bool_]) -> Floats:
+    """P boxes each → P: intersection over union, or over the area of ``a`` where ``b`` is a crowd."""
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     both = sides.clip(min=0).prod(axis=1)
-    either = (a[:, 2:] - a[:, :2]).prod(axis=1) + (b[:, 2:] - b[:, :2]).prod(axis=1) - both
-    return np.asarray(np.divide(both, either, out=np.zeros_like(both), where=either > 0))
+    rest = np.where(crowd, 0, (b[:, 2:] - b[:, :2]).prod(axis=1) - both)
+    area = (a[:, 2:] - a[:, :2]).prod(axis=1) + rest
+    return np.asarray(np.divide(both, area, out=np.zeros_like(both), where=area > 0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from counting.detection.detect import earlier_in_group
 from counting.detection.detections import Detections
 from counting.detection.matching import IGNORED, TRUE, Objects, f1_thresholds, match
 from counting.stats.least_squares import folds
@@ -41,10 +40,7 @@ UNFITTED_TRUST = 0.5
 def top_n(detections: Detections, counts: Floats) -> NDArray[np.bool_]:
     """D flags: the n surest boxes of each photo and category, n its rounded count (``counts`` is N×K, raw)."""
     n = round_half_up(counts)[detections.image, detections.category]
-    order = np.argsort(-detections.scores, kind="stable")
-    place = np.empty(len(detections), dtype=np.int64)
-    place[order] = earlier_in_group(detections.groups[order])
-    return np.asarray(place < n)
+    return np.asarray(detections.rank < n)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,11 @@
-"""Score counts against the truth: one result, as an object, a table and results.json."""
+"""Score a table of counts against the truth: one result, as an object and as results.json."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.bootstrap import Interval, PairedDifference
-from counting.stats.metrics import FIGURES, CountMetrics, count_metrics
+from counting.stats.metrics import CountMetrics, count_metrics
 from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How a counter did on a split.
+    """The scores of a counter on a split.
 
     ``truth`` and ``predicted`` hold the images that were scored, row for row.
     """
@@ -48,31 +46,6 @@ class Evaluation:
         if self.distribution:
             extra["distribution"] = self.distribution.to_json()
         return {**head, **self.metrics.to_json(), **extra}
-
-    def to_table(self) -> Table:
-        """The summary, for a terminal."""
-        scored = f"{len(self.truth.images):,} images, protocol {self.protocol}"
-        title = f"{self.counter} on {self.data} {self.split}, {scored}"
-        table = Table(title=title + ("" if self.rounded else ", not rounded"), title_justify="left")
-        for name in FIGURES:
-            table.add_column(name.replace("_", "-"), justify="right")
-        table.add_row(*(f"{getattr(self.metrics, name):.3f}" for name in FIGURES))
-        if self.intervals:
-            spans = (self.intervals[name] for name in FIGURES)
-            table.add_row(*(f"{span.low:.3f}–{span.high:.3f}" for span in spans), style="dim")
-        if self.distribution:
-            table.caption = _coverage_line(self.distribution)
-            table.caption_justify = "left"
-        return table
-
-
-def _coverage_line(scores: "DistributionScores") -> str:
-    coverage = ", ".join(
-        f"{one.level:.0%}: {one.randomized:.1%} ({one.plain:.1%} of all, {one.occurring:.1%} of those above 0)"
-        for one in scores.coverage
-    )
-    ranked = scores.ranked_probability_score
-    return f"intervals hold {coverage}; log score {scores.log_score:.3f}, ranked probability score {ranked:.3f}"
 
 
 def evaluate(
@@ -117,16 +90,3 @@ def compare(a: Evaluation, b: Evaluation, resamples: int) -> dict[str, PairedDif
     return metric_differences(
         ours.counts, theirs.counts, true.counts, resamples, rounded=rounded, known=true.known
     )
-
-
-def comparison_table(a: str, b: str, differences: dict[str, PairedDifference]) -> Table:
-    """The differences, for a terminal; a star where the interval leaves out 0."""
-    table = Table(title=f"{a} minus {b}, paired, 95 % intervals", title_justify="left")
-    for name in FIGURES:
-        table.add_column(name.replace("_", "-"), justify="right")
-    table.add_row(
-        *(f"{differences[name].difference:+.3f}{'*' * differences[name].significant}" for name in FIGURES)
-    )
-    spans = (differences[name].interval for name in FIGURES)
-    table.add_row(*(f"{span.low:+.3f} to {span.high:+.3f}" for span in spans), style="dim")
-    return table

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from counting.utils.drawing import LARGEST, SMALLEST, THUMBNAIL, resized
+from counting.utils.fonts import load_font
 
 Map = NDArray[np.float32]
 
@@ -109,7 +110,7 @@ def side_by_side(panels: Sequence[Panel]) -> Image.Image:
         canvas.paste(panel.picture, (left + inset, 0))
         y = height + _MARGIN
         for words, size in lines:
-            pen.text((left + _MARGIN, y), words, fill="white", font=ImageFont.load_default(size))
+            pen.text((left + _MARGIN, y), words, fill="white", font=load_font(size))
             y += round(1.4 * size)
         _write_table(pen, panel, (left + inset, y))
         left += width + _GAP
@@ -120,7 +121,7 @@ def _lines(panel: Panel, width: int) -> list[tuple[str, int]]:
     """Lines of text and the size of their letters."""
     lines = []
     for text, size in ((panel.caption, _FONT), (panel.note or "", _SMALL)):
-        font = ImageFont.load_default(size)
+        font = load_font(size)
         letters = max(int((width - 2 * _MARGIN) / font.getlength("n")), 1)
         for line in textwrap.wrap(text, letters):
             while font.getlength(line) > width - 2 * _MARGIN and len(line) > 1:
@@ -139,7 +140,7 @@ def _write_table(pen: ImageDraw.ImageDraw, panel: Panel, corner: tuple[int, int]
         size = min(_SMALL, max(round(step / 2.5), 6))
         for column, entry in enumerate(entries):
             place = (corner[0] + (column + 0.5) * step, corner[1] + (row + 0.5) * round(1.4 * _SMALL))
-            pen.text(place, entry, fill="white", font=ImageFont.load_default(size), anchor="mm")
+            pen.text(place, entry, fill="white", font=load_font(size), anchor="mm")
 
 
 def _overlay(shown: Image.Image, values: Map, *, against: bool) -> Image.Image:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
@@ -28,7 +29,7 @@ class Batch(NamedTuple):
 
     Attributes:
         inputs: cells×width features or a 3×side×side photo.
-        counts: cells×K fractional counts.
+        counts: cells×K fractional counts; NaN in all cells of a category whose count is unknown.
         targets: the auxiliary losses' targets, by the loss's name.
     """
 
@@ -41,7 +42,9 @@ class ViewDataset(Dataset[Batch]):
     """Scenes, each shown once an epoch in one of its first ``views`` views.
 
     ``read`` gives the network's input: ``FeatureCache.read``, or a reader of photos. The view that an epoch shows
-    depends only on ``seed``, the scene's place and ``epoch``.
+    depends only on ``seed``, the scene's place, ``epoch`` and, for an index beyond the last scene, how often the
+    scene was shown before. ``known`` flags the K categories of a scene whose counts are known; crowds are not,
+    unless it says so. ``rates`` is how often to show each scene in an epoch, on average.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class ViewDataset(Dataset[Batch]):
         views: int = 1,
         seed: int = 0,
         targets: Mapping[str, Target] | None = None,
+        known: Callable[[Scene], NDArray[np.bool_]] = Scene.certain_counts,
+        rates: NDArray[np.float64] | None = None,
     ) -> None:
         self.scenes = scenes
         self.read = read
@@ -61,34 +66,49 @@ class ViewDataset(Dataset[Batch]):
         self.views = views
         self.seed = seed
         self.targets = targets or {}
+        self.known = known
+        self.rates = rates
         self.epoch = 0
 
     def __len__(self) -> int:
         return len(self.scenes)
 
     def __getitem__(self, index: int) -> Batch:
-        scene = self.scenes[index]
-        start = np.random.default_rng((self.seed, index)).integers(self.views)
-        inputs, view = self.read(scene, int(start + self.epoch) % self.views)
+        repeat, place = divmod(index, len(self.scenes))
+        scene = self.scenes[place]
+        start = np.random.default_rng((self.seed, place)).integers(self.views)
+        inputs, view = self.read(scene, int(start + self.epoch + repeat) % self.views)
         counts = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
+        counts[:, ~self.known(scene)] = np.nan
         targets = {name: target(scene, view) for name, target in self.targets.items()}
         return Batch(inputs, torch.from_numpy(counts).float(), targets)
 
 
 class EpochSampler(Sampler[int]):
-    """Every index once, in an order that depends on ``seed`` and ``epoch`` alone."""
+    """The indices of an epoch, in an order that depends on ``seed`` and ``epoch`` alone: ``size`` of them.
 
-    def __init__(self, size: int, seed: int) -> None:
+    Every index comes once, or as often as ``rates`` says on average, rounded up or down. Those that ``rates``
+    repeats come as index, index + size, index + 2·size, …, so that each may show another view.
+    """
+
+    def __init__(self, size: int, seed: int, rates: NDArray[np.float64] | None = None) -> None:
+        """``rates`` is one for each of ``size`` indices, with a mean of 1."""
         self.size = size
         self.seed = seed
+        self.rates = rates
         self.epoch = 0
 
     def __len__(self) -> int:
         return self.size
 
     def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.size)
-        return iter(order.tolist())
+        random = np.random.default_rng((self.seed, self.epoch))
+        if self.rates is None:
+            return iter(random.permutation(self.size).tolist())
+        ends = np.cumsum(self.rates) * (self.size / self.rates.sum())
+        drawn = np.searchsorted(ends[:-1], np.arange(self.size) + random.random(), side="right")
+        repeats = np.arange(self.size) - np.searchsorted(drawn, drawn)
+        return iter(random.permutation(drawn + repeats * self.size).tolist())
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -24,10 +24,32 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SourceConfig(_Strict):
+    """One of several data sets; its keys are those of ``DataConfig``.
+
+    A source without ``train`` is not trained on, one without ``val`` not validated on. In training, photos of a
+    source with ``weight`` 2 are shown twice as often as those of one with 1.
+    """
+
+    name: str
+    root: Path | None = None
+    images: Path | None = None
+    unannotated_are_empty: bool = False
+    train: str | None = None
+    val: str | None = None
+    weight: PositiveFloat = 1
+
+
 class DataConfig(_Strict):
     """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format.
 
-    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``.
+    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``. Paths
+    may contain environment variables.
+
+    In place of one data set there may be several ``sources``, or a list of them in place of the whole section.
+    They share their categories by name, in the order in which the sources list them, unless ``categories`` names
+    some. What a source does not annotate is unknown in its photos. In training, categories that occur in a smaller
+    share of the photos than ``rare`` are shown more often.
     """
 
     name: str = "voc2007"
@@ -38,6 +60,27 @@ class DataConfig(_Strict):
     train: str = "train"
     val: str = "val"
     protocol: str = "all"
+    sources: tuple[SourceConfig, ...] = ()
+    rare: float = Field(default=0, ge=0, lt=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_list_is_of_sources(cls, values: Any) -> Any:
+        return {"sources": values} if isinstance(values, list) else values
+
+    @model_validator(mode="after")
+    def _sources_say_where_they_are(self) -> Self:
+        given = [
+            key
+            for key in ("name", "root", "images", "unannotated_are_empty", "train", "val")
+            if getattr(self, key) != DataConfig.model_fields[key].default
+        ]
+        if self.sources and given:
+            raise ValueError(f"{', '.join(given)}: where there are sources, each has its own")
+        for split in ("train", "val"):
+            if self.sources and not any(getattr(source, split) for source in self.sources):
+                raise ValueError(f"no source has a {split} split")
+        return self
 
 
 class SubitizingConfig(_Strict):

@@ -184,19 +184,24 @@ def cell_of_place(places: int, side: int) -> NDArray[np.int64]:
 def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
     """The penalty-reduced focal loss of B×K×h×w logits, per object.
 
-    ``target`` is 1 at each object's centre and falls off around it. (Zhou et al., Objects as Points, 2019.)
+    ``target`` is 1 at each object's centre and falls off around it; where it is NaN, centres are unknown and left
+    out. (Zhou et al., Objects as Points, 2019.)
     """
     probable = logits.sigmoid()
-    at_centre = target == 1
+    at_centre, known = target == 1, ~target.isnan()
+    target = target.nan_to_num()
     found = (1 - probable) ** 2 * logsigmoid(logits)
     ruled_out = (1 - target) ** 4 * probable**2 * logsigmoid(-logits)
-    total = torch.where(at_centre, found, ruled_out).sum()
+    total = (torch.where(at_centre, found, ruled_out) * known).sum()
     return -total / at_centre.sum().clamp(min=1)
 
 
 @dataclass(frozen=True)
 class CentreMaps:
-    """Of a scene's view, where the centres of its counted objects lie: K×places×places, 1 at a centre."""
+    """Of a scene's view, where the centres of its counted objects lie: K×places×places, 1 at a centre.
+
+    The map of a category whose count is unknown is NaN.
+    """
 
     protocol: Protocol
     places: int
@@ -209,6 +214,7 @@ class CentreMaps:
         for label, (x0, y0, x1, y1) in zip(labels, view.boxes[chosen] * self.places, strict=True):
             bump = np.outer(self._bump(y0, y1), self._bump(x0, x1))
             np.maximum(maps[label], bump, out=maps[label])
+        maps[~scene.certain_counts()] = np.nan
         return maps
 
     def _bump(self, low: float, high: float) -> NDArray[np.float64]:

@@ -35,7 +35,8 @@ class CountLoss:
     """Huber or mean squared error on the counts of the cells, of coarser grids, of their sum; parts are added.
 
     The paper's figure shows Huber, its release has MSE (CEOS). Huber here is quadratic below
-    ``beta`` and has slope 1 above. ``weights`` are the categories' shares in the error, K of them.
+    ``beta`` and has slope 1 above. ``weights`` are the categories' shares in the error, K of them. The error is a
+    mean over the known counts: targets that are NaN are left out.
     """
 
     kind: Kind
@@ -46,6 +47,8 @@ class CountLoss:
     def __call__(self, raw: Tensor, target: Tensor) -> Tensor:
         """B×cells×K raw and fractional counts → a scalar.
 
+        ``target`` is NaN in all cells of a category whose count in the photo is unknown.
+
         Raises:
             CountingError: a part's grid does not divide the cells'.
         """
@@ -55,22 +58,27 @@ class CountLoss:
         return total
 
     def _error(self, raw: Tensor, target: Tensor) -> Tensor:
+        known = ~target.isnan()
+        target = target.nan_to_num()
         if self.kind == "mse":
             error = mse_loss(raw, target, reduction="none")
         else:
             error = smooth_l1_loss(raw, target, beta=self.beta, reduction="none")
         if self.weights is not None:
             error = error * self.weights.to(error.device)
-        return error.mean()
+        return (error * known).sum() / known.sum().clamp(min=1)
 
 
 def balancing_weights(counts: ArrayLike) -> Tensor:
     """Scenes×K true counts → K weights of mean 1, one over the standard deviation of each category's counts.
 
     The mean squared error is mostly that of the commonest categories, whereas mRMSE is the mean over all of them.
-    A category whose count never varies weighs as much as the one that varies least.
+    A category whose count never varies weighs as much as the one that varies least. Counts that are NaN are
+    unknown and left out.
     """
-    spread = torch.as_tensor(counts, dtype=torch.float32).std(dim=0, correction=0)
+    columns = torch.as_tensor(counts, dtype=torch.float64).T
+    known = [column[~column.isnan()] for column in columns]
+    spread = torch.stack([column.std(correction=0) if len(column) else column.sum() for column in known]).float()
     if not spread.any():
         return torch.ones_like(spread)
     weights = 1 / spread.clamp(min=spread[spread > 0].min())

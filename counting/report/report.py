@@ -26,14 +26,12 @@ from counting.evaluation.distribution_scores import DistributionScores
 from counting.evaluation.scores import Evaluation, compare
 from counting.report import plots
 from counting.report.worst_photos import worst_photos
+from counting.stats.bootstrap import RESAMPLES
 from counting.stats.metrics import FIGURES, Floats, as_scored
 from counting.tables.table_files import write_table
 from counting.utils.files import write_json, write_text
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
-
-RESAMPLES = 1000
-"""Of the images, for the intervals of the differences between two counters."""
 
 _COLUMNS = ("RMSE", "RMSE-nz", "relRMSE", "relRMSE-nz", "mae", "exact")
 """What ``FIGURES`` are called for one category."""
@@ -53,6 +51,7 @@ def write_report(
     scenes: SceneSet | None,
     history: Sequence[Mapping[str, float | None]] = (),
     against: Evaluation | None = None,
+    resamples: int = RESAMPLES,
 ) -> Path:
     """Write results.json, counts.csv, plots/ and report.html into ``folder``; the path of the last.
 
@@ -63,6 +62,7 @@ def write_report(
             objects and the photos. A photo that cannot be opened goes without a picture.
         history: ``epoch, loss, val_mRMSE`` of every epoch, if the counter was trained just now.
         against: a second counter on the same truth, to compare with.
+        resamples: number of bootstrap resamples for the intervals of the differences.
 
     Raises:
         DataError: an image that ``scenes`` lack.
@@ -71,7 +71,7 @@ def write_report(
     write_json(folder / "results.json", evaluation.to_json())
     write_table(evaluation.predicted, folder / "counts.csv")
     sections = [
-        *([_comparison(evaluation, against)] if against else []),
+        *([_comparison(evaluation, against, resamples)] if against else []),
         *(_plot_section(plot, folder) for plot in _plots(evaluation, scenes, history, against)),
         _category_table(evaluation),
         _worst_photos(evaluation, scenes),
@@ -109,8 +109,8 @@ def _tile(evaluation: Evaluation, name: str) -> str:
     return f"<div{first}><dt>{_shown(name)}</dt><dd>{value}</dd>{span}</div>"
 
 
-def _comparison(evaluation: Evaluation, against: Evaluation) -> str:
-    differences = compare(evaluation, against, RESAMPLES)
+def _comparison(evaluation: Evaluation, against: Evaluation, resamples: int) -> str:
+    differences = compare(evaluation, against, resamples)
     rows = [
         (counted.counter, [_number(getattr(counted.metrics, name)) for name in FIGURES])
         for counted in (evaluation, against)

@@ -86,11 +86,12 @@ class Metric:
             mean = np.asarray(sums / (occurrences if self.occurring else images))
         return np.asarray(np.sqrt(mean)) if self.root else mean
 
-    def __call__(self, predicted: Floats, true: Floats) -> Floats:
-        """K values from N×K counts."""
-        sums = self.terms(predicted, true).sum(axis=0)
-        images = np.full(sums.shape, len(true), dtype=np.float64)
-        return self.figure(sums, images, (true > 0).sum(axis=0).astype(np.float64))
+    def __call__(self, predicted: Floats, true: Floats, known: Flags | None = None) -> Floats:
+        """K values from N×K counts, of which all or those flagged ``known`` are scored."""
+        scored = np.ones(true.shape, dtype=bool) if known is None else known
+        sums = (self.terms(predicted, true) * scored).sum(axis=0)
+        images, occurrences = (flags.sum(axis=0).astype(np.float64) for flags in (scored, scored & (true > 0)))
+        return self.figure(sums, images, occurrences)
 
 
 rmse = Metric("mRMSE", _squared, root=True)

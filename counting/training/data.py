@@ -1,9 +1,11 @@
 """The data of a training run: its splits, and the views of them that training and validation read."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from counting.inputs.batches import Reader, ViewDataset
@@ -13,8 +15,8 @@ from counting.models.config import Config, DataConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.feature_cache import FeatureCache
 from counting.tables.join import check_missing
+from counting.training.mixture import load_source, load_sources, sampling_rates, together
 from counting.utils.progress import report_skipped
-from counting_datasets.catalog import Place, load
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
@@ -22,29 +24,62 @@ from counting_datasets.scene import Scene, SceneSet
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The splits of a run, and which of their objects count; ``val`` is None if all photos are trained on."""
+    """The splits of a run, and which of their objects count.
+
+    Attributes:
+        train, val: ``val`` is None if all photos are trained on.
+        weights: by scene, how often to show it against 1 of the others.
+    """
 
     train: SceneSet
     val: SceneSet | None
     protocol: Protocol
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def certain_counts(self) -> NDArray[np.float64]:
+        """N×K true counts of the training photos, NaN where they are unknown or a crowd is among them."""
+        counts = self.train.counts(self.protocol).astype(np.float64)
+        for row, scene in zip(counts, self.train, strict=True):
+            row[~scene.certain_counts()] = np.nan
+        return counts
 
 
 def load_data(config: Config) -> TrainingData:
     """The training and the validation split under the configured protocol; with ``final``, both to train on.
 
     Raises:
-        CountingError: a split cannot be read, or the two list different categories.
+        CountingError: a split cannot be read, or the two list different categories or hold the same photos.
     """
-    train, val = (load_split(config.data, split) for split in (config.data.train, config.data.val))
+    data = config.data
+    if data.sources:
+        train, val, weights = _of_sources(data)
+    else:
+        train, val, weights = load_split(data, data.train), load_split(data, data.val), {}
     if train.categories != val.categories:
         raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
-    if config.data.train != config.data.val and _same_photos(train, val):
+    if train.split != val.split and _same_photos(train, val):
         raise CountingError(
             f"{train.split} and {val.split} of {train.data} are the same photos; "
             "divide them: train: train:80/20 and val: val:80/20"
         )
-    protocol = Protocol.parse(config.data.protocol, train.family)
-    return TrainingData(train.joined(val), None, protocol) if config.final else TrainingData(train, val, protocol)
+    protocol = Protocol.parse(data.protocol, train.family)
+    if config.final:
+        return TrainingData(train.joined(val), None, protocol, weights)
+    return TrainingData(train, val, protocol, weights)
+
+
+def _of_sources(config: DataConfig) -> tuple[SceneSet, SceneSet, dict[str, float]]:
+    """All sources' scenes to train on and to validate on, and the weight of each scene by its id."""
+    loaded = load_sources(config)
+    weights = {
+        scene.id: source.weight
+        for split, sets in loaded.items()
+        for source, scenes in zip((s for s in config.sources if getattr(s, split)), sets, strict=True)
+        for scene in scenes
+    }
+    train, val = (together(loaded[split]) for split in ("train", "val"))
+    protocol = Protocol.parse(config.protocol, train.family)
+    return train.under(protocol), val.under(protocol), weights
 
 
 def _same_photos(first: SceneSet, second: SceneSet) -> bool:
@@ -52,10 +87,11 @@ def _same_photos(first: SceneSet, second: SceneSet) -> bool:
 
 
 def load_split(config: DataConfig, split: str) -> SceneSet:
-    """The scenes of one split under the configured protocol."""
-    annotations = Path(split) if split.endswith(".json") else None
-    place = Place(config.root, annotations, config.images, config.categories, config.unannotated_are_empty)
-    scenes = load(config.name, split, place)
+    """The scenes of one split under the configured protocol; of several sources, "train" or "val" of them all."""
+    if config.sources:
+        train, val, _ = _of_sources(config)
+        return train if split == "train" else val
+    scenes = load_source(config, split, config.categories)
     return scenes.under(Protocol.parse(config.protocol, scenes.family))
 
 
@@ -84,12 +120,16 @@ def datasets(
         find_unreadable = missing_photos
     targets = {loss.name: loss.target for loss in losses}
     scenes = without(data.train, find_unreadable(data.train, views))
-    train = ViewDataset(scenes, read, counter.grid, data.protocol, views, config.seed, targets)
+    rates = None
+    if data.weights or config.data.rare:
+        weights = np.array([data.weights.get(scene.id, 1.0) for scene in scenes])
+        rates = sampling_rates(scenes, weights, config.data.rare)
+    train = ViewDataset(scenes, read, counter.grid, data.protocol, views, config.seed, targets, rates=rates)
     if data.val is None:
         return train, None
-    return train, ViewDataset(
-        without(data.val, find_unreadable(data.val, 1)), read_val, counter.grid, data.protocol
-    )
+    validated = without(data.val, find_unreadable(data.val, 1))
+    known = partial(Scene.known_counts, protocol=data.protocol)
+    return train, ViewDataset(validated, read_val, counter.grid, data.protocol, known=known)
 
 
 @dataclass(frozen=True)

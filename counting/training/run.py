@@ -133,7 +133,7 @@ def count_loss(config: Config, counter: Counter, data: TrainingData) -> CountLos
     loss = config.loss
     if not counter.takes_count_loss and loss != LossConfig():
         raise CountingError(f"loss: {config.counter} is trained with a loss of its own, leave this section out")
-    weights = balancing_weights(data.train.counts(data.protocol)) if loss.balanced else None
+    weights = balancing_weights(data.certain_counts()) if loss.balanced else None
     return CountLoss(loss.kind, loss.on, loss.beta, weights)
 
 

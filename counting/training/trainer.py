@@ -121,7 +121,7 @@ class Trainer:
 
     def _prepare(self, train: ViewDataset, val: ViewDataset | None) -> None:
         options = self.options
-        self.sampler = EpochSampler(len(train), self.seed)
+        self.sampler = EpochSampler(len(train), self.seed, train.rates)
         groups = list(self._parameter_groups())
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         self.network, self.optimizer, self.loader = self.accelerator.prepare(
@@ -189,10 +189,11 @@ class Trainer:
             counts = count_cells(self.counter.raw_counts(outputs.head))
             batches.append(self.accelerator.gather_for_metrics((counts, batch.counts.sum(dim=1))))
         predicted, true = (torch.cat(part).double().cpu().numpy() for part in zip(*batches, strict=True))
+        known = ~np.isnan(true)
         if self.options.rescale:
-            self.counter.scale.fill_(least_squares_scale(predicted, true))
+            self.counter.scale.fill_(least_squares_scale(predicted[known], true[known]))
         scaled = predicted * self.counter.scale.item()
-        return float(mean_over_categories(rmse(as_scored(scaled), np.round(true))))
+        return float(mean_over_categories(rmse(as_scored(scaled), np.round(np.nan_to_num(true)), known)))
 
     def _store(self, score: float | None, run: RunFolder, write: Writer) -> None:
         """Write the weights, and last of all the state, which alone tells how far the run is."""

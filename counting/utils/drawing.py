@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from counting.utils.fonts import Font, load_font
 from counting_datasets.errors import DataError
 
 SMALLEST, LARGEST = 640, 1280
@@ -24,8 +25,6 @@ _LABELS_PER_CELL = 3
 _NARROWEST_BAR = 320
 _LEAST_CELL = 12
 """Cells with fewer pixels across have no room for lines, let alone for a label."""
-
-_Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _draw_labels(
     labels: Iterable[_Label],
     size: float,
 ) -> None:
-    font = ImageFont.load_default(size)
+    font = load_font(size)
     margin, padding, line = round(size / 4), round(size / 3), round(size * 1.35)
     x, y = corner[0] + margin, corner[1] + margin
     for label in labels:
@@ -141,7 +140,7 @@ def _draw_labels(
 def _above_bar(drawn: Image.Image, things: Sequence[str]) -> Image.Image:
     width = max(drawn.width, _NARROWEST_BAR)
     size = min(max(width // 36, 15), 30)
-    font, line, margin = ImageFont.load_default(size), round(size * 1.4), round(size * 0.6)
+    font, line, margin = load_font(size), round(size * 1.4), round(size * 0.6)
     lines = _wrapped(things, font, width - 2 * margin) or ["nothing counted"]
     canvas = Image.new("RGB", (width, drawn.height + line * len(lines) + margin), _BAR)
     canvas.paste(drawn, ((width - drawn.width) // 2, 0))
@@ -152,7 +151,7 @@ def _above_bar(drawn: Image.Image, things: Sequence[str]) -> Image.Image:
     return canvas
 
 
-def _wrapped(things: Iterable[str], font: _Font, width: float) -> list[str]:
+def _wrapped(things: Iterable[str], font: Font, width: float) -> list[str]:
     """ "3 people · 1 dog" in lines of at most ``width`` pixels."""
     lines: list[str] = []
     for thing in things:
@@ -164,7 +163,7 @@ def _wrapped(things: Iterable[str], font: _Font, width: float) -> list[str]:
     return lines
 
 
-def _shortened(name: str, font: _Font, width: float) -> str:
+def _shortened(name: str, font: Font, width: float) -> str:
     """``name`` on one line, cut to ``width`` pixels."""
     whole = " ".join(name.split())[:200]
     if font.getlength(whole) <= width:

@@ -124,7 +124,17 @@ def _categories(path: Path, content: dict[str, Any], ids: list[Id], names: list[
         note(f"{path}: category {names[root]!r} is left out: it has no objects and stands above all others")
     named = {key: name for index, (key, name) in enumerate(zip(ids, names, strict=True)) if index != root}
     _check_distinct(path, "category name", list(named.values()))
+    for similar in _in_lower_case(named.values()):
+        note(f"{path}: {' and '.join(map(repr, similar))} differ in case alone, but are counted apart")
     return {key: named[key] for key in sorted(named, key=lambda key: (isinstance(key, str), key))}
+
+
+def _in_lower_case(names: Iterable[str]) -> list[list[str]]:
+    """The groups of names that differ in case alone."""
+    groups = defaultdict(list)
+    for name in names:
+        groups[name.casefold()].append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _root(content: dict[str, Any], ids: list[Id]) -> int | None:

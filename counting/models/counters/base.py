@@ -97,7 +97,7 @@ class Counter(nn.Module):
         return output
 
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
-        """The training loss of the head's output, for B×cells×K fractional counts."""
+        """The training loss of the head's output, for B×cells×K fractional counts, NaN where unknown."""
         return criterion(self.raw_counts(output), target)
 
     def auxiliary_losses(

@@ -29,9 +29,12 @@ class ClassCounter(Counter):
         return mean + (likeliest - mean).detach()
 
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
-        """Cross-entropy of the true count's class; larger counts belong to the last."""
-        classes = target.sum(dim=1).round().long().clamp(max=self.largest)
-        return cross_entropy(self._logits(output).flatten(0, 2), classes.flatten())
+        """Cross-entropy of the true count's class, where it is known; larger counts belong to the last."""
+        counts = target.sum(dim=1)
+        classes = counts.nan_to_num().round().long().clamp(max=self.largest)
+        errors = cross_entropy(self._logits(output).flatten(0, 2), classes.flatten(), reduction="none")
+        known = ~counts.isnan().flatten()
+        return (errors * known).sum() / known.sum().clamp(min=1)
 
     def _logits(self, output: Tensor) -> Tensor:
         return output.reshape(*output.shape[:-1], len(self.categories), self.largest + 1)

@@ -1,0 +1,90 @@
+"""Several data sets as one: their photos, in one list of categories, and how often to show each."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counting.models.config import DataConfig, SourceConfig
+from counting_datasets.catalog import Place, in_categories, load
+from counting_datasets.categories import match_categories
+from counting_datasets.scene import Scene, SceneSet
+
+
+def load_source(
+    source: DataConfig | SourceConfig, split: str, categories: tuple[str, ...] | None = None
+) -> SceneSet:
+    """A split of one data set, in its own categories or in some of them."""
+    annotations = _expanded(Path(split)) if split.endswith(".json") else None
+    root, images = (path and _expanded(path) for path in (source.root, source.images))
+    return load(source.name, split, Place(root, annotations, images, categories, source.unannotated_are_empty))
+
+
+def _expanded(path: Path) -> Path:
+    return Path(os.path.expandvars(path))
+
+
+def load_sources(config: DataConfig) -> dict[str, list[SceneSet]]:
+    """The training and the validation splits of all sources, under "train" and "val", in common categories.
+
+    Categories that a source does not have are unknown in its photos. Photos of the same id in several sources are
+    renamed to ``source/id``.
+    """
+    named = [
+        (source.name, split, load_source(source, name))
+        for source in config.sources
+        for split in ("train", "val")
+        if (name := getattr(source, split))
+    ]
+    categories = config.categories or common_categories([scenes.categories for _, _, scenes in named])
+    times = Counter(scene.id for _, _, scenes in named for scene in scenes)
+    found: dict[str, list[SceneSet]] = {"train": [], "val": []}
+    for source, split, scenes in named:
+        known = in_categories(scenes, categories, partly=True)
+        distinct = tuple(_renamed(scene, source) if times[scene.id] > 1 else scene for scene in known)
+        found[split].append(replace(known, scenes=distinct))
+    return found
+
+
+def _renamed(scene: Scene, source: str) -> Scene:
+    return scene.replaced(id=f"{source}/{scene.id}")
+
+
+def common_categories(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The categories of all lists, in the order and under the names in which they come first."""
+    common: list[str] = []
+    for categories in lists:
+        known = match_categories(categories, common)
+        common += [name for index, name in enumerate(categories) if index not in known]
+    return tuple(common)
+
+
+def together(parts: Sequence[SceneSet]) -> SceneSet:
+    """The scenes of all parts, one after another; names of data and splits are joined with ``+``."""
+    return SceneSet(
+        data="+".join(dict.fromkeys(part.data for part in parts)),
+        split="+".join(part.split for part in parts),
+        family="coco" if any(part.family == "coco" for part in parts) else "voc",
+        categories=parts[0].categories,
+        scenes=tuple(scene for part in parts for scene in part),
+    )
+
+
+def sampling_rates(scenes: Sequence[Scene], weights: NDArray[np.float64], rare: float) -> NDArray[np.float64]:
+    """How often to show each of N scenes, with a mean of 1.
+
+    A scene's rate is its weight times the largest factor of its categories: max(1, sqrt(``rare`` / share)), where
+    the share of a category is that of the photos (by weight) in which it is annotated that have it. (Repeat factor
+    sampling: Gupta, Dollár and Girshick, LVIS, CVPR 2019, appendix B.)
+    """
+    occurs = np.stack([np.bincount(scene.labels, minlength=len(scene.categories)) > 0 for scene in scenes])
+    known = np.stack([scene.certain_counts() for scene in scenes])
+    share = weights @ occurs / np.maximum(weights @ (known | occurs), np.finfo(float).tiny)
+    factor = np.ones_like(share)
+    factor[share > 0] = np.maximum(1, np.sqrt(rare / share[share > 0]))
+    rates = weights * np.maximum(1, (occurs * factor).max(axis=1))
+    return np.asarray(rates / rates.mean())
