@@ -2,10 +2,11 @@
 
     python benchmarks/with_transformers.py benchmarks/diverse_beam_search_exactness.py [--write FILE]
 
-Small random GPT-2s of several seeds, Hamming diversity, two prompts at a time; the end token is one that the model
-says often, so that beams end at all lengths. Scores may differ by 1e-4 in all. ``--write`` keeps two of the models
-with what transformers found, for the tests (tests/fixtures/transformers_group_beam_search.json). Exits with 1 if
-anything differs.
+Small random GPT-2 and T5 models of several seeds, Hamming diversity, two inputs at a time. The end token is one
+that the model says often, so that beams end at all lengths; groups that are done repeat the end token or, in half
+of the searches, another token as padding. Scores may differ by 1e-4. ``--write`` keeps two of the GPT-2 models
+with the results of transformers, for the tests (tests/fixtures/transformers_group_beam_search.json). Exits with 1
+if anything differs.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from typing import Any
 
 import torch
 from gpt2 import Found, ours, random_gpt2, theirs
+from t5 import START as T5_START
+from t5 import random_t5, t5_ours, t5_theirs
 from transformers import GPT2LMHeadModel
 
 from counting.search.diverse_beam_search import DiverseBeamSearch
@@ -28,6 +31,7 @@ SHAPES = ((2, 2), (4, 2), (6, 2), (6, 3), (6, 6), (8, 4), (12, 3), (20, 20))
 STRENGTHS = (0.2, 0.8)
 LENGTH_PENALTIES = (0.0, 1.0, 2.0)
 START = [[1, 2], [5, 7]]
+T5_SOURCE = [[4, 6, 7, 1], [9, 8, 2, 1]]
 KEPT = ((2, 2), (6, 3), (6, 6), (8, 4))
 Case = dict[str, Any]
 
@@ -45,11 +49,30 @@ def main() -> None:
             beams += sum(map(len, expected))
             ended += sum(tokens[-1] == search.end for item in expected for tokens, _ in item)
             cases.append(_case(key, search, expected))
-    print(f"{len(cases)} searches of {len(START)} prompts, {beams} beams, {ended} of them finished")
-    print(f"{different} searches differ")
+    print(f"GPT-2: {len(cases)} searches of {len(START)} prompts, {beams} beams, {ended} of them finished")
+    print(f"GPT-2: {different} searches differ")
+    different += _t5_differences()
     if write:
         _write(write, models, cases)
     sys.exit(different > 0)
+
+
+def _t5_differences() -> int:
+    """Number of searches on T5 models that differ."""
+    searches = different = ended = 0
+    source = torch.tensor(T5_SOURCE)
+    for seed in SEEDS:
+        model = random_t5(seed)
+        for (beams, groups), strength in itertools.product(SHAPES[:6], STRENGTHS):
+            endless = t5_ours(model, DiverseBeamSearch(beams, groups, strength, max_length=10), source)
+            for end, pad in itertools.product(_commonest(endless), (T5_START, None)):
+                search = DiverseBeamSearch(beams, groups, strength, 10, end, rank_by="score", pad=pad)
+                expected = t5_theirs(model, search, source)
+                different += not _agree(t5_ours(model, search, source), expected)
+                ended += sum(tokens[-1] == end for item in expected for tokens, _ in item)
+                searches += 1
+    print(f"T5: {searches} searches, {ended} beams finished, {different} searches differ")
+    return different
 
 
 def _model(seed: int, spread: float) -> GPT2LMHeadModel:
@@ -62,19 +85,29 @@ def _model(seed: int, spread: float) -> GPT2LMHeadModel:
 
 
 def _searches(model: GPT2LMHeadModel) -> list[DiverseBeamSearch]:
+    """Each with the end token as padding, and with another token that the model says often."""
     return [
-        DiverseBeamSearch(beams, groups, strength, max_length=10, end=end, length_penalty=penalty, rank_by="score")
+        DiverseBeamSearch(
+            beams, groups, strength, max_length=10, end=end, length_penalty=penalty, rank_by="score", pad=pad
+        )
         for (beams, groups), strength, penalty in itertools.product(SHAPES, STRENGTHS, LENGTH_PENALTIES)
-        for end in _common_tokens(model, DiverseBeamSearch(beams, groups, strength, max_length=10))
+        for end, pad in _ends_and_pads(model, DiverseBeamSearch(beams, groups, strength, max_length=10))
     ]
+
+
+def _ends_and_pads(model: GPT2LMHeadModel, search: DiverseBeamSearch) -> list[tuple[int, int | None]]:
+    common = _common_tokens(model, search)
+    return [(end, pad) for end in common for pad in (None, *(token for token in common if token != end))]
 
 
 def _common_tokens(model: GPT2LMHeadModel, search: DiverseBeamSearch) -> list[int]:
     """The two that its beams say most often when nothing ends them."""
-    found = ours(model, search, torch.tensor(START))
-    return [
-        token for token, _ in Counter(t for item in found for tokens, _ in item for t in tokens).most_common(2)
-    ]
+    return _commonest(ours(model, search, torch.tensor(START)))
+
+
+def _commonest(found: list[list[Found]]) -> list[int]:
+    counts = Counter(token for item in found for tokens, _ in item for token in tokens)
+    return [token for token, _ in counts.most_common(2)]
 
 
 def _agree(found: list[list[Found]], expected: list[list[Found]]) -> bool:
@@ -83,7 +116,7 @@ def _agree(found: list[list[Found]], expected: list[list[Found]]) -> bool:
 
 
 def _case(model: tuple[int, float], search: DiverseBeamSearch, found: list[list[Found]]) -> Case:
-    names = ("beams", "groups", "strength", "max_length", "end", "length_penalty")
+    names = ("beams", "groups", "strength", "max_length", "end", "length_penalty", "pad")
     settings = {name: getattr(search, name) for name in names}
     return {"model": f"{model[0]}/{model[1]}", "search": settings, "start": START, "found": found}
 
@@ -95,15 +128,16 @@ def _write(file: Path, models: dict[tuple[int, float], GPT2LMHeadModel], cases: 
         named = model.transformer.named_parameters()
         values = {name: _decimals(parameter.tolist()) for name, parameter in named}
         weights[f"{seed}/{spread}"] = values
-    kept = [
-        case
-        for case in cases
-        if case["model"] in weights and (case["search"]["beams"], case["search"]["groups"]) in KEPT
-    ]
+    kept = [case for case in cases if case["model"] in weights and _is_kept(case["search"])]
     for case in kept:
         case["found"] = [[[tokens, round(score, 6)] for tokens, score in item] for item in case["found"]]
     lines = ",\n".join(json.dumps(case) for case in kept)
     file.write_text(f'{{"heads": 2,\n"models": {json.dumps(weights)},\n"cases": [\n{lines}\n]}}\n')
+
+
+def _is_kept(search: dict[str, Any]) -> bool:
+    shape = (search["beams"], search["groups"])
+    return shape in KEPT and (search["pad"] is None or search["length_penalty"] == 1)
 
 
 def _decimals(values: Any) -> Any:

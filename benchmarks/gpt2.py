@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
 from transformers.utils import logging
 
+from counting.search.beams import Beam
 from counting.search.diverse_beam_search import DiverseBeamSearch
 
 warnings.filterwarnings("ignore")
@@ -42,43 +43,47 @@ def reorder(cache: DynamicCache, rows: Tensor) -> DynamicCache:
 
 def ours(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor) -> list[list[Found]]:
     """The beams of each item, best first."""
-    found = search(Step(model), start, DynamicCache(), reorder)
+    return [as_found(beams, search) for beams in search(Step(model), start, DynamicCache(), reorder)]
+
+
+def as_found(beams: list[Beam], search: DiverseBeamSearch) -> list[Found]:
+    """Beams as transformers reports them."""
     return [
-        [
-            (list(beam.tokens) + [search.end] * beam.finished, beam.score / beam.length**search.length_penalty)
-            for beam in beams
-        ]
-        for beams in found
+        (list(beam.tokens) + [search.end] * beam.finished, beam.score / beam.length**search.length_penalty)
+        for beam in beams
     ]
 
 
 def theirs(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor) -> list[list[Found]]:
     """The same from transformers, with the settings of ``search``."""
     answer = generate(model, search, start, return_dict_in_generate=True, output_scores=True)
-    sequences = [_until(row, search.end) for row in answer.sequences[:, start.shape[1] :].tolist()]
+    sequences = [until_end(row, search.end) for row in answer.sequences[:, start.shape[1] :].tolist()]
     pairs = list(zip(sequences, answer.sequences_scores.tolist(), strict=True))
     return [pairs[first : first + search.beams] for first in range(0, len(pairs), search.beams)]
 
 
 @torch.no_grad()
 def generate(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor, **options: bool) -> Any:
-    """What transformers returns; the end token is also what pads."""
-    return model.generate(
-        start,
-        attention_mask=torch.ones_like(start),
-        num_beams=search.beams,
-        num_beam_groups=search.groups,
-        num_return_sequences=search.beams,
-        diversity_penalty=search.strength,
-        length_penalty=search.length_penalty,
-        max_new_tokens=search.max_length,
-        eos_token_id=search.end,
-        pad_token_id=search.end,
-        do_sample=False,
-        trust_remote_code=False,
-        **options,
-    )
+    """What transformers returns."""
+    return model.generate(start, attention_mask=torch.ones_like(start), **settings_of(search), **options)
 
 
-def _until(tokens: list[int], end: int | None) -> list[int]:
+def settings_of(search: DiverseBeamSearch) -> dict[str, Any]:
+    """The arguments of ``generate``; the end token is the padding too, unless the search names another."""
+    return {
+        "num_beams": search.beams,
+        "num_beam_groups": search.groups,
+        "num_return_sequences": search.beams,
+        "diversity_penalty": search.strength,
+        "length_penalty": search.length_penalty,
+        "max_new_tokens": search.max_length,
+        "eos_token_id": search.end,
+        "pad_token_id": search.end if search.pad is None else search.pad,
+        "do_sample": False,
+        "trust_remote_code": False,
+    }
+
+
+def until_end(tokens: list[int], end: int | None) -> list[int]:
+    """The tokens up to the end token, and with it."""
     return tokens[: tokens.index(end) + 1] if end in tokens else tokens

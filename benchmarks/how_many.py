@@ -25,8 +25,8 @@ from rich.console import Console
 
 from counting.models.inference import count_scenes
 from counting.models.zoo import BEST, find_counter
-from counting.questions.evaluation import evaluate_questions, with_counts
-from counting.questions.how_many import HowMany, shipped
+from counting.questions.how_many.evaluation import evaluate_questions, with_counts
+from counting.questions.how_many.model import HowMany, shipped
 from counting.tables.count_table import CountTable
 from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES

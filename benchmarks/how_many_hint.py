@@ -22,9 +22,9 @@ import torch
 from hint import with_intervals
 from numpy.typing import NDArray
 
-from counting.questions.evidence import asked_categories, sure
-from counting.questions.how_many_head import HowManyHead
-from counting.questions.question_encoding import read_questions
+from counting.questions.how_many.encoding import read_questions
+from counting.questions.how_many.evidence import asked_categories, sure
+from counting.questions.how_many.head import HowManyHead
 from counting.stats.bootstrap import paired
 from counting.training.hint.scores import rank_correlation
 from counting_datasets.questions import Question

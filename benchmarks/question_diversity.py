@@ -39,13 +39,13 @@ from numpy.typing import NDArray
 
 from counting.models.inference import count_scenes
 from counting.models.zoo import find_counter
-from counting.questions.generator import QuestionGenerator
-from counting.questions.generator_files import load_generator
-from counting.questions.generator_vocabulary import Mark, question_words
-from counting.questions.methods import DiversityName, Method
-from counting.questions.parser import QuestionParser
-from counting.questions.questions_for_photo import contents_of
-from counting.questions.what_to_ask import Contents, WorthAsking
+from counting.questions.generator.decoding import DiversityName, Method
+from counting.questions.generator.files import load_generator
+from counting.questions.generator.for_photo import contents_of
+from counting.questions.generator.network import QuestionGenerator
+from counting.questions.generator.selection import Contents, WorthAsking
+from counting.questions.generator.tokens import Mark, question_words
+from counting.questions.parsing.parser import QuestionParser
 from counting.stats.bootstrap import paired
 from counting.tables.count_table import CountTable
 from counting.utils.progress import track
@@ -53,7 +53,7 @@ from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.protocol import Protocol
 from recipes.distinct import distinct
-from recipes.question_data import AskedQuestion, Split, load_counts, load_questions
+from recipes.question_data import AskedQuestion, Split, load_counts, load_training_questions
 
 BEAMS, AT_ONCE = 20, 50
 RANKS = (1, 5, 10, 20)
@@ -215,7 +215,7 @@ def formed(asked: Asked, parser: QuestionParser) -> float:
 
 def held_out(data: Path, split: Split, mark: Mark) -> list[AskedQuestion]:
     """The references: people's of a split; of COCO-QA's, few of which are in "valid", by even and odd numbers."""
-    questions = load_questions(data)
+    questions = load_training_questions(data)
     if mark == Mark.PEOPLE:
         return [each for each in questions[split] if each.mark == mark]
     captions = [each for each in (*questions["valid"], *questions["test"]) if each.mark == mark]

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from question_diversity import BEAMS, RANKS, Row, ask, gather
 
-from counting.questions.generator_files import load_generator
-from counting.questions.methods import DiversityName, Method
+from counting.questions.generator.decoding import DiversityName, Method
+from counting.questions.generator.files import load_generator
 from counting_datasets.categories import COCO_CATEGORIES
 
 STRENGTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)

@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from counting.questions.parser import QuestionParser
-from counting.questions.reading import Reading
-from counting.questions.scores import NounMode, score_answers
-from counting.questions.similarity import fit_threshold
-from counting.questions.vocabulary import Vocabulary
+from counting.questions.how_many.scores import NounMode, score_answers
+from counting.questions.parsing.parser import QuestionParser
+from counting.questions.parsing.reading import Reading
+from counting.questions.parsing.similarity import fit_threshold
+from counting.questions.parsing.vocabulary import Vocabulary
 from counting.tables.table_files import read_table
 from counting.utils.inflection import singular
 from counting_datasets.categories import COCO_CATEGORIES

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from counting.questions.evidence import Evidence, asked_categories
-from counting.questions.how_many_head import HowManyHead
-from counting.questions.question_encoding import EncodedQuestions
+from counting.questions.how_many.encoding import EncodedQuestions
+from counting.questions.how_many.evidence import Evidence, asked_categories
+from counting.questions.how_many.head import HowManyHead
 from counting.training.hint.human_importance import Cue
 from counting.training.hint.loss import hint_loss, importance
 

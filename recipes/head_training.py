@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counting.questions.answer_target import target_of
-from counting.questions.evidence import Evidence, nothing, sure
-from counting.questions.how_many_head import HowManyHead
-from counting.questions.question_encoding import EncodedQuestions, encode, read_questions
+from counting.questions.how_many.encoding import EncodedQuestions, encode, read_questions
+from counting.questions.how_many.evidence import Evidence, nothing, sure
+from counting.questions.how_many.head import HowManyHead
+from counting.questions.how_many.target import target_of
 from counting.utils.progress import track
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
 from counting_datasets.errors import CountingError

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.questions.generator import BEGINNING, LONGEST
-from counting.questions.generator_vocabulary import Mark, question_words
-from counting.questions.parser import QuestionParser
-from counting.questions.reading import Reading
+from counting.questions.generator.network import BEGINNING, MAX_WORDS
+from counting.questions.generator.tokens import Mark, question_words
+from counting.questions.parsing.parser import QuestionParser
+from counting.questions.parsing.reading import Reading
 from counting.tables.table_files import read_table
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.questions import Question, count_qa, load_cocoqa, load_vqa
@@ -41,7 +41,7 @@ class Lesson:
     about: NDArray[np.bool_]
 
 
-def load_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
+def load_training_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
     """The count questions of COCO-QA and the VQA v2 subset in DATA/vqa, by photo: none is in two splits.
 
     Photos recur between the files' own splits. ``test`` has the photos of both test files, and of the VQA v2
@@ -114,7 +114,7 @@ def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.
     for question in questions:
         words = tuple(question_words(question.text))
         there = about(parser(question.text), counts[question.image], COCO_CATEGORIES)
-        if there.any() and _how_many(words) and len(words) <= LONGEST:
+        if there.any() and _how_many(words) and len(words) <= MAX_WORDS:
             found.append(Lesson(words, question.mark, counts[question.image], there))
     return found
 
@@ -122,7 +122,7 @@ def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.
 def other_lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.float32]]) -> list[Lesson]:
     """Those that are not too long, each about all that is there."""
     asked = [(tuple(question_words(each.text)), each.mark, counts[each.image]) for each in questions]
-    return [Lesson(words, mark, seen, seen >= 0.5) for words, mark, seen in asked if len(words) <= LONGEST]
+    return [Lesson(words, mark, seen, seen >= 0.5) for words, mark, seen in asked if len(words) <= MAX_WORDS]
 
 
 def about(reading: Reading, counts: NDArray[np.floating], categories: Sequence[str]) -> NDArray[np.bool_]:

@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from counting.models.zoo import find_counter
-from counting.questions.evidence import sure
-from counting.questions.fusion import Fusion, fit_fusion
-from counting.questions.how_many import FUSIONS, SHIPPED, HowMany, save_how_many
-from counting.questions.how_many_head import HeadCommittee
+from counting.questions.how_many.evidence import sure
+from counting.questions.how_many.fusion import Fusion, fit_fusion
+from counting.questions.how_many.head import HeadCommittee
+from counting.questions.how_many.model import FUSIONS, HOW_MANY_FILE, HowMany, save_how_many
 from counting.tables.table_files import read_table
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.coco import load_coco
@@ -37,7 +37,7 @@ FOLDS, FOLD_MEMBERS = 4, 2
 """The fusions are fitted on so many parts, each answered by so many heads that learn from the others."""
 SIMULATED = "voc2007-seq-sub-final"
 """The counter whose errors the head learns to live with."""
-LARGEST = 8_000_000
+LARGEST_FILE = 8_000_000
 """Bytes; a wheel is no place for more."""
 
 
@@ -93,9 +93,9 @@ def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
     commonest = Counter(question.answer for question in learned).most_common(1)[0][0] or 0
     model = HowMany(committee, _fusions(learned, truth, counter), commonest, _card(learned, left, members))
     save_how_many(model, out)
-    if out.stat().st_size > LARGEST:
+    if out.stat().st_size > LARGEST_FILE:
         out.unlink()
-        raise CountingError(f"{out.name}: it takes more than {LARGEST:,} bytes")
+        raise CountingError(f"{out.name}: it takes more than {LARGEST_FILE:,} bytes")
     return model
 
 
@@ -145,7 +145,7 @@ def _card(learned: Sequence[Question], left: Sequence[Question], members: int) -
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?", default=Path(os.environ.get("COUNTING_DATA", ".")))
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=HOW_MANY_FILE)
     arguments = parser.parse_args()
     ship(arguments.data, arguments.out)
     print(f"wrote {arguments.out}")

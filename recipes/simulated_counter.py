@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from counting.questions.evidence import ANSWERS, LARGEST, Evidence, capped, nothing
+from counting.questions.how_many.evidence import ANSWERS, LARGEST_ANSWER, Evidence, capped, nothing
 from counting.stats.count_distribution import Calibration
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
@@ -62,7 +62,7 @@ class SimulatedCounter:
 
     def _draw(self, true: Tensor, members: Tensor, generator: torch.Generator) -> Tensor:
         """B×k true counts, and which category's errors to make → B×k×21."""
-        up_to = self._given_true[members, true.clamp(0, LARGEST).long()]
+        up_to = self._given_true[members, true.clamp(0, LARGEST_ANSWER).long()]
         chance = torch.rand(true.shape, generator=generator)[..., None] * up_to[..., -1:]
         raw = torch.searchsorted(up_to, chance)[..., 0].clamp(max=len(_RAW) - 1)
         return self._told[members, raw]
@@ -70,7 +70,7 @@ class SimulatedCounter:
 
 def _frequencies(true: Tensor) -> Tensor:
     """21: how often each count occurs, those never seen a little."""
-    times = torch.bincount(true.clamp(0, LARGEST).long(), minlength=ANSWERS).float() + 0.1
+    times = torch.bincount(true.clamp(0, LARGEST_ANSWER).long(), minlength=ANSWERS).float() + 0.1
     return times / times.sum()
 
 

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from counting.questions.generator import LONGEST, QuestionGenerator
-from counting.questions.generator_files import SHIPPED, save_generator
-from counting.questions.generator_vocabulary import Mark, QuestionVocabulary
+from counting.questions.generator.files import GENERATOR_FILE, save_generator
+from counting.questions.generator.network import MAX_WORDS, QuestionGenerator
+from counting.questions.generator.tokens import Mark, WordTokens
 from counting.utils.files import write_json
 from counting.utils.progress import console, track
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
@@ -33,7 +33,7 @@ from recipes.question_data import (
     lessons,
     load_counts,
     load_other_questions,
-    load_questions,
+    load_training_questions,
     other_lessons,
 )
 
@@ -87,7 +87,7 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """N questions: ``tokens`` N×(1 + LONGEST + 1) from mark to end, padded with ends; the rest N×80."""
+    """N questions: ``tokens`` N×(1 + MAX_WORDS + 1) from mark to end, padded with ends; the rest N×80."""
 
     tokens: Tensor
     lengths: Tensor
@@ -122,13 +122,13 @@ class Batch:
         return loss
 
 
-def pack(taught: Sequence[Lesson], vocabulary: QuestionVocabulary) -> Batch:
+def pack(taught: Sequence[Lesson], vocabulary: WordTokens) -> Batch:
     """The questions all of whose words the vocabulary has."""
     encoded = [(each, vocabulary.encode(each.words)) for each in taught]
     kept = [(each, tokens) for each, tokens in encoded if tokens is not None]
     if not kept:
         raise CountingError("no questions that counts can answer: nothing to learn from, or to choose on")
-    tokens = torch.full((len(kept), 1 + LONGEST + 1), Mark.END)
+    tokens = torch.full((len(kept), 1 + MAX_WORDS + 1), Mark.END)
     for row, (each, words) in zip(tokens, kept, strict=True):
         row[: 1 + len(words)] = torch.tensor([each.mark, *words])
     return Batch(
@@ -183,7 +183,7 @@ def train(
     """
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
-    vocabulary = QuestionVocabulary.of((each.words for each in (*taught, *others)), LEAST)
+    vocabulary = WordTokens.of((each.words for each in (*taught, *others)), LEAST)
     generator = QuestionGenerator(vocabulary, COCO_CATEGORIES)
     data, valid = pack(taught, vocabulary), pack(held_out, vocabulary)
     other = pack(others, vocabulary) if others else None
@@ -257,11 +257,11 @@ def _batches(data: Batch, random: torch.Generator) -> Iterator[Batch]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=GENERATOR_FILE)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     try:
-        questions, counts = load_questions(arguments.data), load_counts(arguments.data)
+        questions, counts = load_training_questions(arguments.data), load_counts(arguments.data)
         held_out = {each.image for split in ("valid", "test") for each in questions[split]}
         others = other_lessons(load_other_questions(arguments.data, held_out), counts)
         people = [each for each in questions["valid"] if each.mark == Mark.PEOPLE]

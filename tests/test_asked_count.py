@@ -10,7 +10,7 @@ from PIL import Image
 
 from counting.models.inference import PhotoCounts
 from counting.questions.answering import answer_from, sum_of
-from counting.questions.parser import QuestionParser
+from counting.questions.parsing.parser import QuestionParser
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 
 parse = QuestionParser(COCO_CATEGORIES)

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+from collections import OrderedDict, UserDict, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -27,6 +29,8 @@ from torch import Tensor
 from counting.search.beams import Beam
 from counting.search.diverse_beam_search import DiverseBeamSearch
 from counting.search.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
+from counting.search.sampling import sample
+from counting.search.step import select_rows
 from counting_datasets.errors import CountingError
 
 START = torch.zeros(1, 1, dtype=torch.long)
@@ -175,6 +179,65 @@ def test_state_follows_its_beams() -> None:
     starts = torch.tensor([[1], [2]])
     state = {"numbers": (torch.zeros(2, dtype=torch.long), [torch.zeros(2)]), "nothing": None}
     assert search(remember, starts, state) == search(read, starts, None)
+
+
+class Memory(NamedTuple):
+    numbers: Tensor
+    more: dict[str, Tensor] | None = None
+
+
+class Output(OrderedDict[str, Any]):
+    """As transformers' ModelOutput: a dict whose values are attributes too."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        setattr(self, key, value)
+
+
+def output(**values: Any) -> Output:
+    made = Output()
+    for key, value in values.items():
+        made[key] = value
+    return made
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        Memory(torch.arange(3)),
+        Memory(torch.arange(3), {"a": torch.arange(3)}),
+        output(numbers=torch.arange(3), more=None),
+        UserDict(numbers=torch.arange(3)),
+        defaultdict(list, numbers=torch.arange(3)),
+        [torch.arange(3)],
+    ],
+    ids=lambda state: type(state).__name__,
+)
+def test_containers_of_a_state_keep_their_type(state: Any) -> None:
+    selected = select_rows(state, torch.tensor([2, 0, 0]))
+    assert type(selected) is type(state)
+    values = selected.values() if isinstance(selected, Mapping) else selected
+    assert next(iter(values)).tolist() == [2, 0, 0]
+    if isinstance(state, Output):
+        assert selected.numbers.tolist() == [2, 0, 0]
+        assert state["numbers"].tolist() == [0, 1, 2]
+
+
+def test_a_named_tuple_is_the_state_of_a_search() -> None:
+    language = Language(3, 6)
+
+    def step(tokens: Tensor, state: Memory) -> tuple[Tensor, Memory]:
+        assert isinstance(state, Memory)
+        return language.step(tokens, None)[0], Memory(state.numbers + 1)
+
+    search = DiverseBeamSearch(4, 2, max_length=4)
+    assert search(step, START, Memory(torch.zeros(1))) == search(language.step, START, None)
+
+
+@pytest.mark.parametrize("state", [torch.tensor(1.0), torch.zeros(0, 3)])
+def test_a_state_without_a_row_for_each_beam_is_refused(state: Tensor) -> None:
+    with pytest.raises(CountingError, match=r"state: a tensor of shape .* does not have a row for each"):
+        select_rows(state, torch.tensor([0, 1]))
 
 
 def test_a_state_of_another_kind_needs_a_function_that_selects_rows() -> None:
@@ -329,14 +392,25 @@ def test_an_ended_group_leaves_others_free_to_end_later() -> None:
     ("arguments", "message"),
     [
         ({"beams": 10, "groups": 4}, "beams: 10 cannot be divided into 4 equal groups"),
-        ({"beams": 4, "groups": 6}, "groups: 6 of them cannot be made of 4 beams"),
+        ({"beams": 4, "groups": 6}, "groups: 4 beams cannot be divided into 6 groups"),
         ({"beams": 0, "groups": 1}, "beams: must be at least 1"),
         ({"beams": 1, "groups": 0}, "groups: must be at least 1"),
         ({"beams": 1, "groups": 1, "max_length": 0}, "max_length: must be at least 1"),
         ({"beams": 2, "groups": 2, "strength": -0.1}, "strength: must be 0 or more, is -0.1"),
         ({"beams": 2, "groups": 2, "strength": [0.1, float("nan")]}, "strength: must be 0 or more"),
+        (
+            {"beams": 2, "groups": 2, "strength": 1e308},
+            r"strength: must be at most 1,000,000, is 1e\+308",
+        ),
+        (
+            {"beams": 2, "groups": 2, "strength": float("inf")},
+            "strength: must be at most 1,000,000, is inf",
+        ),
         ({"beams": 2, "groups": 2, "strength": [0.1]}, "strength: 1 values for 2 groups"),
         ({"beams": 1, "groups": 1, "length_penalty": float("inf")}, "length_penalty: must be finite"),
+        ({"beams": 1, "groups": 1, "length_penalty": 1e308}, "length_penalty: must be finite, from -10 to 10"),
+        ({"beams": 2, "groups": 2, "end": 1, "pad": 0}, 'pad: only used with rank_by="score"'),
+        ({"beams": 2, "groups": 2, "rank_by": "score", "pad": 0}, "pad: only used with .* an end token"),
         ({"beams": 1, "groups": 1, "rank_by": "length"}, "rank_by: must be log_prob or score"),
     ],
 )
@@ -355,11 +429,43 @@ def test_settings_that_make_no_search_are_refused(arguments: dict[str, Any], mes
         (torch.zeros(4), r"step: must return .* not \(4,\)"),
         ([[0.0]], "step: must return .* not list"),
         (torch.zeros(1, 1), "end: token 1 is not in a vocabulary of 1"),
+        (
+            torch.tensor([[0.25, 0.75]]),
+            "step: returned 0.75 as a log-probability, which cannot be above 0: return logits.log_softmax",
+        ),
+        (torch.tensor([[2.5, -1.0]]), "step: returned 2.5 as a log-probability, which cannot be above 0"),
+        (torch.full((1, 4000), 1 / 4000), "step: returned 0.00025 as a log-probability"),
     ],
 )
 def test_a_step_function_that_goes_wrong_is_named(returned: Any, message: str) -> None:
     with pytest.raises(CountingError, match=message):
         DiverseBeamSearch(2, 1, max_length=2, end=1)(lambda tokens, state: (returned, state), START, None)
+
+
+@pytest.mark.parametrize(
+    ("returned", "what"),
+    [
+        (torch.zeros(2, 4).log_softmax(-1), "not a Tensor"),
+        ((torch.zeros(1, 4).log_softmax(-1),), "not a tuple of 1"),
+        (None, "not a NoneType"),
+    ],
+)
+def test_a_step_without_a_state_is_told_to_return_one(returned: Any, what: str) -> None:
+    with pytest.raises(CountingError, match=r"step: must return log-probabilities and the state .*" + what):
+        DiverseBeamSearch(2, 1, max_length=2)(lambda tokens, state: returned, torch.zeros(2, 1).long(), None)
+
+
+def test_the_padding_must_be_a_token() -> None:
+    search = DiverseBeamSearch(2, 2, max_length=2, end=1, rank_by="score", pad=9)
+    with pytest.raises(CountingError, match="pad: token 9 is not in a vocabulary of 6"):
+        search(Language(0, 6).step, START, None)
+
+
+def test_log_probabilities_may_exceed_0_by_a_rounding_error() -> None:
+    def step(tokens: Tensor, state: None) -> tuple[Tensor, None]:
+        return torch.tensor([[1e-4, -9.0]]).expand(len(tokens), 2), None
+
+    assert DiverseBeamSearch(1, 1, max_length=2)(step, START, None)[0][0].tokens == (0, 0)
 
 
 def test_starts_must_be_rows_of_tokens() -> None:
@@ -379,3 +485,18 @@ def test_diversities_refuse_what_has_no_meaning() -> None:
     search = DiverseBeamSearch(2, 2, diversity=NeuralEmbedding(torch.ones(4, 2)))
     with pytest.raises(CountingError, match="vectors: 4 of them, but 6 tokens"):
         search(Language(0, 6).step, START, None)
+
+
+def test_a_tiny_temperature_makes_no_nan() -> None:
+    """exp(−m / Γ) vanishes; an overflow on the way would make it NaN."""
+    beams, earlier = torch.zeros(1, 1, 1, dtype=torch.long), torch.zeros(1, 2, 3, 2, dtype=torch.long)
+    found = Cumulative(1e-3)(beams, earlier, 4)
+    assert found.tolist() == [[[-2.0, 0.0, 0.0, 0.0]]]
+
+
+def test_sampling_refuses_probabilities_too() -> None:
+    def step(tokens: Tensor, state: None) -> tuple[Tensor, None]:
+        return torch.full((len(tokens), 4), 0.25), None
+
+    with pytest.raises(CountingError, match=r"step: returned 0\.25 as a log-probability"):
+        sample(step, START, None, 2, 3, 0, torch.Generator())

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from counting.questions.evidence import ANSWERS, asked_categories, count_prior, sure
-from counting.questions.fusion import DOUBTFUL, SIGNS, Fusion, fit_fusion, signs_of
-from counting.questions.question_encoding import encode, read_questions
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import ANSWERS, asked_categories, count_prior, sure
+from counting.questions.how_many.fusion import DOUBTFUL, SIGNS, Fusion, fit_fusion, signs_of
 
 
 class TestFusion:

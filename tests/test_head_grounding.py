@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.autograd import grad
 
-from counting.questions.evidence import Evidence, sure
-from counting.questions.how_many_head import HowManyHead
-from counting.questions.question_encoding import encode, read_questions
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import Evidence, sure
+from counting.questions.how_many.head import HowManyHead
 from counting_datasets.categories import COCO_CATEGORIES
 from counting_datasets.questions import Question
 from recipes.changed_priors import changed_priors

@@ -11,13 +11,20 @@ import pytest
 import torch
 
 from counting.cli import main
-from counting.questions.evaluation import compare_answers, evaluate_questions, with_counts
-from counting.questions.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
-from counting.questions.fusion import Fusion
-from counting.questions.how_many import INJECTION, SHIPPED, HowMany, load_how_many, save_how_many, shipped
-from counting.questions.how_many_head import HeadCommittee
-from counting.questions.injection import fit_injection, inject
-from counting.questions.question_encoding import encode, read_questions
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evaluation import compare_answers, evaluate_questions, with_counts
+from counting.questions.how_many.evidence import ANSWERS, at_most, count_prior, from_table, nothing, sure
+from counting.questions.how_many.fusion import Fusion
+from counting.questions.how_many.head import HeadCommittee
+from counting.questions.how_many.injection import fit_injection, inject
+from counting.questions.how_many.model import (
+    HOW_MANY_FILE,
+    INJECTION,
+    HowMany,
+    load_how_many,
+    save_how_many,
+    shipped,
+)
 from counting.stats.count_distribution import Calibration
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
@@ -174,8 +181,8 @@ class TestFile:
 
     def test_damaged_or_another_is_refused_in_one_line(self, tmp_path: Path) -> None:
         path = tmp_path / "how-many.safetensors"
-        path.write_bytes(SHIPPED.read_bytes()[:-100])
-        counter = Path(SHIPPED).parents[1] / "voc2007-glance.safetensors"
+        path.write_bytes(HOW_MANY_FILE.read_bytes()[:-100])
+        counter = Path(HOW_MANY_FILE).parents[1] / "voc2007-glance.safetensors"
         for file, says in (
             (path, "no whole safetensors"),
             (counter, "no how-many head"),
@@ -256,6 +263,28 @@ class TestEvaluation:
         with pytest.raises(DataError, match="1 of 2 images are missing"):
             with_counts(questions, files[:1], "counts")
 
+    @pytest.mark.parametrize(
+        "images",
+        [
+            ["COCO_train2014_000000000055", "2410408", "55"],
+            ["COCO_train2014_000000000055", "VG_100K/2410408", "VG_100K_2/55"],
+            ["train2014/COCO_train2014_000000000055", "VG_100K/2410408", "VG_100K_2/55"],
+            ["coco/train2014/COCO_train2014_000000000055", "vg/VG_100K/2410408", "vg/VG_100K_2/55"],
+        ],
+    )
+    def test_photos_of_visual_genome_go_by_the_names_that_predict_writes(self, images: list[str]) -> None:
+        asked = ["how many dogs?"] * 3
+        questions = asking(*asked, images=["55", "VG_100K/2410408", "VG_100K_2/55"])
+        counts = table(photo(dog=1), photo(dog=2), photo(dog=3), images=images)
+        _, found, missing = with_counts(questions, [counts], "counts")
+        assert not missing
+        assert found.counts[:, DOG].tolist() == [1, 2, 3]
+
+    def test_a_number_of_coco_or_of_visual_genome_is_refused(self) -> None:
+        questions = asking("how many dogs?", "how many dogs?", images=["55", "VG_100K_2/55"])
+        with pytest.raises(DataError, match="counts: image '55' could be COCO's or VG_100K_2/55"):
+            with_counts(questions, [table(photo(dog=1), images=["55"])], "counts")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -305,6 +334,21 @@ class TestCommands:
         }  # fmt: skip
         assert found["scores"]["all"]["always 2"]["vqa_accuracy"] == pytest.approx(0.6, abs=0.01)
         assert "question + prior minus prior" in run("evaluate", *told)[1]
+
+    @pytest.mark.parametrize("answers", [[], [{"answer": "3"}]])
+    def test_vqa_accuracy_is_left_out_without_several_annotators(
+        self, answers: list[object], folder: Path, run: Run
+    ) -> None:
+        annotation = {"question_id": 1, "multiple_choice_answer": "3", "answers": answers}
+        other = {"question_id": 2, "multiple_choice_answer": "red", "answers": answers}
+        (folder / "few.json").write_text(json.dumps({"annotations": [annotation, other]}))
+        told = ("--questions", "q.json", "--answers", "few.json", "--counts", "counts.csv")
+        found = json.loads(run("evaluate", *told, "--json")[1])
+        assert found["scores"]["answered"]["parse and count"] == {
+            "exact": 1.0, "within_one": 1.0, "rmse": 0.0, "vqa_accuracy": None,
+        }  # fmt: skip
+        assert set(found["difference"]["question + prior minus prior"]) == {"exact"}
+        assert "nan" not in run("evaluate", *told)[1]
 
     def test_evaluate_says_what_it_lacks(self, run: Run) -> None:
         for arguments, says in (((), "say WHAT"), (("--questions", "q.json"), "name the counts of its photos")):

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from counting.questions.generator import QuestionGenerator
-from counting.questions.generator_files import SHIPPED, load_generator, save_generator
-from counting.questions.generator_vocabulary import Mark, QuestionVocabulary, as_text, question_words
-from counting.questions.methods import DiversityName, Method, MethodName
-from counting.questions.parser import QuestionParser
+from counting.questions.generator.decoding import DiversityName, Method, MethodName
+from counting.questions.generator.files import GENERATOR_FILE, load_generator, save_generator
+from counting.questions.generator.network import QuestionGenerator
+from counting.questions.generator.tokens import Mark, WordTokens, as_text, question_words
+from counting.questions.parsing.parser import QuestionParser
 from counting.search.beams import Beam
 from counting.search.sampling import sample
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
@@ -21,7 +21,7 @@ from recipes.question_data import (
     AskedQuestion,
     Lesson,
     load_other_questions,
-    load_questions,
+    load_training_questions,
     other_lessons,
 )
 from recipes.train_questions import Stage, draw_known, pack, train, voc_known
@@ -32,7 +32,7 @@ WORDS = ("how", "many", "dogs", "people", "are", "there", "'s")
 @pytest.fixture(scope="module")
 def generator() -> QuestionGenerator:
     torch.manual_seed(0)
-    return QuestionGenerator(QuestionVocabulary(WORDS), COCO_CATEGORIES, width=8, hidden=12).eval()
+    return QuestionGenerator(WordTokens(WORDS), COCO_CATEGORIES, width=8, hidden=12).eval()
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ class TestWords:
         assert as_text(words) == "How many t-shirts don't fit the man's dogs?"
 
     def test_tokens_are_words_again_and_unknown_words_none(self) -> None:
-        vocabulary = QuestionVocabulary(WORDS)
+        vocabulary = WordTokens(WORDS)
         tokens = vocabulary.encode(["how", "many", "dogs"])
         assert tokens == [3, 4, 5]
         assert vocabulary.decode(tokens) == ["how", "many", "dogs"]
         assert vocabulary.encode(["how", "many", "unicorns"]) is None
 
     def test_rare_words_are_left_out_and_common_ones_come_first(self) -> None:
-        vocabulary = QuestionVocabulary.of([["b", "a", "a"], ["a", "b", "c"]], least=2)
+        vocabulary = WordTokens.of([["b", "a", "a"], ["a", "b", "c"]], least=2)
         assert vocabulary.words == ("a", "b")
 
 
@@ -117,15 +117,15 @@ class TestFiles:
 
     def test_what_is_no_generator_is_refused_in_one_line(self, tmp_path: Path) -> None:
         broken = tmp_path / "broken.safetensors"
-        broken.write_bytes(SHIPPED.read_bytes()[:100_000])
-        counter = SHIPPED.parents[1] / "voc2007-glance.safetensors"
+        broken.write_bytes(GENERATOR_FILE.read_bytes()[:100_000])
+        counter = GENERATOR_FILE.parents[1] / "voc2007-glance.safetensors"
         for path, says in ((broken, "no whole"), (counter, "no question generator"), (tmp_path / "no", "no such")):
             with pytest.raises(CountingError, match=says) as refused:
                 load_generator(path)
             assert "\n" not in str(refused.value)
 
     def test_the_one_that_ships_is_small(self) -> None:
-        assert SHIPPED.stat().st_size <= 10_000_000
+        assert GENERATOR_FILE.stat().st_size <= 10_000_000
 
 
 class TestMethods:
@@ -269,17 +269,17 @@ class TestTraining:
 
     def test_questions_with_unknown_words_are_left_out(self) -> None:
         packed = pack(
-            [self.lesson("how many dogs", dog=1), self.lesson("how many cats", cat=1)], QuestionVocabulary(WORDS)
+            [self.lesson("how many dogs", dog=1), self.lesson("how many cats", cat=1)], WordTokens(WORDS)
         )
         assert packed.tokens[:, :5].tolist() == [[Mark.PEOPLE, 3, 4, 5, Mark.END]]
         assert packed.lengths.tolist() == [4]
         with pytest.raises(CountingError, match="nothing to learn from"):
-            pack([self.lesson("how many cats", cat=1)], QuestionVocabulary(WORDS))
+            pack([self.lesson("how many cats", cat=1)], WordTokens(WORDS))
         with pytest.raises(CountingError, match="nothing to learn from"):
             train([], [], seed=0)
 
     def test_no_photo_is_in_two_splits(self, data_root: Path) -> None:
-        splits = load_questions(data_root)
+        splits = load_training_questions(data_root)
         photos = {split: {each.image for each in questions} for split, questions in splits.items()}
         assert photos["train"].isdisjoint(photos["valid"] | photos["test"])
         assert photos["valid"].isdisjoint(photos["test"])
@@ -290,7 +290,7 @@ class TestTraining:
         }
 
     def test_of_other_questions_none_is_of_a_photo_held_out_or_asks_how_many(self, data_root: Path) -> None:
-        splits = load_questions(data_root)
+        splits = load_training_questions(data_root)
         held_out = {each.image for split in ("valid", "test") for each in splits[split]}
         others = load_other_questions(data_root, held_out)
         assert len(others) > 100_000

@@ -212,6 +212,35 @@ class TestVqaAccuracy:
         assert vqa_accuracy(0, ["None", "zero.", "0", *["1"] * 7]) == pytest.approx(self.by_hand(3))
         assert vqa_accuracy("the Dog!", ["a dog", "dog", "dogs", *["cat"] * 7]) == pytest.approx(self.by_hand(2))
 
+    @pytest.mark.parametrize(
+        ("answer", "written", "same"),
+        [
+            ("1 2", "1/2", True),
+            ("12", "1/2", False),
+            ("5", "5%", False),
+            ("5", "$5", False),
+            ("twenty one", "twenty-one", True),
+            ("2", "2-", True),
+            ("2", "2 -", True),
+            ("2", "2.", True),
+            ("25", "2.5", False),
+            ("1000", "1,000", True),
+            ("2", "2, or 3", False),
+            ("2 or 3", "2, or 3", True),
+            ("2", "(2)", True),
+            ("2", "two!", True),
+            ("2", "2\n", True),
+            ("2", "~2", False),
+            ("#2", "#2", True),
+            ("10:30", "10:30", True),
+            ("it's 2", "it's 2", True),
+        ],
+    )
+    def test_signs_become_blanks_or_stay_as_in_the_official_evaluation(
+        self, answer: str, written: str, same: bool
+    ) -> None:
+        assert vqa_accuracy(answer, [written] * 9 + ["17"]) == (1.0 if same else 0.0)
+
     def test_needs_annotators(self) -> None:
         with pytest.raises(CountingError, match="there are 0"):
             vqa_accuracy(2, [])

@@ -4,15 +4,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from counting.cli import main
-from counting.questions.generator_vocabulary import Mark
-from counting.questions.methods import STRENGTHS
-from counting.questions.what_to_ask import Contents, WorthAsking
+from counting.questions.generator.decoding import STRENGTHS, Method
+from counting.questions.generator.selection import Contents, WorthAsking
+from counting.questions.generator.tokens import Mark
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
+from counting_datasets.errors import CountingError
 
 
 def chosen(texts: list[str], categories: tuple[str, ...] = VOC_CATEGORIES, **probably: float) -> list[str]:
@@ -109,26 +112,55 @@ def test_the_answers_are_those_of_ask(
     ("arguments", "says"),
     [
         (["--beams", "20", "--groups", "3"], "beams: 20 cannot be divided into 3 equal groups"),
-        (["--beams", "2", "--groups", "4"], "groups: 4 of them cannot be made of 2 beams"),
-        (["--strength", "-0.5"], "strength: must be 0 or more"),
-        (["--strength", "nan"], "strength: must be 0 or more"),
+        (["--beams", "2", "--groups", "4"], "groups: 2 beams cannot be divided into 4 groups"),
+        (["--beams", "0"], "--beams"),
+        (["--beams", "99999999999999999999"], "--beams"),
+        (["--groups", "-1"], "--groups"),
+        (["--strength", "-0.5"], "strength"),
+        (["--strength", "nan"], "strength"),
+        (["--strength", "1e308"], "strength"),
+        (["--strength", "inf"], "strength"),
+        (["--method", "sample", "--seed", "99999999999999999999"], "seed"),
+        (["--method", "sample", "--seed", "-1"], "seed"),
         (["--method", "beam", "--groups", "2"], "groups: only the method diverse has it"),
-        ([], "nothing.jpg"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
     arguments: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["questions", str(tmp_path / "nothing.jpg"), *arguments]) == 2
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (32, 32)).save(photo)
+    assert main(["questions", str(photo), *arguments]) == 2
     out, err = capsys.readouterr()
     assert not out
     assert err.count("\n") == 1
     assert says in err
 
 
+def test_a_missing_photo_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["questions", str(tmp_path / "nothing.jpg")]) == 2
+    assert "nothing.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"beams": 10**20}, "beams: must be at most 1000, is 100000000000000000000"),
+        ({"strength": 1e308}, r"strength: must be at most 1,000,000, is 1e\+308"),
+        (
+            {"name": "sample", "seed": 2**64},
+            "seed: must be from 0 to 18446744073709551615, is 1844",
+        ),
+        ({"name": "sample", "seed": -1}, "seed: must be from 0 to 18446744073709551615, is -1"),
+    ],
+)
+def test_a_method_refuses_numbers_that_are_too_large(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(CountingError, match=says):
+        Method(**settings)
+
+
 def test_help_and_search_agree_on_the_default_strengths(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["questions", "--help"])
-    people, captions = (f"{STRENGTHS[mark]:g}".removeprefix("0") for mark in (Mark.PEOPLE, Mark.CAPTIONS))
+    assert main(["questions", "--help"]) == 0
+    people, captions = (f"{STRENGTHS[mark]:g}" for mark in (Mark.PEOPLE, Mark.CAPTIONS))
     said = " ".join(capsys.readouterr().out.split())
-    assert f"(default: {people}; {captions} in the style of captions)" in said
+    assert f"(default: {people}, or {captions} with --style captions)" in said

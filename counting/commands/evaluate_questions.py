@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from counting.questions.evaluation import evaluate_questions, with_counts
-from counting.questions.how_many import shipped
+from counting.questions.how_many.evaluation import evaluate_questions, with_counts
+from counting.questions.how_many.model import shipped
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
 from counting.utils.progress import report_skipped

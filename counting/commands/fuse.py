@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from rich.console import Console
 
 from counting.commands.evaluate_questions import counted
-from counting.questions.fusion import Fusion
-from counting.questions.how_many import INJECTION, shipped
-from counting.questions.injection import Injected, Scores, fit_injection, inject, read_scores
+from counting.questions.how_many.fusion import Fusion
+from counting.questions.how_many.injection import Injected, Scores, fit_injection, inject, read_scores
+from counting.questions.how_many.model import INJECTION, shipped
 from counting.utils.files import write_text
 from counting_datasets.errors import CountingError
 from counting_datasets.questions import load_questions

@@ -6,9 +6,9 @@ import sys
 
 from counting.commands.ask import number, to_json
 from counting.models.zoo import BEST, find_counter
-from counting.questions.generator_vocabulary import Mark
-from counting.questions.methods import Method
-from counting.questions.questions_for_photo import questions_for_photo
+from counting.questions.generator.decoding import Method
+from counting.questions.generator.for_photo import questions_for_photo
+from counting.questions.generator.tokens import Mark
 
 
 def run(arguments: argparse.Namespace) -> int:

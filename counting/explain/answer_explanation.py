@@ -14,10 +14,10 @@ from counting.explain.explanation import Explanation, Subject, explanation
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts
 from counting.questions.answering import Answer, answer_from, understood
-from counting.questions.evidence import ANSWERS, Evidence, capped
-from counting.questions.how_many import shipped
-from counting.questions.how_many_head import HeadCommittee
-from counting.questions.question_encoding import EncodedQuestions, encode, read_questions
+from counting.questions.how_many.encoding import EncodedQuestions, encode, read_questions
+from counting.questions.how_many.evidence import ANSWERS, Evidence, capped
+from counting.questions.how_many.head import HeadCommittee
+from counting.questions.how_many.model import shipped
 from counting.stats.count_distribution import Calibration
 from counting.utils.derivatives import evaluation_mode, ordinary_weights
 from counting_datasets.categories import COCO_CATEGORIES, match_categories

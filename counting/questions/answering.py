@@ -13,12 +13,12 @@ from counting.inputs.photo_sources import PhotoSource
 from counting.models import inference
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts
-from counting.questions.evidence import at_most, count_prior, from_counts
-from counting.questions.how_many import BEST, shipped
-from counting.questions.parser import QuestionParser
-from counting.questions.question_encoding import encode, read_questions
-from counting.questions.reading import Reading
-from counting.questions.what_to_ask import is_plain
+from counting.questions.generator.selection import is_plain
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import at_most, count_prior, from_counts
+from counting.questions.how_many.model import BEST_METHOD, shipped
+from counting.questions.parsing.parser import question_parser
+from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
 from counting_datasets.errors import CountingError
@@ -90,7 +90,7 @@ def understood(question: str, categories: tuple[str, ...]) -> Reading:
     Raises:
         CountingError: the question cannot be answered by counting, or not by this counter; says why.
     """
-    reading = QuestionParser(categories)(question)
+    reading = question_parser(tuple(categories))(question)
     if reading.refusal:
         known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
         raise CountingError(reading.explanation + known)
@@ -143,12 +143,12 @@ def _learned(
     prior = count_prior(questions, evidence)[0]
     if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MOST_BEYOND:
         return None
-    return np.asarray(shipped().answers(questions, evidence)[BEST][0].numpy(), dtype=np.float32)
+    return np.asarray(shipped().answers(questions, evidence)[BEST_METHOD][0].numpy(), dtype=np.float32)
 
 
 def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
     known = {canonical(name) for name in categories}
-    named = QuestionParser(COCO_CATEGORIES)(question).categories
+    named = question_parser(COCO_CATEGORIES)(question).categories
     return tuple(name for name in named if canonical(name) not in known)
 
 

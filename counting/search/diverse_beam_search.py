@@ -1,4 +1,4 @@
-"""Diverse Beam Search (DBS, section 3): beams in groups, each group steered away from what those before it say.
+"""Diverse Beam Search (DBS, section 3): beams in groups, each steered away from the tokens of earlier groups.
 
     search = DiverseBeamSearch(beams=20, groups=20, strength=0.5, max_length=16, end=2)
     for beam in search(step, start=torch.tensor([[1]]), state=model.encode(photo))[0]:
@@ -9,11 +9,10 @@ log-probabilities of the next token (rows×V) and the new state. It is called on
 groups of all items together: the batched form.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,44 +20,33 @@ from torch import Tensor
 from counting.search.beams import Beam, Beams, normalized
 from counting.search.diversity import Diversity, Hamming
 from counting.search.pool import Pool
+from counting.search.step import State, Step, advance, select_rows
 from counting_datasets.errors import CountingError
 
-State = TypeVar("State")
-Step = Callable[[Tensor, State], tuple[Tensor, State]]
-
-
-def select_rows(state: Any, rows: Tensor) -> Any:
-    """The given rows of a state: of tensors, whose first dimension is rows, and tuples, lists and dicts of them.
-
-    Raises:
-        CountingError: anything else is in it.
-    """
-    if state is None:
-        return None
-    if isinstance(state, Tensor):
-        return state.index_select(0, rows)
-    if isinstance(state, dict):
-        return {key: select_rows(value, rows) for key, value in state.items()}
-    if isinstance(state, list | tuple):
-        return type(state)([select_rows(value, rows) for value in state])
-    raise CountingError(f"reorder: give a function that selects rows of a {type(state).__name__}")
+LARGEST_STRENGTH = 1e6
+"""Largest diversity strength; beyond it, scores in single precision forget the log-probabilities."""
+LARGEST_LENGTH_PENALTY = 10
+"""Largest exponent of the length; beyond it, scores of long sequences vanish in single precision."""
 
 
 @dataclass(frozen=True)
 class DiverseBeamSearch:
-    """``beams`` in ``groups`` of equal size; one group is plain beam search, and so is each at strength 0.
+    """``beams`` in ``groups`` of equal size. One group is plain beam search, and so is each group at strength 0.
 
     At every step a group keeps its best beams by (log-probability + Σ ``strength`` · ``diversity``) over
-    length^``length_penalty``. A finished beam holds its place among them, unchanged, until better ones push it
-    out. A beam that no token can follow is dropped; where that would leave a group empty, its beams stop
-    unfinished. Which of equally good tokens is taken is not defined. In the end all beams are ranked by
+    length^``length_penalty``. A finished beam keeps its place among them, unchanged, until better beams displace
+    it. A beam that no token can follow is dropped, unless its group would be left empty: then the group's beams
+    stop unfinished. Which of equally good tokens is taken is not defined. In the end all beams are ranked by
     log-probability over length^``length_penalty``.
 
     Args:
-        strength: the paper's λ, ≥ 0, for all groups or for each; that of the first has no effect.
-        max_length: of a sequence, the end token included.
+        strength: diversity strength (the paper's λ), from 0 to 1,000,000, one value for all groups or one for
+            each; that of the first group has no effect.
+        max_length: largest number of tokens in a sequence, the end token included.
         end: the token that finishes a beam; None if there is none.
-        rank_by: ``log_prob``; or ``score`` to end and rank beams as transformers 4.56.2 does (see ``Pool``).
+        rank_by: ``log_prob``; or ``score`` to finish and rank beams as transformers 4.56.2 does (see ``Pool``).
+        pad: with ``rank_by="score"``, the token that a group repeats once it is done (transformers'
+            ``pad_token_id``), and that later groups are steered away from; the end token by default.
 
     Raises:
         CountingError: names the argument that is wrong.
@@ -72,23 +60,31 @@ class DiverseBeamSearch:
     diversity: Diversity = Hamming()  # noqa: RUF009 - it holds nothing
     length_penalty: float = 0.0
     rank_by: Literal["log_prob", "score"] = "log_prob"
+    pad: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("beams", "groups", "max_length"):
             if getattr(self, name) < 1:
                 raise CountingError(f"{name}: must be at least 1, is {getattr(self, name)}")
         if self.groups > self.beams:
-            raise CountingError(f"groups: {self.groups} of them cannot be made of {self.beams} beams")
+            raise CountingError(f"groups: {self.beams} beams cannot be divided into {self.groups} groups")
         if self.beams % self.groups:
             raise CountingError(f"beams: {self.beams} cannot be divided into {self.groups} equal groups")
         if len(self.strengths) != self.groups:
             raise CountingError(f"strength: {len(self.strengths)} values for {self.groups} groups")
-        if not all(0 <= strength < math.inf for strength in self.strengths):
+        if not all(strength >= 0 for strength in self.strengths):
             raise CountingError(f"strength: must be 0 or more, is {self.strength}")
-        if not math.isfinite(self.length_penalty):
-            raise CountingError(f"length_penalty: must be finite, is {self.length_penalty}")
+        if max(self.strengths) > LARGEST_STRENGTH:
+            raise CountingError(f"strength: must be at most {LARGEST_STRENGTH:,.0f}, is {self.strength}")
+        if not abs(self.length_penalty) <= LARGEST_LENGTH_PENALTY:
+            raise CountingError(
+                f"length_penalty: must be finite, from -{LARGEST_LENGTH_PENALTY} to {LARGEST_LENGTH_PENALTY},"
+                f" is {self.length_penalty}"
+            )
         if self.rank_by not in ("log_prob", "score"):
             raise CountingError(f"rank_by: must be log_prob or score, is {self.rank_by}")
+        if self.pad is not None and (self.rank_by != "score" or self.end is None):
+            raise CountingError('pad: only used with rank_by="score" and an end token')
 
     @property
     def strengths(self) -> tuple[float, ...]:
@@ -108,17 +104,17 @@ class DiverseBeamSearch:
         """Decode N items, all on the device of ``start``.
 
         Args:
-            step: is called with N rows at first, then with a row for each beam, finished ones included.
+            step: is called with N rows at first, then with one row for each beam, finished beams included.
             start: N×s tokens that every sequence of an item begins with; s may be 0.
-            state: what ``step`` needs beside the tokens, N rows of it.
-            reorder: ``(state, rows) → state`` with the rows that go on, repeated and in order.
+            state: what ``step`` needs beside the tokens, N rows of it; None if it needs nothing.
+            reorder: ``(state, rows) → state`` with the rows that continue, repeated and in order.
 
         Returns:
-            for each item its beams, best first: as many as asked for, or all there are.
+            the beams of each item, best first: as many as asked for, or all there are.
 
         Raises:
-            CountingError: ``start`` or what ``step`` returns has the wrong shape, the latter is NaN or +∞
-                somewhere, or the vocabulary is empty or has no ``end``.
+            CountingError: ``start`` has the wrong shape, ``step`` does not return log-probabilities of every row
+                and a state (see ``advance``), or its vocabulary lacks ``end`` or ``pad``.
         """
         if start.ndim != 2 or start.is_floating_point():
             raise CountingError(f"start: must be N×s tokens, is {tuple(start.shape)} of {start.dtype}")
@@ -127,8 +123,8 @@ class DiverseBeamSearch:
         pool = self._pool(len(start))
         beams, read = Beams.empty(len(start), self.groups, start.device), start
         for length in range(1, self.max_length + 1):
-            log_probs, state = step(read, state)
-            log_probs = self._by_beam(log_probs, read, beams)
+            log_probs, state = advance(step, read, state)
+            log_probs = self._by_beam(log_probs, beams)
             rows = torch.arange(len(read), device=start.device).view(len(start), -1, beams.tokens.shape[2])
             beams, parents = self._extend(beams, log_probs, pool)
             if length == self.max_length or (pool.done() if pool else not beams.unfinished.any()):
@@ -142,28 +138,22 @@ class DiverseBeamSearch:
     def _pool(self, items: int) -> Pool | None:
         if self.rank_by == "log_prob":
             return None
-        return Pool(items, self.groups, self.beams // self.groups, self.end, self.length_penalty)
+        pad = self.end if self.pad is None else self.pad
+        return Pool(items, self.groups, self.beams // self.groups, self.end, pad, self.length_penalty)
 
     def _ranked(self, beams: list[Beam]) -> list[Beam]:
         by: Callable[[Beam], float] = attrgetter(self.rank_by)
         penalty = self.length_penalty
         return sorted(beams, key=lambda beam: normalized(by(beam), beam.length, penalty), reverse=True)
 
-    def _by_beam(self, log_probs: Tensor, read: Tensor, beams: Beams) -> Tensor:
-        """Check rows×V log-probabilities → N×G×W×V; at first, one row serves all groups of an item."""
-        if not isinstance(log_probs, Tensor) or log_probs.ndim != 2 or len(log_probs) != len(read):
-            shape = tuple(log_probs.shape) if isinstance(log_probs, Tensor) else type(log_probs).__name__
-            raise CountingError(f"step: must return log-probabilities of {len(read)} rows × V, not {shape}")
+    def _by_beam(self, log_probs: Tensor, beams: Beams) -> Tensor:
+        """Rows×V log-probabilities → N×G×W×V; at the first step, one row serves all groups of an item."""
         vocabulary = log_probs.shape[1]
-        if not vocabulary:
-            raise CountingError("step: the vocabulary is empty")
-        if self.end is not None and not 0 <= self.end < vocabulary:
-            raise CountingError(f"end: token {self.end} is not in a vocabulary of {vocabulary}")
-        if not (log_probs.amax(dim=1) < torch.inf).all():  # NaN is not less, either
-            raise CountingError("step: returned NaN or +∞ as a log-probability")
+        for name, token in (("end", self.end), ("pad", self.pad)):
+            if token is not None and not 0 <= token < vocabulary:
+                raise CountingError(f"{name}: token {token} is not in a vocabulary of {vocabulary}")
         items, groups, width, _ = beams.tokens.shape
-        precise = log_probs.to(torch.promote_types(log_probs.dtype, torch.float32))
-        return precise.reshape(items, -1, width, vocabulary).expand(-1, groups, -1, -1)
+        return log_probs.reshape(items, -1, width, vocabulary).expand(-1, groups, -1, -1)
 
     def _extend(self, beams: Beams, log_probs: Tensor, pool: Pool | None) -> tuple[Beams, Tensor]:
         """One step of every group (DBS, algorithm 1) → the beams and, N×G×W, their parents in the group."""

@@ -1,10 +1,4 @@
-"""How unlike the beams of earlier groups a candidate token is: the Δ of Diverse Beam Search (DBS, section 5.1).
-
-A diversity takes N×W×t, the tokens so far of a group's W beams; N×H×W'×(t+1), those of the H groups before it,
-which have made this step already; and the size V of the vocabulary. It gives Δ for every token that may come next,
-summed over the earlier groups: N×W×V, or N×1×V where it is the same for all beams. Tokens are −1 behind the end of
-a beam, and all along a beam that does not exist.
-"""
+"""The dissimilarity Δ between a candidate token and the beams of earlier groups (DBS, section 5.1)."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +11,12 @@ from counting_datasets.errors import CountingError
 
 
 class Diversity(Protocol):
-    """What the module's docstring says."""
+    """Δ for every token that may come next, summed over the earlier groups.
+
+    It is called with the tokens so far of a group's W beams (N×W×t), those of the H groups before it, which have
+    already made this step (N×H×W'×(t+1)), and the size V of the vocabulary. It returns N×W×V, or N×1×V where Δ is
+    the same for all beams. Tokens are −1 after the end of a beam, and throughout a beam that does not exist.
+    """
 
     def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor: ...
 
@@ -34,9 +33,9 @@ class Hamming:
 
 @dataclass(frozen=True)
 class Cumulative:
-    """−exp(−m / ``temperature``) for each earlier group, m its beams' mismatches so far, with the token's own.
+    """−exp(−m / ``temperature``) for each earlier group, with m the mismatches so far and of this token.
 
-    Beams that have long gone apart may say the same word again. The paper prints exp without the sign, as a
+    Beams that diverged long ago may say the same word again. The paper prints exp without the sign, as a
     similarity.
 
     Raises:
@@ -53,13 +52,14 @@ class Cumulative:
         exists = (earlier >= 0).any(dim=-1)  # N×H×W'
         differ = beams[:, :, None, None] != earlier[:, None, ..., :-1]  # N×W×H×W'×t
         before = (differ.sum(dim=-1) * exists[:, None]).sum(dim=-1)
-        others = -torch.exp(-(before + exists.sum(dim=-1)[:, None]) / self.temperature)  # N×W×H: a token of none
+        mismatches = before + exists.sum(dim=-1)[:, None]  # N×W×H, of a token that no earlier beam has
+        others = -torch.exp(-mismatches / self.temperature)
 
         tokens = earlier[..., -1]
-        same = (tokens.unsqueeze(-1) == tokens.unsqueeze(-2)).sum(dim=-1)  # N×H×W': beams that share the token
-        # exp(same / Γ) − 1, the rest of the token's own term, comes in as many parts as beams have the token.
-        part = torch.expm1(same / self.temperature) / same
-        parts = (others.unsqueeze(-1) * part[:, None]).flatten(2)
+        same = (tokens.unsqueeze(-1) == tokens.unsqueeze(-2)).sum(dim=-1)[:, None]  # N×1×H×W': beams that share it
+        # What a token's own term exceeds that of the others by, in as many parts as beams have the token.
+        own = torch.exp((same - mismatches.unsqueeze(-1)) / self.temperature)
+        parts = (own * torch.expm1(-same / self.temperature) / same).flatten(2)
         spread = tokens.flatten(1)[:, None].expand_as(parts)
         return others.sum(dim=-1, keepdim=True) + _scatter(spread, parts, vocabulary)
 

@@ -1,4 +1,4 @@
-"""Another end-of-sequence rule, that of transformers 4.56.2."""
+"""The rule by which transformers 4.56.2 finishes beams and groups."""
 
 import torch
 from torch import Tensor
@@ -7,20 +7,22 @@ from counting.search.beams import Beam, Beams, normalized
 
 
 class Pool:
-    """The best finished beams of every group, kept apart from those that go on.
+    """The best finished beams of every group, kept apart from the beams that continue.
 
-    A beam that ends goes into its group's pool of W; W others always go on. The group is done when its pool is
-    full and the best score of this step, over length^``length_penalty``, would not get in. From then on it says
-    the end token at every step, which the diversity of later groups sees. Everything goes by score.
+    A beam that ends goes into its group's pool of W, while W others always continue. The group is done when its
+    pool is full and the best score of this step, over length^``length_penalty``, would not enter it. From then on
+    it says the ``pad`` token at every step, which the diversity of later groups sees. Beams are compared by score.
     """
 
-    def __init__(self, items: int, groups: int, size: int, end: int | None, length_penalty: float) -> None:
-        self._size, self._end, self._length_penalty = size, end, length_penalty
+    def __init__(
+        self, items: int, groups: int, size: int, end: int | None, pad: int | None, length_penalty: float
+    ) -> None:
+        self._size, self._end, self._pad, self._length_penalty = size, end, pad, length_penalty
         self._kept: list[list[list[Beam]]] = [[[] for _ in range(groups)] for _ in range(items)]
         self._done = [[False] * groups for _ in range(items)]
 
     def done(self) -> bool:
-        """Whether all groups of all items are."""
+        """Whether all groups of all items are done."""
         return all(all(groups) for groups in self._done)
 
     def found(self, item: int) -> list[Beam]:
@@ -30,11 +32,11 @@ class Pool:
     def take(
         self, beams: Beams, log_probs: Tensor, group: int, totals: Tensor, width: int
     ) -> tuple[Tensor, Tensor]:
-        """Keep those of the 2W best candidates that end, and give those that go on.
+        """Keep those of the 2W best candidates that end, and return those that continue.
 
-        ``totals``, N×(W'·(1+V)), are of a group's ``beams``, each as it is and with every token. Comes back
-        as ``topk`` would: N×W totals and places. A group that was done says the end token; where too few can go on
-        there are totals of −∞.
+        ``totals``, N×(W'·(1+V)), are those of a group's ``beams``, each as it is and with every token. Returns
+        what ``topk`` would: N×W totals and places. A group that was done says the pad token; where too few beams
+        can continue, totals are −∞.
         """
         columns = log_probs.shape[-1] + 1
         best, index = totals.topk(min(2 * width, totals.shape[1]))
@@ -51,7 +53,7 @@ class Pool:
         goes_on, where = best.masked_fill(ends, -torch.inf).gather(1, order), index.gather(1, order)
         for item, done in enumerate(groups[group] for groups in self._done):
             if done:
-                goes_on[item], where[item] = 0, 0 if self._end is None else self._end + 1
+                goes_on[item], where[item] = 0, 0 if self._pad is None else self._pad + 1
             else:
                 attainable = normalized(float(best[item, 0]), beams.tokens.shape[-1] + 1, self._length_penalty)
                 full = len(self._kept[item][group]) == self._size

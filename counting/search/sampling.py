@@ -1,16 +1,13 @@
-"""Sequences drawn from a model as they come: what search is measured against."""
+"""Sequences sampled from a model, the baseline that searches are compared with."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from counting.search.beams import Beam
-from counting.search.diverse_beam_search import Step, select_rows
+from counting.search.step import State, Step, advance, select_rows
 from counting_datasets.errors import CountingError
-
-State = TypeVar("State")
 
 
 @torch.no_grad()
@@ -24,7 +21,7 @@ def sample(
     random: torch.Generator,
     reorder: Callable[[State, Tensor], State] = select_rows,
 ) -> list[list[Beam]]:
-    """Draw ``number`` sequences for each of N items, the likeliest first; repetitions stay.
+    """Sample ``number`` sequences for each of N items, the likeliest first; repetitions stay.
 
     ``step``, ``start``, ``state`` and ``reorder`` are as for ``DiverseBeamSearch``; ``max_length`` counts the end.
 
@@ -37,14 +34,14 @@ def sample(
     rows = torch.arange(len(start), device=start.device).repeat_interleave(number)
     tokens, state = start[rows], reorder(state, rows)
     total = torch.zeros(len(rows), device=start.device)
-    going_on = torch.ones_like(total, dtype=torch.bool)
+    unfinished = torch.ones_like(total, dtype=torch.bool)
     for _ in range(max_length):
-        log_probs, state = step(tokens, state)
+        log_probs, state = advance(step, tokens, state)
         drawn = torch.multinomial(log_probs.exp(), 1, generator=random)
-        total += log_probs.gather(1, drawn).squeeze(1) * going_on
-        tokens = torch.cat([tokens, drawn.where(going_on[:, None], end)], dim=1)
-        going_on &= drawn.squeeze(1) != end
-        if not going_on.any():
+        total += log_probs.gather(1, drawn).squeeze(1) * unfinished
+        tokens = torch.cat([tokens, drawn.where(unfinished[:, None], end)], dim=1)
+        unfinished &= drawn.squeeze(1) != end
+        if not unfinished.any():
             break
     drawn_tokens = tokens[:, start.shape[1] :].tolist()
     found = [_beam(row, end, log_prob) for row, log_prob in zip(drawn_tokens, total.tolist(), strict=True)]

@@ -22,7 +22,10 @@ _DIGITS = re.compile(r"(\d{1,9}|\d{1,3}(,\d{3}){1,2})(\.0*)?", flags=re.ASCII)
 _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _ARTICLE = re.compile(r"^(a|an) ")
 
-# The official evaluation's reading of an answer (VQA, Antol et al., ICCV 2015), as far as numbers need it.
+# How VQA's official evaluation reads an answer (``VQAEval``; Antol et al., ICCV 2015), without its contractions.
+_VQA_PUNCTUATION = (*';/[]"{}()=+\\_-><@`,?!',)
+_VQA_THOUSANDS = re.compile(r"\d,\d", flags=re.ASCII)
+_VQA_FULL_STOP = re.compile(r"\.(?!\d)", flags=re.ASCII)
 _VQA_NUMBERS = {"none": "0"} | {word: str(value) for value, word in enumerate(_ONES[:11])}
 _VQA_ARTICLES = frozenset({"a", "an", "the"})
 
@@ -62,9 +65,10 @@ def _spelled(words: Sequence[str]) -> int | None:
 def vqa_accuracy(answer: str | int, annotators: Sequence[str]) -> float:
     """min(annotators who agree / 3, 1), averaged over the sets that leave one annotator out (0–1).
 
-    Answers are compared as VQA's own evaluation does, for numbers and plain words: without case, articles and
-    punctuation, and with "none" and the words for 0 to 10 as digits. (Antol et al., "VQA", ICCV 2015, section 3;
-    averaged as in the official evaluation.)
+    Answers are compared as VQA's official evaluation compares those of annotators who disagree: a mark of
+    punctuation becomes a blank ("twenty-one", "1/2"), or nothing where it touches one ("2 -") or a comma stands
+    between digits ("1,000"); other signs stay ("5%", "$5"); articles go, and "none" and the words for 0 to 10
+    become digits. (Antol et al., "VQA", ICCV 2015, section 3; averaged as in the official evaluation.)
 
     Raises:
         CountingError: fewer than two annotators.
@@ -79,5 +83,11 @@ def vqa_accuracy(answer: str | int, annotators: Sequence[str]) -> float:
 
 
 def _as_vqa(answer: str) -> str:
-    words = re.sub(r"[^\w\s.,:'-]|(?<!\d)\.|\.(?!\d)|(?<=\d),(?=\d)", "", answer.lower()).replace(",", " ").split()
-    return " ".join(_VQA_NUMBERS.get(word, word) for word in words if word not in _VQA_ARTICLES)
+    text = answer.replace("\n", " ").replace("\t", " ").strip()
+    thousands = _VQA_THOUSANDS.search(text) is not None
+    without = text
+    for mark in _VQA_PUNCTUATION:
+        touches_a_blank = f"{mark} " in text or f" {mark}" in text
+        without = without.replace(mark, "" if touches_a_blank or thousands else " ")
+    words = _VQA_FULL_STOP.sub("", without).lower().split()
+    return " ".join(number for word in words if (number := _VQA_NUMBERS.get(word, word)) not in _VQA_ARTICLES)

@@ -14,7 +14,7 @@ _Row = dict[str, Any]
 
 _PHRASE = re.compile(r"how many|number of|amount of|count of")
 _COCOQA_FILES = ("questions", "answers", "img_ids", "types")
-MOST = 20
+HOWMANY_QA_LARGEST = 20
 """The greatest answer in HowMany-QA."""
 
 
@@ -151,7 +151,7 @@ def howmany_qa(question: Question) -> bool:
     """
     text = question.text.lower()
     asks = _PHRASE.search(text) is not None and "number of the" not in text
-    return asks and question.answer is not None and 0 <= question.answer <= MOST
+    return asks and question.answer is not None and 0 <= question.answer <= HOWMANY_QA_LARGEST
 
 
 FILTERS: Mapping[str, Callable[[Question], bool]] = {"count-qa": count_qa, "howmany-qa": howmany_qa}

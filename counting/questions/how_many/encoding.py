@@ -8,10 +8,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from counting.questions.parser import LONGEST, QuestionParser
-from counting.questions.reading import Reading, Refusal
-from counting.questions.similarity import SIZE, unit_vectors
-from counting.questions.vocabulary import How
+from counting.questions.parsing.parser import MAX_CHARACTERS, question_parser
+from counting.questions.parsing.reading import Reading, Refusal
+from counting.questions.parsing.similarity import SIZE, unit_vectors
+from counting.questions.parsing.vocabulary import WORD, How
 from counting_datasets.categories import COCO_CATEGORIES
 
 MOST_WORDS = 24
@@ -23,7 +23,7 @@ _SCALE = 4.0
 HOW: tuple[str, ...] = get_args(How)
 REFUSALS: tuple[str, ...] = get_args(Refusal)
 UNDERSTOOD = len(HOW) + len(REFUSALS)
-_WORD = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*")
+_WORD = re.compile(WORD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +78,13 @@ class EncodedQuestions:
 
 def read_questions(questions: Sequence[str]) -> list[Reading]:
     """Each question as understood for COCO's categories."""
-    parser = QuestionParser(COCO_CATEGORIES)
+    parser = question_parser(COCO_CATEGORIES)
     return [parser(question) for question in questions]
 
 
 def encode(readings: Sequence[Reading]) -> EncodedQuestions:
     """The questions that ``read_questions`` read, as numbers."""
-    texts = [_WORD.findall(reading.question[:LONGEST].lower())[:MOST_WORDS] for reading in readings]
+    texts = [_WORD.findall(reading.question[:MAX_CHARACTERS].lower())[:MOST_WORDS] for reading in readings]
     vocabulary = {word: row for row, word in enumerate(dict.fromkeys(word for text in texts for word in text), 1)}
     words = torch.zeros(len(texts), MOST_WORDS, dtype=torch.long)
     for row, text in enumerate(texts):

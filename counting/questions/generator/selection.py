@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.questions.parser import QuestionParser
-from counting.questions.reading import Reading
-from counting.questions.vocabulary import Vocabulary, words
+from counting.questions.parsing.parser import question_parser
+from counting.questions.parsing.reading import Reading
+from counting.questions.parsing.vocabulary import Vocabulary, words
 from counting.stats.metrics import round_half_up
 from counting.utils.inflection import is_plural
 from counting_datasets.categories import COCO_CATEGORIES, canonical
@@ -67,7 +67,7 @@ class WorthAsking:
     def __init__(self, categories: Sequence[str]) -> None:
         ours = {canonical(name) for name in categories}
         others = (name for name in COCO_CATEGORIES if canonical(name) not in ours)
-        self._parser = QuestionParser(categories)
+        self._parser = question_parser(tuple(categories))
         self._things = Vocabulary((*categories, *others))
 
     def __call__(self, texts: Iterable[str], contents: Contents) -> list[Reading]:

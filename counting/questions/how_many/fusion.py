@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from counting.questions.evidence import ANSWERS
-from counting.questions.question_encoding import HOW, REFUSALS, EncodedQuestions
-from counting.questions.reading import Refusal
+from counting.questions.how_many.encoding import HOW, REFUSALS, EncodedQuestions
+from counting.questions.how_many.evidence import ANSWERS
+from counting.questions.parsing.reading import Refusal
 from counting_datasets.categories import COCO_CATEGORIES
 
 DOUBTFUL: tuple[Refusal, ...] = ("kinds", "groups", "colour", "property", "capacity")

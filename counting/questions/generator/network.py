@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
-from counting.questions.generator_vocabulary import Mark, QuestionVocabulary, as_text
+from counting.questions.generator.tokens import Mark, WordTokens, as_text
 from counting.search.beams import Beam
 from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
 
 BEGINNING = ("how", "many")
 """Of every question."""
-LONGEST = 15
+MAX_WORDS = 15
 """Words in a question that it learns from; the few longer ones are captions turned into questions."""
 PER_CATEGORY = 3
 """What it sees of one: whether it is known, whether it is there, log(1 + count)."""
@@ -39,7 +39,7 @@ class QuestionGenerator(nn.Module):
 
     def __init__(
         self,
-        vocabulary: QuestionVocabulary,
+        vocabulary: WordTokens,
         categories: Sequence[str],
         width: int = 256,
         hidden: int = 512,

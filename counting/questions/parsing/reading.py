@@ -1,11 +1,11 @@
-"""What was understood of a question, and how, or why it cannot be answered by counting."""
+"""What was understood of a question, or why it cannot be answered by counting."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from counting.questions.vocabulary import How
+from counting.questions.parsing.vocabulary import How
 
 Refusal = Literal[
     "empty", "too long", "another language", "no count question", "several counts", "difference", "no noun",
@@ -16,23 +16,23 @@ _WHY: Mapping[Refusal, str] = {
     "empty": "the question is empty",
     "too long": "the question is too long",
     "another language": "the question is not in English",
-    "no count question": 'not a count question: it should ask "how many …?"',
+    "no count question": 'not a count question: ask "how many …?"',
     "several counts": "asks for several counts: ask for one at a time",
-    "difference": "asks by how much one count exceeds another: ask for each",
+    "difference": "asks by how much one count exceeds another: ask for each count",
     "no noun": "does not say what to count",
     "no category": "{noun}: no such category",
-    "kinds": "counts are of things, and {noun} are none",
-    "groups": "counts are of single things, and {noun} are none",
+    "kinds": "cannot count {noun}, only individual objects",
+    "groups": "cannot count {noun}, only individual objects",
     "colour": "{noun}: colour is out of reach, only categories are counted",
-    "property": "{asked}: what a thing is like is out of reach, only categories are counted",
+    "property": "{asked}: only all things of a category can be counted, not those that meet a condition",
     "capacity": "{asked}: what could be is out of reach, only what is there is counted",
 }
 
-# "people are wearing hats": it is the hats that are to be counted
-_WITH_ANOTHER = re.compile(r"(are|were) wearing\b")
+# "people are wearing hats", "people in the picture are wearing hats": it is the hats that are to be counted
+_WITH_ANOTHER = re.compile(r"\b(are|were) wearing\b")
 
 FEWEST = 0.5
-"""Below this count a photo is taken to have none of a thing."""
+"""Smallest count at which a photo is taken to have any of a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,18 @@ class Reading:
 
         "How many people are wearing hats?" and "how many people can sit here?" ask for a number of something else.
         """
-        with_another = self.refusal == "property" and _WITH_ANOTHER.match(self.condition) is not None
+        with_another = self.refusal == "property" and _WITH_ANOTHER.search(self.condition) is not None
         return bool(self.categories) and self.refusal != "capacity" and not with_another
 
     @property
     def explanation(self) -> str:
-        """One line on how the noun was understood, or on why there is no answer."""
+        """One line on what is counted, or on why there is no answer."""
         if self.refusal is not None:
             noun = " ".join((*self.modifiers, self.noun))
             return _WHY[self.refusal].format(noun=noun, asked=f"{noun} {self.condition}".rstrip())
-        how = f"similar to {self.similar[0]}, {self.similar[1]:.2f}" if self.similar else self.how
-        limit = f", at most {' + '.join(self.gear)}" * bool(self.gear)
-        return f"{self.noun}: counts {' + '.join(self.categories)}{limit} ({how})"
+        what = "category" if len(self.categories) == 1 else "categories"
+        limit = f", at most the number of {' + '.join(self.gear)}" * bool(self.gear)
+        like = (
+            f" ({self.noun} is most similar to {self.similar[0]}, {self.similar[1]:.2f})" if self.similar else ""
+        )
+        return f"counting {what}: {', '.join(self.categories)}{limit}{like}"

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from counting.questions.answer_target import target_of
-from counting.questions.evidence import ANSWERS, LARGEST, asked_categories, count_prior, from_table
-from counting.questions.fusion import Fusion, fit_fusion, signs_of
-from counting.questions.question_encoding import encode, read_questions
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import ANSWERS, LARGEST_ANSWER, asked_categories, count_prior, from_table
+from counting.questions.how_many.fusion import Fusion, fit_fusion, signs_of
+from counting.questions.how_many.target import target_of
 from counting.tables.count_table import CountTable
 from counting_datasets.answers import numeric_answer
 from counting_datasets.errors import DataError
@@ -125,7 +125,7 @@ def _experts(
         for answer, score in scores[question.id].items():
             number = numeric_answer(answer)
             if number is not None:
-                theirs[row, min(number, LARGEST)] += score
+                theirs[row, min(number, LARGEST_ANSWER)] += score
     theirs = theirs / theirs.sum(dim=1, keepdim=True).clamp(min=1e-12)
     return [theirs, prior], signs
 
@@ -139,7 +139,7 @@ def _shared_out(scores: Scores, fused: Sequence[float]) -> Scores:
     mass = sum(scores[answer] for answer in numbers)
     by_answer: dict[int, dict[str, float]] = {}
     for answer, number in numbers.items():
-        by_answer.setdefault(min(number, LARGEST), {})[answer] = scores[answer]
+        by_answer.setdefault(min(number, LARGEST_ANSWER), {})[answer] = scores[answer]
     found = {answer: score for answer, score in scores.items() if answer not in numbers}
     for number, probability in enumerate(fused):
         names = by_answer.get(number, {str(number): 1.0})

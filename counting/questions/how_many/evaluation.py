@@ -1,17 +1,18 @@
 """Score answers to count questions: parse and count, the head, its fusions, and baselines that need no photo."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from counting.questions.evidence import asked_categories, from_table
-from counting.questions.how_many import FUSIONS, HowMany
-from counting.questions.question_encoding import encode, read_questions
-from counting.questions.reading import Reading
-from counting.questions.scores import AnswerScores, NounMode, score_answers
+from counting.questions.how_many.encoding import encode, read_questions
+from counting.questions.how_many.evidence import asked_categories, from_table
+from counting.questions.how_many.model import FUSIONS, HowMany
+from counting.questions.how_many.scores import AnswerScores, NounMode, score_answers
+from counting.questions.parsing.reading import Reading
 from counting.stats.bootstrap import LEVEL, PairedDifference, paired
 from counting.stats.metrics import finite_or_none
 from counting.tables.count_table import CountTable
@@ -69,7 +70,7 @@ class QuestionEvaluation:
             table.add_column(name, justify="right")
         for selection, ways in self.scores.items():
             for way, scores in ways.items():
-                cells = [f"{getattr(scores, name):.{digits}f}" for name, digits in _COLUMNS.items()]
+                cells = [_written(getattr(scores, name), digits) for name, digits in _COLUMNS.items()]
                 table.add_row(selection, way, f"{self.shares[selection]:.3f}", *cells)
             table.add_section()
         return table
@@ -82,6 +83,10 @@ class QuestionEvaluation:
             for (fusion, part), found in self.differences.items()
             for name, one in found.items()
         ]
+
+
+def _written(score: float, digits: int) -> str:
+    return "–" if math.isnan(score) else f"{score:.{digits}f}"
 
 
 def with_counts(
@@ -98,7 +103,7 @@ def with_counts(
         raise DataError(f"{where}: only some of the files say how sure their counts are")
     photos = list(dict.fromkeys(question.image for question in questions))
     wanted = CountTable(tuple(photos), ("photo",), np.zeros((len(photos), 1)))
-    found = [join(wanted, table)[1] for table in tables]
+    found = [join(wanted, _told_apart(table, photos, where))[1] for table in tables]
     rows: dict[str, tuple[int, int]] = {}
     for place, table in enumerate(found):
         for row, image in enumerate(table.images):
@@ -107,6 +112,23 @@ def with_counts(
     check_missing(missing, len(photos), where)
     kept = [question for question in questions if question.image in rows]
     return kept, _gather(found, [rows[question.image] for question in kept]), missing
+
+
+def _told_apart(table: CountTable, photos: Sequence[str], where: str) -> CountTable:
+    """With folders before numbers that are photos of Visual Genome, where COCO has photos of these numbers too.
+
+    Raises:
+        DataError: nothing says whose photo a number is.
+    """
+    numbers = {photo for photo in photos if "/" not in photo}
+    of_both = {stem: photo for photo in photos if "/" in photo and (stem := photo.rpartition("/")[2]) in numbers}
+    unclear = next((image for image in table.images if image in of_both), None)
+    if unclear is None:
+        return table
+    if not any("COCO_" in image for image in table.images):
+        either = f"COCO's or {of_both[unclear]}"
+        raise DataError(f"{where}: image {unclear!r} could be {either}: write its folder before it")
+    return replace(table, images=tuple(of_both.get(image, image) for image in table.images))
 
 
 def _gather(tables: Sequence[CountTable], rows: Sequence[tuple[int, int]]) -> CountTable:
@@ -209,7 +231,7 @@ def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict
     """Of every answer, 0 to 1."""
     true = np.array([question.answer for question in questions], dtype=np.float64)
     points = {"exact": (answers == true).astype(np.float64)}
-    if all(question.annotators for question in questions):
+    if all(len(question.annotators) > 1 for question in questions):
         pairs = zip(answers.tolist(), questions, strict=True)
         points["vqa_accuracy"] = np.array([vqa_accuracy(int(answer), one.annotators) for answer, one in pairs])
     return points

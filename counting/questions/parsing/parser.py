@@ -2,32 +2,39 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
-from counting.questions.english import is_english
-from counting.questions.gear import gear_of
-from counting.questions.noun_phrase import (
+from counting.questions.parsing.grammar import (
     NounPhrase,
     counts_what_follows,
     find_noun_phrase,
+    gear_of,
     held,
     is_measure,
     joined,
     measured,
 )
-from counting.questions.reading import Reading, Refusal
-from counting.questions.refusals import is_group, is_sort, of_kinds_or_groups, out_of_reach
-from counting.questions.similarity import WordSimilarity
-from counting.questions.vocabulary import NO_CATEGORY, Meaning, Vocabulary
+from counting.questions.parsing.reading import Reading, Refusal
+from counting.questions.parsing.refusals import (
+    excludes,
+    is_english,
+    is_group,
+    is_sort,
+    of_kinds_or_groups,
+    out_of_reach,
+)
+from counting.questions.parsing.similarity import WordSimilarity
+from counting.questions.parsing.vocabulary import NO_CATEGORY, WORD, Meaning, Vocabulary
 from counting.utils.inflection import singular
 
-LONGEST = 1000
+MAX_CHARACTERS = 1000
 """The most characters in a question."""
 THRESHOLD = 0.8
 """The least cosine at which a similar word counts, fitted on training questions by ``fit_threshold``."""
 
 _ASKED = re.compile(r"\b(?:how\s+many|(?:number(?!\s+of\s+the\b)|amount|count)\s+of)\b([^?]*)", re.IGNORECASE)
 # "elephants' trunks" keeps its apostrophe, so that the elephants are not what is counted
-_TOKEN = re.compile(r"[^\W_]+(?:['.&-][^\W_]+)*(?:(?<=s)'(?=\s+(?!(?:are|is|were|in|on|can|do)\b)\w))?")
+_TOKEN = re.compile(WORD + r"(?:(?<=s)'(?=\s+(?!(?:are|is|were|in|on|can|do)\b)\w))?")
 _COMMA_AND = re.compile(r"\s*,\s*(and|or)\b")
 _COMMA_LAST = re.compile(r"\s*,\s*((?:[\w'-]+\s+){1,3}(?:and|or)\b)")
 _HOW_MANY = re.compile(r"\bhow\s+many\b", re.IGNORECASE)
@@ -52,8 +59,8 @@ class QuestionParser:
         """What the question asks for, or why it cannot be answered."""
         if not question.strip():
             return Reading(question, refusal="empty")
-        if len(question) > LONGEST:
-            return Reading(question[:LONGEST], refusal="too long")
+        if len(question) > MAX_CHARACTERS:
+            return Reading(question[:MAX_CHARACTERS], refusal="too long")
         asked = _ASKED.search(question)
         if asked is None:
             return Reading(question, refusal="no count question" if is_english(question) else "another language")
@@ -84,8 +91,10 @@ class QuestionParser:
             phrase, meaning = other, _sum(meaning, other.meaning or NO_CATEGORY)
         end = max(end, phrase.end)
         modifiers, after = tokens[start:first], tokens[end:]
+        if "other" in tokens[:start]:
+            modifiers = ["other", *modifiers]
         if refusal is None:
-            refusal = out_of_reach(modifiers, after) if meaning.categories else "no category"
+            refusal = self._out_of_reach(question, tokens[:first], after) if meaning.categories else "no category"
         return Reading(
             question=question,
             noun=" ".join(tokens[first:end]),
@@ -98,6 +107,11 @@ class QuestionParser:
             similar=similar,
             refusal=refusal,
         )
+
+    def _out_of_reach(self, question: str, before: list[str], after: list[str]) -> Refusal | None:
+        if "other" in before or excludes(question):
+            return "property"
+        return out_of_reach(before, after, self._vocabulary)
 
     def _inside(
         self, tokens: list[str], phrase: NounPhrase, refusal: Refusal | None
@@ -123,6 +137,12 @@ class QuestionParser:
         if meaning is None or similar[1] < self._threshold:
             return NO_CATEGORY, similar
         return Meaning(meaning.categories, "similar"), similar
+
+
+@cache
+def question_parser(categories: tuple[str, ...]) -> QuestionParser:
+    """The parser for ``categories``, built once a process."""
+    return QuestionParser(categories)
 
 
 def _without_commas(text: str) -> str:

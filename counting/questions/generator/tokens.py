@@ -29,7 +29,7 @@ def as_text(words: Iterable[str]) -> str:
     return f"{text[:1].upper()}{text[1:]}?"
 
 
-class QuestionVocabulary:
+class WordTokens:
     """Words and their tokens, those behind the marks."""
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -37,7 +37,7 @@ class QuestionVocabulary:
         self._tokens = {word: number for number, word in enumerate(self.words, start=len(Mark))}
 
     @classmethod
-    def of(cls, questions: Iterable[Sequence[str]], least: int) -> "QuestionVocabulary":
+    def of(cls, questions: Iterable[Sequence[str]], least: int) -> "WordTokens":
         """The words that occur ``least`` times, the commonest first."""
         counts = Counter(word for words in questions for word in words)
         kept = [word for word in counts if counts[word] >= least]

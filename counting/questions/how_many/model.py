@@ -12,16 +12,16 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from counting.questions.evidence import ANSWERS, Evidence, asked_categories, count_prior, nothing
-from counting.questions.fusion import Fusion, signs_of
-from counting.questions.how_many_head import HeadCommittee
-from counting.questions.question_encoding import EncodedQuestions
+from counting.questions.how_many.encoding import EncodedQuestions
+from counting.questions.how_many.evidence import ANSWERS, Evidence, asked_categories, count_prior, nothing
+from counting.questions.how_many.fusion import Fusion, signs_of
+from counting.questions.how_many.head import HeadCommittee
 from counting.utils.files import write_bytes
 from counting.utils.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
-SHIPPED = Path(__file__).parents[1] / "models" / "zoo" / "questions" / "how-many.safetensors"
-FORMAT = "everyday-counting/how-many/3"
+HOW_MANY_FILE = Path(__file__).parents[2] / "models" / "zoo" / "questions" / "how-many.safetensors"
+HOW_MANY_FORMAT = "everyday-counting/how-many/3"
 
 QUESTION, PRIOR, HEAD = "question", "prior", "head"
 FUSIONS: Mapping[str, tuple[str, ...]] = {
@@ -30,7 +30,7 @@ FUSIONS: Mapping[str, tuple[str, ...]] = {
     f"{QUESTION} + {PRIOR} + {HEAD}": (QUESTION, PRIOR, HEAD),
 }
 INJECTION = f"{QUESTION} + {PRIOR}"
-BEST = f"{HEAD} + {PRIOR}"
+BEST_METHOD = f"{HEAD} + {PRIOR}"
 """Of the methods, the one that is right most often on validation."""
 _BATCH = 512
 
@@ -89,7 +89,7 @@ def save_how_many(model: HowMany, path: Path) -> None:
     for name, fusion in model.fusions.items():
         tensors |= {f"fusion.{name}.{key}": tensor for key, tensor in fusion.state_dict().items()}
     metadata = {
-        "format": FORMAT,
+        "format": HOW_MANY_FORMAT,
         "members": str(len(model.committee.members)),
         "commonest": str(model.commonest),
         "card": json.dumps(model.card),
@@ -103,7 +103,7 @@ def load_how_many(path: Path) -> HowMany:
     Raises:
         CountingError: no such file, cut short, no how-many head, or of another version.
     """
-    header, stored = read_weights(path, "how-many head", FORMAT)
+    header, stored = read_weights(path, "how-many head", HOW_MANY_FORMAT)
     tensors = {name: tensor.float() for name, tensor in stored.items()}
     try:
         committee = HeadCommittee(int(header["members"]))
@@ -123,7 +123,7 @@ def load_how_many(path: Path) -> HowMany:
 @cache
 def shipped() -> HowMany:
     """The how-many head that comes with the package."""
-    return load_how_many(SHIPPED)
+    return load_how_many(HOW_MANY_FILE)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -13,6 +13,9 @@ from counting_datasets.errors import CountingError
 
 How = Literal["exact", "plural", "synonym", "super-category", "similar"]
 
+WORD = r"[^\W_]+(?:['.&-][^\W_]+)*"
+"""Pattern of a word: "t-shirt", "dog's" and "st.bernard" are one."""
+
 _WORDS = Path(__file__).with_name("words.toml")
 
 
@@ -114,7 +117,8 @@ class Vocabulary:
             self._add([name, *synonyms], NO_CATEGORY)
         for entry in table["super-categories"].values():
             self._add(entry["names"], NO_CATEGORY)
-        self._add([*COCO_CATEGORIES, *table["other-things"]["names"]], NO_CATEGORY)
+        others = table["other-things"]
+        self._add([*COCO_CATEGORIES, *others["parts"], *others["names"]], NO_CATEGORY)
 
     def _add(self, names: Sequence[str], meaning: Meaning) -> None:
         """Give the names and their plurals a meaning, unless they have one."""

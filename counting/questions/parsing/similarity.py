@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.questions.vocabulary import Vocabulary
+from counting.questions.parsing.vocabulary import Vocabulary
 from counting_datasets.errors import CountingError
 
 SIZE = 256

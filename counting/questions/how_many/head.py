@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from counting.questions.evidence import ANSWERS, Evidence, asked_categories, count_prior
-from counting.questions.question_encoding import UNDERSTOOD, EncodedQuestions, word_vectors
-from counting.questions.similarity import SIZE
+from counting.questions.how_many.encoding import UNDERSTOOD, EncodedQuestions, word_vectors
+from counting.questions.how_many.evidence import ANSWERS, Evidence, asked_categories, count_prior
+from counting.questions.parsing.similarity import SIZE
 from counting_datasets.categories import COCO_CATEGORIES
 
 _WIDTH = 128

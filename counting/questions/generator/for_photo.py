@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from counting.models.checkpoint import Checkpoint
 from counting.questions.answering import Answer, answer_from, count_photo
-from counting.questions.generator_files import load_generator
-from counting.questions.methods import Method
-from counting.questions.what_to_ask import Contents, WorthAsking
+from counting.questions.generator.decoding import Method
+from counting.questions.generator.files import load_generator
+from counting.questions.generator.selection import Contents, WorthAsking
 
 
 def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> list[Answer]:

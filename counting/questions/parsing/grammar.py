@@ -1,9 +1,9 @@
-"""The thing that a question counts: its noun, the words before it and the words after it."""
+"""The noun phrase that a question counts, what it measures or holds, and what each of the people counted has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from counting.questions.vocabulary import Meaning, Vocabulary, words
+from counting.questions.parsing.vocabulary import NO_CATEGORY, Meaning, Vocabulary, words
 from counting.utils.inflection import all_forms, is_plural, singular
 from counting_datasets.categories import canonical
 
@@ -17,10 +17,17 @@ _PLACES = frozenset(_GRAMMAR["places"])
 _PARTICLES = frozenset(_GRAMMAR["particles"])
 _VERBS = all_forms(_GRAMMAR["verbs"])
 _MEASURES = all_forms(words()["measures"]["names"])
+_PARTS = all_forms(words()["other-things"]["parts"])
+_BEFORE_PARTS = frozenset(_GRAMMAR["before-parts"])
 _AUXILIARIES = frozenset({"is", "are", "was", "were", "do", "does", "did", "can", "has", "have", "of"})
 _ANIMATE = frozenset(
     name for kind in ("people", "animal") for name in words()["super-categories"][kind]["members"]
 )
+
+_GEAR = words()["gear-behind"]
+_BEFORE_GEAR = frozenset(_GEAR["before"])
+_ONE_EACH = frozenset(map(canonical, _GEAR["one-each"]))
+_PEOPLE = frozenset(map(canonical, words()["super-categories"]["people"]["members"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,21 @@ def counts_what_follows(tokens: Sequence[str], phrase: NounPhrase) -> bool:
     return len(after) == 2 and after[0] == "of" and after[1] not in _ENDS
 
 
+def gear_of(meaning: Meaning, after: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The categories of which each thing counted has one, by its name ("surfers") or the words ``after`` it."""
+    if meaning.gear or not meaning.categories or not _PEOPLE.issuperset(map(canonical, meaning.categories)):
+        return meaning.gear
+    for place, word in enumerate(after):
+        if word in _GEAR["told"]:
+            return vocabulary.known(_GEAR["told"][word])
+        if word in _BEFORE_GEAR:
+            found = find_noun_phrase(after, place + 1, vocabulary).meaning
+            gear = found.categories + found.otherwise if found else ()
+            if gear and _ONE_EACH.issuperset(map(canonical, gear)):
+                return gear
+    return ()
+
+
 def is_measure(noun: str) -> bool:
     """Whether the noun, such as "pieces", counts what follows its "of"."""
     return noun in _MEASURES
@@ -137,12 +159,57 @@ def _compound(
             return NounPhrase(start, end, end + 1, None)
         else:
             break
+    if meaning.categories:
+        return _possessed(tokens, NounPhrase(start, noun, end, meaning), vocabulary)
     return NounPhrase(start, noun, end, meaning)
+
+
+def _possessed(tokens: Sequence[str], owner: NounPhrase, vocabulary: Vocabulary) -> NounPhrase:
+    """The thing of a plural without its apostrophe, "zebras legs" or "mens hats"; else the plural itself."""
+    if not is_plural(tokens[owner.end - 1]):
+        return owner
+    place = owner.end
+    while tokens[place : place + 1] and tokens[place] in _BEFORE_PARTS:
+        place += 1
+    for end in (place + 2, place + 1):
+        if (
+            end <= len(tokens)
+            and " ".join(tokens[place:end]) in _PARTS
+            and _is_a_part(tokens, owner.end, place, end)
+        ):
+            return NounPhrase(owner.start, owner.noun, end, NO_CATEGORY)
+    end = owner.end + 1
+    if not _plural_only(tokens[owner.end - 1]) or owner.end == len(tokens) or not _closes(tokens, owner.end):
+        return owner
+    word = tokens[owner.end]
+    if not _plural_only(word) or word in _VERBS or word in _ENDS:
+        return owner
+    meaning = vocabulary.meaning(word)
+    if meaning is None or not meaning.categories:
+        return NounPhrase(owner.start, owner.noun, end, NO_CATEGORY)
+    of_someone = owner.meaning is not None and _moves(owner.meaning) and not _moves(meaning)
+    return NounPhrase(owner.start, owner.end, end, meaning) if of_someone else owner
+
+
+def _is_a_part(tokens: Sequence[str], owner_end: int, place: int, end: int) -> bool:
+    """Whether a word that names a part is no verb: not as in "dogs face the camera", "men head to the beach"."""
+    word, after = tokens[end - 1], tokens[end : end + 1]
+    if word in _VERBS and after and after[0] in _OBJECTS:
+        return False
+    if _plural_only(word):
+        return True
+    return place == owner_end and word not in _VERBS and _closes(tokens, place)
 
 
 def _moves(meaning: Meaning) -> bool:
     """Whether it is a person or an animal, so that a word in -s behind it is rather a verb: "cat naps in"."""
     return bool(meaning.categories) and all(canonical(name) in _ANIMATE for name in meaning.categories)
+
+
+def names_someone(word: str, vocabulary: Vocabulary) -> bool:
+    """Whether a word names a person or an animal."""
+    meaning = vocabulary.meaning(word)
+    return meaning is not None and _moves(meaning)
 
 
 def _describes(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> bool:
@@ -171,7 +238,7 @@ def _ends(tokens: Sequence[str], start: int, place: int) -> bool:
     after_plural = place > start and is_plural(tokens[place - 1])
     if word == "and" and place > start:
         return after_plural  # "black and yellow clocks" go on
-    return word in _ENDS or (after_plural and _is_verb(word))
+    return word in _ENDS or (after_plural and is_verb(word))
 
 
 def _unknown(tokens: Sequence[str], start: int, end: int) -> NounPhrase:
@@ -186,5 +253,6 @@ def _plural_only(word: str) -> bool:
     return is_plural(word) and singular(word) != word
 
 
-def _is_verb(word: str) -> bool:
+def is_verb(word: str) -> bool:
+    """Whether a word behind a plural looks like a verb: "stand", "sitting"."""
     return word in _VERBS or word.endswith(("ing", "ed"))

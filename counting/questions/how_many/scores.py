@@ -15,7 +15,7 @@ from counting_datasets.questions import Question
 
 @dataclass(frozen=True, slots=True)
 class AnswerScores:
-    """The figures of N answers. ``vqa_accuracy`` is NaN where no annotators' answers are known."""
+    """The scores of N answers. ``vqa_accuracy`` is NaN where no question has the answers of several annotators."""
 
     exact: float
     within_one: float
@@ -41,7 +41,7 @@ def score_answers(answers: Sequence[float], questions: Sequence[Question]) -> An
     agreed = [
         vqa_accuracy(int(answer), question.annotators)
         for answer, question in zip(given, questions, strict=True)
-        if question.annotators
+        if len(question.annotators) > 1
     ]
     return AnswerScores(
         exact=float(np.mean(error == 0)),

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from counting.questions.generator import BEGINNING, LONGEST, QuestionGenerator, State
-from counting.questions.generator_vocabulary import Mark
+from counting.questions.generator.network import BEGINNING, MAX_WORDS, QuestionGenerator, State
+from counting.questions.generator.tokens import Mark
 from counting.search.beams import Beam
 from counting.search.diverse_beam_search import DiverseBeamSearch
 from counting.search.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
@@ -18,13 +18,17 @@ from counting_datasets.errors import CountingError
 MethodName = Literal["beam", "diverse", "sample"]
 DiversityName = Literal["hamming", "cumulative", "ngram", "embedding"]
 
-LENGTH = LONGEST - len(BEGINNING) + 1
+LENGTH = MAX_WORDS - len(BEGINNING) + 1
 """Of a question in tokens, from the third word to its end."""
 BEAMS = 20
 DIVERSITY: DiversityName = "hamming"
 STRENGTHS = {Mark.PEOPLE: 1.0, Mark.CAPTIONS: 0.35}
 """λ by who asks: the longer a question, the more of it differs at little λ."""
 SEED = 0
+MAX_BEAMS = 1000
+"""Largest number of questions that are searched or sampled for."""
+MAX_SEED = 2**64 - 1
+"""Largest seed of torch's random numbers."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,10 @@ class Method:
                 raise CountingError(f"{argument}: only the method diverse has it, not {self.name}")
         if self.seed is not None and self.name != "sample":
             raise CountingError(f"seed: only the method sample has it, not {self.name}")
+        if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
+            raise CountingError(f"seed: must be from 0 to {MAX_SEED}, is {self.seed}")
+        if self.beams > MAX_BEAMS:
+            raise CountingError(f"beams: must be at most {MAX_BEAMS}, is {self.beams}")
         self._search(Hamming())
 
     def __call__(self, generator: QuestionGenerator, start: Tensor, state: State) -> list[list[Beam]]:

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from counting.questions.question_encoding import EncodedQuestions
-from counting.questions.reading import FEWEST
+from counting.questions.how_many.encoding import EncodedQuestions
+from counting.questions.parsing.reading import FEWEST
 from counting.tables.count_table import CountTable
 from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 
-LARGEST = 20
+LARGEST_ANSWER = 20
 """Answers are 0, 1, …, 19 and "20 or more"; HowMany-QA leaves greater ones out."""
-ANSWERS = LARGEST + 1
+ANSWERS = LARGEST_ANSWER + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Evidence:
 
 def sure(counts: Tensor) -> Evidence:
     """B×80 counts that are certain, such as true ones: a point mass each."""
-    probability = one_hot(counts.clamp(0, LARGEST).long(), ANSWERS).float()
+    probability = one_hot(counts.clamp(0, LARGEST_ANSWER).long(), ANSWERS).float()
     return Evidence(probability, torch.ones(counts.shape, dtype=torch.bool))
 
 
@@ -100,8 +100,8 @@ def capped(probability: Tensor) -> Tensor:
     if probability.shape[-1] < ANSWERS:
         lacking = ANSWERS - probability.shape[-1]
         return torch.nn.functional.pad(probability, (0, lacking))
-    beyond = probability[..., LARGEST:].sum(dim=-1, keepdim=True)
-    return torch.cat([probability[..., :LARGEST], beyond], dim=-1)
+    beyond = probability[..., LARGEST_ANSWER:].sum(dim=-1, keepdim=True)
+    return torch.cat([probability[..., :LARGEST_ANSWER], beyond], dim=-1)
 
 
 def asked_categories(questions: EncodedQuestions, evidence: Evidence) -> Tensor:
@@ -142,7 +142,7 @@ def _sum(asked: Tensor, evidence: Evidence) -> Tensor:
     terms = torch.where(chosen[..., None] > 0, terms, none)
     total = terms[:, 0]
     if most > 1:
-        length = most * LARGEST + 1
+        length = most * LARGEST_ANSWER + 1
         product = torch.fft.rfft(terms, n=length, dim=-1).prod(dim=1)
         total = capped(torch.fft.irfft(product, n=length, dim=-1).clamp(min=0))
     return total * asked.any(dim=1, keepdim=True)

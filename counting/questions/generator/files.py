@@ -7,14 +7,14 @@ from typing import Any
 from safetensors.torch import save as serialize
 
 import counting.models.zoo
-from counting.questions.generator import QuestionGenerator
-from counting.questions.generator_vocabulary import QuestionVocabulary
+from counting.questions.generator.network import QuestionGenerator
+from counting.questions.generator.tokens import WordTokens
 from counting.utils.files import write_bytes
 from counting.utils.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
-FORMAT = "everyday-counting-questions/1"
-SHIPPED = Path(counting.models.zoo.__file__).parent / "questions" / "ask-what.safetensors"
+GENERATOR_FORMAT = "everyday-counting-questions/1"
+GENERATOR_FILE = Path(counting.models.zoo.__file__).parent / "questions" / "ask-what.safetensors"
 """The generator that asks when none is named."""
 
 
@@ -22,7 +22,7 @@ def save_generator(generator: QuestionGenerator, path: Path, card: dict[str, Any
     """Write it in half precision; ``card`` says what it was trained on and how it scored."""
     tensors = {name: tensor.half().cpu().contiguous() for name, tensor in generator.state_dict().items()}
     metadata = {
-        "format": FORMAT,
+        "format": GENERATOR_FORMAT,
         "words": json.dumps(generator.vocabulary.words),
         "categories": json.dumps(generator.categories),
         "sizes": json.dumps({"width": generator.vectors.embedding_dim, "hidden": generator.cell.hidden_size}),
@@ -31,16 +31,16 @@ def save_generator(generator: QuestionGenerator, path: Path, card: dict[str, Any
     write_bytes(path, serialize(tensors, metadata))
 
 
-def load_generator(path: Path = SHIPPED) -> QuestionGenerator:
+def load_generator(path: Path = GENERATOR_FILE) -> QuestionGenerator:
     """Read a generator that ``save_generator`` wrote, in evaluation mode.
 
     Raises:
         CountingError: no such file, cut short, no generator or damaged.
     """
-    header, stored = read_weights(path, "question generator", FORMAT)
+    header, stored = read_weights(path, "question generator", GENERATOR_FORMAT)
     try:
         words, categories, sizes = (json.loads(header[key]) for key in ("words", "categories", "sizes"))
-        generator = QuestionGenerator(QuestionVocabulary(words), categories, **sizes)
+        generator = QuestionGenerator(WordTokens(words), categories, **sizes)
         generator.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise CountingError(f"{path}: damaged: its weights and its header do not fit") from None

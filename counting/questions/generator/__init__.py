@@ -1,0 +1,1 @@
+"""The question generator: different questions about a photo, from its counts."""

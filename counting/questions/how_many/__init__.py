@@ -1,0 +1,1 @@
+"""The how-many head: answers from a question and counts, learned from questions that people answered."""
