@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import (
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from counting_datasets.errors import CountingError
+from counting_datasets.errors import CountingError, choices, unknown_key
 
 
 class _Strict(BaseModel):
@@ -188,10 +188,13 @@ class Config(_Strict):
 
     ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
     answer with their mean. ``start`` names a counter to go on from. ``final`` names the run that settled these
-    settings: then Count-val is learned from too, for all the epochs, and the run's scale and calibration serve.
+    settings: then the validation split is trained on too, for all the epochs, and that run's scale and
+    calibration are used. ``plugins`` are Python files, relative to the configuration's own, that register the
+    user's own counters and backbones.
     """
 
     counter: str
+    plugins: tuple[Path, ...] = ()
     members: PositiveInt = 1
     start: str | None = None
     final: str | None = None
@@ -268,16 +271,21 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(source) if Path(source).is_file() else config_folder() / f"{source}.yaml"
     if not path.is_file():
-        raise CountingError(f"no configuration {source!r}: give a file, or one of {', '.join(config_names())}")
+        raise CountingError(
+            f"no configuration {source!r}: give a file, or a name; {choices(source, config_names())}"
+        )
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, ValueError) as error:
         raise CountingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(values, dict):
         raise CountingError(f"{path}: a configuration is a mapping of keys to values")
+    named_here = values.get("plugins")
     for override in overrides:
         _apply(values, override)
-    return parse_config(values, str(path))
+    config = parse_config(values, str(path))
+    folder = path.parent if values.get("plugins") is named_here else Path()
+    return config.model_copy(update={"plugins": tuple((folder / file).resolve() for file in config.plugins)})
 
 
 def parse_config(values: dict[str, Any], where: str) -> Config:
@@ -285,8 +293,32 @@ def parse_config(values: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise CountingError(f"{where}: {'; '.join(problems)}") from None
+        raise CountingError(
+            f"{where}: {'; '.join(_problem(e['type'], e['loc'], e['msg']) for e in error.errors())}"
+        ) from None
+
+
+def _problem(kind: str, location: tuple[int | str, ...], message: str) -> str:
+    """One mistake in a configuration, in words."""
+    *sections, key = (str(part) for part in location) if location else ("",)
+    if kind == "extra_forbidden":
+        unknown = unknown_key(key, _keys(sections))
+        return f"{'.'.join(sections)}: {unknown}" if sections else unknown
+    where = ".".join((*sections, key))
+    return f"{where}: missing" if kind == "missing" else f"{where}: {message}" if where else message
+
+
+def _keys(sections: Sequence[str]) -> tuple[str, ...]:
+    """The keys that a section of a configuration takes."""
+    model: type[BaseModel] = Config
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        (model,) = (
+            one
+            for one in (annotation, *get_args(annotation))
+            if isinstance(one, type) and issubclass(one, BaseModel)
+        )
+    return tuple(model.model_fields)
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from counting.models.checkpoint import Checkpoint, build, save
+from counting.models.checkpoint import Checkpoint, build, check_parts, save
 from counting.models.config import Config, LossConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.losses import CountLoss, balancing_weights
@@ -50,13 +50,14 @@ def train_counter(
     Raises:
         CountingError: the data, weights, device or run folder are not as they should be.
     """
+    check_parts(config)
     accelerator, place = start_processes(find_device(device))
     data = load_data(config)
     chosen = chosen_settings(config) if config.final else None
-    if accelerator.is_main_process:
-        run.begin(config, resume=resume)
     torch.manual_seed(config.seed)
     counter = build(config, data.train.categories).to(place)
+    if accelerator.is_main_process:
+        run.begin(config, resume=resume)
     with accelerator.main_process_first():
         prepare(config, counter, run)
     losses = auxiliary_losses(config, counter, data)
@@ -103,9 +104,26 @@ def prepare(config: Config, counter: Counter, run: RunFolder) -> None:
     if config.backbone.subitizing:
         kept = run.path / "weights" / "subitizing.safetensors"
         learn_to_subitize(backbone, config.backbone.subitizing, config.seed, kept)
+    _check_side(counter, config.optimization.side or counter.cells.side)
     backbone.freeze(config.backbone.frozen_stages)
     if config.backbone.frozen_depthwise:
         backbone.freeze_depthwise()
+
+
+@torch.inference_mode()
+def _check_side(counter: Counter, side: int) -> None:
+    """Make sure that photos of side × side pixels can be trained on.
+
+    Raises:
+        CountingError: the backbone is made for another size.
+    """
+    if side == counter.cells.side:
+        return
+    try:
+        counter.cells(next(counter.parameters()).new_zeros(1, 3, side, side))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise CountingError(f"optimization.side {side}: the backbone takes no such photos ({why})") from None
 
 
 def start_from(start: str, counter: Counter) -> None:
