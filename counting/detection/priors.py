@@ -118,6 +118,19 @@ def fit_prior(detections: Detections, objects: Objects, distribution: NDArray[np
     return CountPrior(detections.categories, weights, trust, f1_thresholds(detections, scores, labels, objects))
 
 
+def fit_box_probabilities(detections: Detections, objects: Objects) -> Floats:
+    """K×2 weights of ``calibrated``, from the boxes of annotated photos.
+
+    Raises:
+        DataError: no box is true, or none is false.
+    """
+    labels = match(detections, objects)
+    scored, true = labels != IGNORED, labels == TRUE
+    if not true.any() or true[scored].all():
+        raise DataError("the boxes to fit on must have true and false ones among them")
+    return _fit(detections.where(scored), true[scored], pull=1.0)
+
+
 def calibrated(detections: Detections, weights: Floats) -> Floats:
     """D probabilities of being true, from the scores alone; ``weights`` as in ``CountPrior``."""
     own = weights[detections.category]

@@ -28,7 +28,9 @@ class SourceConfig(_Strict):
     """One of several data sets; its keys are those of ``DataConfig``.
 
     A source without ``train`` is not trained on, one without ``val`` not validated on. In training, photos of a
-    source with ``weight`` 2 are shown twice as often as those of one with 1.
+    source with ``weight`` 2 are shown twice as often as those of one with 1. ``boxes`` is a file of a detector's
+    boxes on its training photos, for a teacher: COCO results, or an .npz as ``counting.detection.photo_boxes``
+    describes.
     """
 
     name: str
@@ -38,6 +40,7 @@ class SourceConfig(_Strict):
     train: str | None = None
     val: str | None = None
     weight: PositiveFloat = 1
+    boxes: Path | None = None
 
 
 class DataConfig(_Strict):
@@ -183,6 +186,18 @@ class HintConfig(_Strict):
     importance: Literal["boxes", "masks"] | Path = "boxes"
 
 
+class TeacherConfig(_Strict):
+    """Learn from a detector too, whose boxes on the training photos the sources name.
+
+    Its counts, boxes weighted by how probable they are, are the targets of the categories that a photo was not
+    annotated for; with ``distill``, of all categories, beside the true counts. ``weight`` is that of these
+    targets, against 1 of the true ones.
+    """
+
+    weight: PositiveFloat = 0.5
+    distill: bool = False
+
+
 class Config(_Strict):
     """One training run.
 
@@ -204,6 +219,7 @@ class Config(_Strict):
     head: dict[str, Any] = {}
     loss: LossConfig = LossConfig()
     hint: HintConfig | None = None
+    teacher: TeacherConfig | None = None
     optimization: OptimizationConfig = OptimizationConfig()
     seed: int = Field(default=0, ge=0)
 
@@ -232,6 +248,17 @@ class Config(_Strict):
     def _a_frozen_backbone_does_not_learn_centres(self) -> Self:
         if self.loss.centres and self.backbone.frozen:
             raise ValueError("loss.centres is for a backbone with frozen: false")
+        return self
+
+    @model_validator(mode="after")
+    def _a_teacher_has_boxes(self) -> Self:
+        boxes = any(source.boxes for source in self.data.sources if source.train)
+        if self.teacher and not boxes:
+            raise ValueError("teacher: name the boxes that it found in at least one of data.sources")
+        if boxes and not self.teacher:
+            raise ValueError("data.sources: boxes are for a teacher, and there is no section teacher")
+        if self.teacher and self.hint and self.hint.importance != "boxes":
+            raise ValueError("hint.importance must be boxes where there is a teacher")
         return self
 
     def to_yaml(self) -> str:

@@ -16,6 +16,7 @@ from counting.training.hint.human_importance import HumanImportance
 from counting.training.hint.loss import HintLoss
 from counting.training.run_folder import RunFolder
 from counting.training.subitizing import learn_to_subitize
+from counting.training.teacher import TeacherLoss
 from counting.training.trainer import Trainer, TrainingProgress, start_processes
 from counting.utils.devices import find_device
 from counting_datasets.errors import CountingError
@@ -60,7 +61,8 @@ def train_counter(
         run.begin(config, resume=resume)
     with accelerator.main_process_first():
         prepare(config, counter, run)
-    losses = auxiliary_losses(config, counter, data)
+    criterion = count_loss(config, counter, data)
+    losses = auxiliary_losses(config, counter, data, criterion)
     with accelerator.main_process_first():
         train, val = datasets(config, data, counter, losses)
     if chosen:
@@ -70,7 +72,7 @@ def train_counter(
         trained_on = {"data": f"{data.train.data}/{data.train.split}"}
         save(counter, config, path, {**trained_on, **card}, chosen.calibration if chosen else None)
 
-    trainer = Trainer(counter, count_loss(config, counter, data), losses, config, accelerator, place)
+    trainer = Trainer(counter, criterion, losses, config, accelerator, place)
     progress = trainer.fit(train, val, run, write, resume=resume)
     return Trained(counter, data, progress, place, accelerator.is_main_process)
 
@@ -155,8 +157,10 @@ def count_loss(config: Config, counter: Counter, data: TrainingData) -> CountLos
     return CountLoss(loss.kind, loss.on, loss.beta, weights)
 
 
-def auxiliary_losses(config: Config, counter: Counter, data: TrainingData) -> list[AuxiliaryLoss]:
-    """The counter's own losses and, where configured, HINT.
+def auxiliary_losses(
+    config: Config, counter: Counter, data: TrainingData, criterion: CountLoss
+) -> list[AuxiliaryLoss]:
+    """The counter's own losses and, where configured, HINT and a teacher's.
 
     Raises:
         CountingError: a loss has a weight, but the counter has no such loss.
@@ -170,4 +174,6 @@ def auxiliary_losses(config: Config, counter: Counter, data: TrainingData) -> li
     if config.hint:
         human = HumanImportance(config.hint, counter.cells.grid, data.protocol, config.seed)
         losses.append(HintLoss(config.hint.weight, human))
+    if teacher := config.teacher:
+        losses.append(TeacherLoss(teacher.weight, criterion, counter.grid, teacher.distill))
     return losses
