@@ -254,6 +254,14 @@ def test_the_map_of_centres_spans_the_photo_however_it_is_divided() -> None:
         assert located.places(48) == 6
 
 
+def test_asking_for_the_size_of_the_map_changes_no_weight_or_statistic() -> None:
+    located = LocatedCells(Cells(tiny_backbone(), Grid(3), 48, "pool"), 3, 8).train()
+    before = {name: tensor.clone() for name, tensor in located.state_dict().items()}
+    located.places(48)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in located.state_dict().items())
+    assert located.training
+
+
 class TestTraining:
     def config(self, root: Path, **sections: object) -> object:
         values = {

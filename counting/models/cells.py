@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
@@ -36,6 +38,10 @@ class Cells(nn.Module):
     def fingerprint(self) -> str:
         """A digest of all weights that a cell's features depend on."""
         return fingerprint(self.backbone)
+
+    def feature_categories(self) -> NDArray[np.int64]:
+        """For each of a cell's ``width`` features, the category that it belongs to; -1 for none."""
+        return np.full(self.width, -1)
 
     def forward(self, images: Tensor) -> Tensor:
         """B×3×side×side normalized photos → B×cells×width, cells row by row."""

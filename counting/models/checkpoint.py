@@ -60,6 +60,12 @@ def build(config: Config, categories: tuple[str, ...]) -> Counter:
     return _build(config, categories, config.backbone.weights or "own")
 
 
+def build_empty(config: Config, categories: tuple[str, ...]) -> Counter:
+    """A counter as ``build`` makes it, but without memory for its weights: their shapes alone."""
+    with torch.device("meta"):
+        return _build(config, categories, None)
+
+
 def save(
     counter: Counter,
     config: Config,

@@ -202,16 +202,18 @@ class Config(_Strict):
     """One training run.
 
     ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
-    answer with their mean. ``start`` names a counter to go on from. ``final`` names the run that settled these
-    settings: then the validation split is trained on too, for all the epochs, and that run's scale and
-    calibration are used. ``plugins`` are Python files, relative to the configuration's own, that register the
-    user's own counters and backbones.
+    answer with their mean. ``start`` names a counter to go on from, which may lack some of the categories; with
+    ``keep`` its own categories answer as before, and only the weights of the new ones are trained. ``final`` names
+    the run that settled these settings: then the validation split is trained on too, for all the epochs, and that
+    run's scale and calibration are used. ``plugins`` are Python files, relative to the configuration's own, that
+    register the user's own counters and backbones.
     """
 
     counter: str
     plugins: tuple[Path, ...] = ()
     members: PositiveInt = 1
     start: str | None = None
+    keep: bool = False
     final: str | None = None
     data: DataConfig = DataConfig()
     backbone: BackboneConfig = BackboneConfig()
@@ -248,6 +250,12 @@ class Config(_Strict):
     def _a_frozen_backbone_does_not_learn_centres(self) -> Self:
         if self.loss.centres and self.backbone.frozen:
             raise ValueError("loss.centres is for a backbone with frozen: false")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_kept_is_a_start(self) -> Self:
+        if self.keep and (self.start is None or self.optimization.rescale):
+            raise ValueError("keep is for a run with a start, and without optimization.rescale")
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate, logsigmoid, pad
 from counting.inputs.views import View
 from counting.models.backbones import fingerprint
 from counting.models.cells import Cells, cut, mean_and_max, put_together
+from counting.utils.derivatives import evaluation_mode
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
 
@@ -79,6 +80,12 @@ class LocatedCells(Cells):
         nn.init.constant_(self.centres.bias, math.log(RARE / (1 - RARE)))  # type: ignore[arg-type]  # it has a bias
         self.width = 2 * (depth + cells.backbone.channels[-1] + categories) + 2 * categories
 
+    def feature_categories(self) -> NDArray[np.int64]:
+        """The last four blocks are of the categories: mean, maximum, and the two soft counts."""
+        categories = self.centres.out_channels
+        of_maps = np.full(self.width - 4 * categories, -1)
+        return np.concatenate([of_maps, *[np.arange(categories)] * 4])
+
     def fingerprint(self) -> str:
         """A digest of all weights that a cell's features depend on."""
         return fingerprint(self.backbone, self.neck, self.centres)
@@ -124,7 +131,7 @@ class LocatedCells(Cells):
 
     def places(self, side: int) -> int:
         """How many places a side the map of centres has, of photos of side × side pixels."""
-        with torch.inference_mode():
+        with torch.inference_mode(), evaluation_mode(self):
             _, maps = self.with_maps(next(self.parameters()).new_zeros(1, 3, side, side))
         return maps["centres"].shape[-1]
 

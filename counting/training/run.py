@@ -10,6 +10,7 @@ from counting.models.checkpoint import Checkpoint, build, check_parts, save
 from counting.models.config import Config, LossConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.losses import CountLoss, balancing_weights
+from counting.models.widening import OldWeights, take_over, train_new_categories_alone
 from counting.models.zoo import find_counter
 from counting.training.data import TrainingData, datasets, load_data
 from counting.training.hint.human_importance import HumanImportance
@@ -18,6 +19,7 @@ from counting.training.run_folder import RunFolder
 from counting.training.subitizing import learn_to_subitize
 from counting.training.teacher import TeacherLoss
 from counting.training.trainer import Trainer, TrainingProgress, start_processes
+from counting.utils.derivatives import evaluation_mode
 from counting.utils.devices import find_device
 from counting_datasets.errors import CountingError
 
@@ -60,7 +62,7 @@ def train_counter(
     if accelerator.is_main_process:
         run.begin(config, resume=resume)
     with accelerator.main_process_first():
-        prepare(config, counter, run)
+        old = prepare(config, counter, run)
     criterion = count_loss(config, counter, data)
     losses = auxiliary_losses(config, counter, data, criterion)
     with accelerator.main_process_first():
@@ -72,7 +74,7 @@ def train_counter(
         trained_on = {"data": f"{data.train.data}/{data.train.split}"}
         save(counter, config, path, {**trained_on, **card}, chosen.calibration if chosen else None)
 
-    trainer = Trainer(counter, criterion, losses, config, accelerator, place)
+    trainer = Trainer(counter, criterion, losses, config, accelerator, place, old)
     progress = trainer.fit(train, val, run, write, resume=resume)
     return Trained(counter, data, progress, place, accelerator.is_main_process)
 
@@ -89,15 +91,18 @@ def chosen_settings(config: Config) -> Checkpoint:
     return chosen
 
 
-def prepare(config: Config, counter: Counter, run: RunFolder) -> None:
+def prepare(config: Config, counter: Counter, run: RunFolder) -> OldWeights | None:
     """Give a new counter its initial weights, and fix those that stay as they are.
+
+    Returns the weights that an optimizer changes with others and that are to be restored, if there are any.
 
     Raises:
         CountingError: the start does not fit, or some weights would never be trained.
     """
     backbone = counter.cells.backbone
+    old = None
     if config.start:
-        start_from(config.start, counter)
+        old = start_from(config.start, counter, config)
     elif config.backbone.frozen and set(counter.cells.parameters()) > set(backbone.parameters()):
         raise CountingError(
             f"{config.counter} has weights between its backbone and its head: set backbone.frozen to false, or "
@@ -109,6 +114,7 @@ def prepare(config: Config, counter: Counter, run: RunFolder) -> None:
     backbone.freeze(config.backbone.frozen_stages)
     if config.backbone.frozen_depthwise:
         backbone.freeze_depthwise()
+    return old
 
 
 @torch.inference_mode()
@@ -121,26 +127,36 @@ def _check_side(counter: Counter, side: int) -> None:
     if side == counter.cells.side:
         return
     try:
-        counter.cells(next(counter.parameters()).new_zeros(1, 3, side, side))
+        with evaluation_mode(counter):
+            counter.cells(next(counter.parameters()).new_zeros(1, 3, side, side))
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0]
         raise CountingError(f"optimization.side {side}: the backbone takes no such photos ({why})") from None
 
 
-def start_from(start: str, counter: Counter) -> None:
+def start_from(start: str, counter: Counter, config: Config) -> OldWeights | None:
     """Give ``counter`` the weights of the one called ``start``: a zoo name, run folder or .safetensors file.
 
+    It may count categories that the start does not count. With ``config.keep``, the weights of all others are
+    frozen: returns those that share a tensor with new ones.
+
     Raises:
-        CountingError: there is none, or its shapes or categories differ.
+        CountingError: there is none, they share no category, or their shapes differ.
     """
-    other = find_counter(start, "cpu").counter
-    if other.categories != counter.categories:
-        raise CountingError(f"start: {start} counts other categories: {', '.join(other.categories)}")
+    other = find_counter(start, "cpu")
     try:
-        counter.load_state_dict(other.state_dict())
+        if other.counter.categories == counter.categories:
+            counter.load_state_dict(other.counter.state_dict())
+        else:
+            take_over(counter, config, other)
     except RuntimeError:
         raise CountingError(f"start: the weights of {start} do not fit this configuration's counter") from None
+    except CountingError as error:
+        raise CountingError(f"start: {start}: {error}") from None
+    if config.keep:
+        return train_new_categories_alone(counter, other.counter.categories, config)
     counter.scale.fill_(1)
+    return None
 
 
 def count_loss(config: Config, counter: Counter, data: TrainingData) -> CountLoss:

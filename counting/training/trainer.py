@@ -18,6 +18,7 @@ from counting.inputs.batches import Batch, EpochSampler, ViewDataset
 from counting.models.config import Config, OptimizationConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter, Outputs, count_cells
 from counting.models.losses import CountLoss
+from counting.models.widening import OldWeights
 from counting.stats.metrics import Floats, as_scored, mean_over_categories, rmse
 from counting.training.run_folder import RunFolder
 from counting.utils.progress import EpochProgress
@@ -78,7 +79,8 @@ def start_processes(device: torch.device) -> tuple[Accelerator, torch.device]:
 class Trainer:
     """Trains a counter: its head if ``config.backbone`` is frozen, else all of it.
 
-    The batches carry the targets of ``losses``, which are added to ``criterion``.
+    The batches carry the targets of ``losses``, which are added to ``criterion``. ``old`` weights stay as they
+    are.
     """
 
     def __init__(
@@ -89,12 +91,14 @@ class Trainer:
         config: Config,
         accelerator: Accelerator,
         device: torch.device,
+        old: OldWeights | None = None,
     ) -> None:
         self.counter, self.criterion, self.losses = counter.to(device), criterion, losses
         self.options, self.seed = config.optimization, config.seed
         self.accelerator, self.device = accelerator, device
         self.network: nn.Module = TrainedPart(counter, frozen=config.backbone.frozen)
         self.progress = TrainingProgress()
+        self.old = old
 
     def fit(
         self, train: ViewDataset, val: ViewDataset | None, run: RunFolder, write: Writer, *, resume: bool
@@ -176,6 +180,8 @@ class Trainer:
         self.accelerator.backward(loss)
         self.accelerator.clip_grad_norm_(self.network.parameters(), self.options.gradient_norm)
         self.optimizer.step()
+        if self.old:
+            self.old.restore()
         self.schedule.step()
         return loss.detach()
 
