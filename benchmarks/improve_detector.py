@@ -1,9 +1,10 @@
-"""Detectors improved by counts, on PASCAL VOC 2007 test: plain, by counts without and with a fit, and by true counts.
+"""Detectors improved by counts on PASCAL VOC 2007 test: by a counter, with and without a fit, and by the truth.
 
 `plain` keeps the boxes that reach one threshold, the multiple of .05 that is best on test itself: no user can know
-a better one. `fitted thresholds` has one for each category, fitted on val for F1. Counts are those of a counter that
-has not seen val, and of its ensemble with the detector's own soft count; the oracle's are the true ones, without
-difficult objects. Rows marked (fit) are fitted on val, the others on nothing but the boxes and counts of test.
+a better one. `fitted thresholds` has one for each category, fitted on val for F1. Counts are those of a counter
+that has not seen val, and of its ensemble with the detector's own soft count; the oracle's are the true ones,
+without difficult objects. Rows marked (fit) are fitted on val, the others on nothing but the boxes and counts of
+test.
 Columns: F1, precision and recall at IoU .5; COCO's AP of the boxes kept, and of all boxes with the scores that the
 rule gives them; mRMSE of the number of boxes kept; differences in F1 with their 95 % paired intervals.
 
