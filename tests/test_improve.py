@@ -180,7 +180,7 @@ def write_small(command: Command, rows: Any, counts: str = "image,blue,red\n1,1,
 def test_boxes_of_a_photo_without_counts_stay_and_are_reported(command: Command) -> None:
     rows = [box(image_id=photo, score=score) for photo in range(1, 12) for score in (0.4, 0.6)]
     counts = "image,blue,red\n" + "".join(f"{photo:06d},1,0\n" for photo in range(1, 11))
-    out, err = command(*write_small(command, rows, counts), "--json")
+    out, err = command(*write_small(command, rows, counts), "--rule", "top-n", "--json")
     assert json.loads(out)["without_counts"] == ["11"]
     assert "skipped photo 11: no counts" in err
     left = json.loads((command.folder / "small_out.json").read_text())
@@ -244,7 +244,7 @@ def test_wrong_requests_get_one_line_and_exit_2(command: Command, options: list[
 def test_photos_of_coco_2014_go_by_their_number_or_their_name(command: Command) -> None:
     counts = "image,blue,red\nCOCO_val2014_000000000042,1,1\nCOCO_val2014_000000000100,0,0\n"
     rows = [box(image_id=42), box(image_id="COCO_val2014_000000000100"), box(image_id=42, category_id=2)]
-    command(*write_small(command, rows, counts))
+    command(*write_small(command, rows, counts), "--rule", "top-n")
     assert json.loads((command.folder / "small_out.json").read_text()) == [rows[0], rows[2]]
 
 
@@ -258,7 +258,7 @@ def test_a_coco_detectors_own_ids_are_understood_on_voc(tmp_path: Path) -> None:
 
     names = ("aeroplane", "person", "sofa")
     counts = str(tmp_path / "counts.csv")
-    arguments = (tmp_path / "boxes.json", counts, read_table(counts), DataSet(names), Val(no_val))
+    arguments = (tmp_path / "boxes.json", counts, read_table(counts), DataSet(names), Val(no_val), "top-n")
     assert [row["category_id"] for row in improve(*arguments).rows] == [1, 63]
     (tmp_path / "boxes.json").write_text(json.dumps([box(), box(category_id=90)]))
     with pytest.raises(ValueError, match="the counts lack 'toothbrush'"):
