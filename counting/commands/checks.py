@@ -40,10 +40,11 @@ def check_counter(counter: str) -> None:
 
 def _check_what(what: str, arguments: argparse.Namespace) -> None:
     """Each counter of an ensemble, or the only one."""
+    from counting.commands.sources import member_names
     from counting.models.baselines import BASELINES
     from counting.models.zoo import zoo_names
 
-    for member in [what] if Path(what).exists() else what.split("+"):
+    for member in member_names(what):
         if member in BASELINES or ":" in member or Path(member).exists():
             continue
         if Path(member).suffix:

@@ -104,8 +104,7 @@ def prepare(config: Config, counter: Counter, run: RunFolder) -> None:
             "start from a counter that has learned them"
         )
     if config.backbone.subitizing:
-        kept = run.path / "weights" / "subitizing.safetensors"
-        learn_to_subitize(backbone, config.backbone.subitizing, config.seed, kept)
+        learn_to_subitize(backbone, config.backbone.subitizing, config.seed, run.subitized)
     _check_side(counter, config.optimization.side or counter.cells.side)
     backbone.freeze(config.backbone.frozen_stages)
     if config.backbone.frozen_depthwise:
