@@ -211,6 +211,12 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument(
         "--name", type=name, help="the run's folder under runs/ (default: the configuration's name)"
     )
+    parser.add_argument(
+        "--workers",
+        type=integer(0, _MOST_WORKERS),
+        metavar="N",
+        help="processes that read photos while a backbone is trained (default: 0 on a CPU, else up to 8)",
+    )
     add_device(parser)
 
 

@@ -1,15 +1,16 @@
 """Augmentation that keeps boxes, hence counts, true. Nothing else imports albumentations."""
 
+import json
 import os
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network for its version on import
-
-import albumentations
+if TYPE_CHECKING:
+    import albumentations
 
 VISIBLE_SHARE = 0.4
 """An object counts while at least this share of its box stays in the frame."""
@@ -41,7 +42,18 @@ def augment(
 
 
 @cache
-def _transform(side: int, zoom_out: bool) -> albumentations.Compose:
+def description(side: int, *, zoom_out: bool = False) -> str:
+    """All parameters of a random view and the version of the library that makes it, as JSON."""
+    import albumentations
+
+    return json.dumps(albumentations.to_dict(_transform(side, zoom_out)), sort_keys=True, default=str)
+
+
+@cache
+def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network for its version on import
+    import albumentations  # takes a second
+
     shrink = albumentations.Affine(scale=ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
     return albumentations.Compose(
         [

@@ -152,10 +152,10 @@ class OptimizationConfig(_Strict):
 
     It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
-    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. Count-val is scored after
-    every ``validate_every`` epochs and after the last; training stops when it has not improved for ``patience``
-    epochs. With ``rescale`` the counts are then multiplied by the number that fits Count-val best. ``bfloat16`` is
-    faster on a CPU that has it, and less exact.
+    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. The validation
+    split is scored after every ``validate_every`` epochs and after the last; training stops when that has not
+    improved for ``patience`` epochs. With ``rescale`` the counts are multiplied by the number that fits it best.
+    ``bfloat16`` computes training steps (not validation) with fewer digits: faster on a CPU or GPU that has it.
     """
 
     epochs: PositiveInt = 40
