@@ -1,5 +1,6 @@
 """Training killed with SIGKILL at random moments: it resumes, and ends as if nothing had happened."""
 
+import argparse
 import json
 import os
 import random
@@ -48,14 +49,8 @@ def start(name: str, *, resume: bool) -> int:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    arguments = {
-        "config": "chaos.yaml",
-        "overrides": [],
-        "name": name,
-        "resume": resume,
-        "device": "cpu",
-        "workers": None,
-    }
+    arguments = {"config": "chaos.yaml", "name": name, "resume": resume, "device": "cpu"}
+    request = argparse.Namespace(**arguments, overrides=[], workers=None)
     code = 1
     try:
         code = train.run(request)
