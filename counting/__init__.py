@@ -1,6 +1,57 @@
 """Count everyday objects in everyday photos, and see why.
 
-CEOS, wherever it is named, is Chattopadhyay et al., "Counting Everyday Objects in Everyday Scenes", CVPR 2017.
+    import counting
+    counter = counting.load()
+    print(counter.count("photo.jpg"))       # photo.jpg: 2 dogs, about 3 people (1–5)
+
+What this module names is the public API; everything else is private and may change. Each name is imported when
+it is first used. CEOS, wherever it is named, is Chattopadhyay et al., "Counting Everyday Objects in Everyday
+Scenes", CVPR 2017.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "load": "counting.predictor.predictor",
+    "Predictor": "counting.predictor.predictor",
+    "CountResult": "counting.predictor.count_result",
+    "CategoryCount": "counting.predictor.count_result",
+    "to_pandas": "counting.predictor.frames",
+    "evaluate": "counting.evaluation.arrays",
+    "register_counter": "counting.models.counters.base",
+    "register_backbone": "counting.models.backbones",
+    "CountingError": "counting_datasets.errors",
+    "DataError": "counting_datasets.errors",
+    "PhotoError": "counting_datasets.errors",
+}
+
+__all__ = ["__version__", "models", *_HOMES]
+
+if TYPE_CHECKING:
+    from counting.evaluation.arrays import evaluate as evaluate
+    from counting.models.backbones import register_backbone as register_backbone
+    from counting.models.counters.base import register_counter as register_counter
+    from counting.predictor.count_result import CategoryCount as CategoryCount
+    from counting.predictor.count_result import CountResult as CountResult
+    from counting.predictor.frames import to_pandas as to_pandas
+    from counting.predictor.predictor import Predictor as Predictor
+    from counting.predictor.predictor import load as load
+    from counting_datasets.errors import CountingError as CountingError
+    from counting_datasets.errors import DataError as DataError
+    from counting_datasets.errors import PhotoError as PhotoError
+
+
+def __getattr__(name: str) -> Any:
+    if name == "models":
+        return import_module("counting.models")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'counting' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,9 +11,11 @@ from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.scoring_arguments import add_evaluate, add_fuse, add_improve
 from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
+from counting_datasets.data_sets import downloadable
 
 _LARGEST_SEED = 2**32 - 1
 _MOST_BEAMS = 1000
+_MOST_WORKERS = 256
 _LARGEST_STRENGTH = 1000
 
 
@@ -72,11 +74,33 @@ def _add_predict(commands: Commands) -> None:
         "count objects in photos",
         "counting predict holiday/ --out counts.csv --draw drawn/",
     )
-    parser.add_argument("photos", nargs="+", type=name, metavar="PHOTO|FOLDER|GLOB")
-    parser.add_argument("--counter", type=name, metavar="WHAT", help="a zoo name, run folder or .safetensors file")
-    parser.add_argument("--out", type=path, metavar="FILE", help="write counts as .csv, .json or .parquet")
+    parser.add_argument(
+        "photos",
+        nargs="+",
+        type=name,
+        metavar="PHOTO|FOLDER|GLOB",
+        help="- reads paths from standard input; a photo is called by its path within the folder that holds all",
+    )
+    parser.add_argument(
+        "--counter",
+        type=name,
+        metavar="WHAT",
+        help="a zoo name, run folder, .safetensors file or torchvision:NAME",
+    )
+    parser.add_argument(
+        "--out",
+        type=path,
+        metavar="FILE",
+        help="write .csv (raw counts, not rounded), .parquet (with cells and distributions) or .json (everything)",
+    )
     parser.add_argument("--draw", type=path, metavar="DIR", help="write each photo with its counts drawn on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
+    parser.add_argument(
+        "--workers",
+        type=integer(1, _MOST_WORKERS),
+        metavar="N",
+        help="threads that count photos side by side (default: one a processor, at most 8)",
+    )
     add_device(parser)
 
 
@@ -202,7 +226,7 @@ def _add_download(commands: Commands) -> None:
         "download a data set; run again to resume",
         "counting download voc2007 --root ~/data",
     )
-    parser.add_argument("dataset", choices=["voc2007", "coco2014"])
+    parser.add_argument("dataset", choices=downloadable())
     parser.add_argument("--root", type=path, help="the folder to download to (default: $COUNTING_DATA)")
 
 

@@ -166,6 +166,36 @@ def test_timm_by_name_from_a_file_with_a_classifier_of_other_classes(tmp_path: P
     assert_loads("timm/resnet10t", model, tmp_path / "resnet10t.safetensors", 512)
 
 
+@pytest.mark.parametrize(
+    ("name", "channels", "places"),
+    [("vit_tiny_patch16_224", 192, 6), ("swin_tiny_patch4_window7_224", 768, 3), ("convnext_atto", 320, 3)],
+)
+def test_transformers_of_timm_give_maps_of_any_photo_size(name: str, channels: int, places: int) -> None:
+    backbone = build_backbone(f"timm/{name}", None, side=96).eval()
+    assert backbone.channels == (channels,)
+    with torch.inference_mode():
+        (maps,) = backbone(torch.randn(2, 3, 96, 96))
+    assert maps.shape == (2, channels, places, places)
+
+
+def test_a_vision_transformers_map_has_its_patches_where_they_are_in_the_photo() -> None:
+    backbone = build_backbone("timm/vit_tiny_patch16_224", None, side=64).eval()
+    model: nn.Module = backbone.features.model  # type: ignore[assignment]
+    photo = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        (maps,) = backbone(photo)
+        tokens = model.forward_intermediates(photo, indices=[11], output_fmt="NLC")[1][0]  # type: ignore[operator]
+    for row, column in ((0, 0), (1, 3), (3, 2)):
+        torch.testing.assert_close(maps[0, :, row, column], tokens[0, 4 * row + column])
+
+
+def test_a_timm_model_that_takes_no_photos_of_a_size_is_refused_in_one_line() -> None:
+    with pytest.raises(
+        CountingError, match=r"timm/mixer_s32_224 takes no photos of 96 × 96 pixels, set cells.side"
+    ):
+        build_backbone("timm/mixer_s32_224", None, side=96)
+
+
 def test_a_users_own_backbone_by_decorator() -> None:
     @register_backbone("one convolution")
     def build(weights: Weights) -> Backbone:
@@ -187,7 +217,12 @@ def test_the_fingerprint_tells_weights_and_normalization_apart() -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("resnet9", "unknown backbone 'resnet9': use .*efficientnet_lite0"), ("timm/resnet9", "no model 'resnet9'")],
+    [
+        ("efficientnet_lite", "unknown backbone 'efficientnet_lite': did you mean 'efficientnet_lite0'?"),
+        ("squeezenet", "unknown backbone 'squeezenet': there are: .*efficientnet_lite0.*, and timm/NAME"),
+        ("timm/resnet9", "no model 'resnet9': did you mean resnet"),
+        ("timm/qqqqq", r"no model 'qqqqq': see timm.list_models\(\)"),
+    ],
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(name: str, says: str) -> None:
     with pytest.raises(CountingError, match=says):

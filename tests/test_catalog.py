@@ -2,14 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from counting_datasets.catalog import DATASETS, Place, categories_of, family_of, in_categories, load
+from counting_datasets.catalog import Place, in_categories, load
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
-from counting_datasets.download.published import PUBLISHED
+from counting_datasets.data_sets import DATA_SETS, downloadable, find_data_set
 from counting_datasets.errors import DataError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
@@ -64,12 +65,12 @@ class TestReal:
     def test_voc2007(self, data_root: Path, split: str, images: int) -> None:
         scenes = load("voc2007", split)
         assert (len(scenes), scenes.data, scenes.split, scenes.family) == (images, "voc2007", split, "voc")
-        assert scenes.categories == categories_of("voc2007") == VOC_CATEGORIES
+        assert scenes.categories == DATA_SETS["voc2007"].categories == VOC_CATEGORIES
 
     def test_a_subset_of_coco(self, data_root: Path) -> None:
         scenes = load("coco", "train2017_subset", Place(data_root / "coco"))
         assert len(scenes) == 337
-        assert scenes.categories == categories_of("coco2017") == COCO_CATEGORIES
+        assert scenes.categories == DATA_SETS["coco2017"].categories == COCO_CATEGORIES
         assert all(scene.path.is_file() for scene in scenes)
 
     def test_a_subset_of_coco_in_vocs_categories(self, data_root: Path) -> None:
@@ -113,12 +114,16 @@ def test_coco_by_the_names_of_its_splits(
     assert scenes[0].path.parent == tmp_path / "coco" / file
 
 
-def test_count_val_and_count_test_are_the_halves_of_val2014(tmp_path: Path) -> None:
-    """The first and the last 20,252 of its 40,504 photos by file name."""
-    write_coco(tmp_path / "annotations" / "instances_val2014.json", images=40_504)
+def test_count_val_and_count_test_are_the_halves_of_val2014(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first and the last photos by file name: 20,252 each, here 3."""
+    assert DATA_SETS["coco2014"].half == 20_252
+    monkeypatch.setitem(DATA_SETS, "coco2014", replace(DATA_SETS["coco2014"], half=3))
+    write_coco(tmp_path / "annotations" / "instances_val2014.json", images=6)
     halves = [load("coco2014", split, Place(tmp_path)) for split in ("val", "test")]
     numbers = [[int(scene.number) for scene in half] for half in halves]
-    assert numbers == [list(range(20_252)), list(range(20_252, 40_504))]
+    assert numbers == [[0, 1, 2], [3, 4, 5]]
     assert [half.split for half in halves] == ["val", "test"]
 
 
@@ -189,7 +194,7 @@ class TestInCategories:
         assert in_categories(scenes, ("couch", "fork", "dog")) is scenes
 
     def test_a_category_that_nobody_annotated_cannot_be_counted(self, scenes: SceneSet) -> None:
-        with pytest.raises(DataError, match="coco has no category cat, bus: it has couch, fork, dog"):
+        with pytest.raises(DataError, match="coco has no category 'cat', 'bus'; there are: couch, fork, dog"):
             in_categories(scenes, ("cat", "dog", "bus"))
 
     def test_a_data_set_is_loaded_in_the_categories_asked_for(self, tmp_path: Path) -> None:
@@ -198,11 +203,21 @@ class TestInCategories:
 
 
 def test_a_data_sets_format_and_categories_are_known_unopened() -> None:
-    families = {data: family_of(data) for data in DATASETS}
+    families = {name: data_set.family for name, data_set in DATA_SETS.items()}
     assert families == {
         "voc2007": "voc", "voc2012": "voc", "voc": "voc", "coco2014": "coco", "coco2017": "coco", "coco": "coco",
     }  # fmt: skip
-    assert [len(categories_of(data)) for data in ("voc2012", "coco2014")] == [20, 80]
+    sizes = {name: len(data_set.categories or ()) for name, data_set in DATA_SETS.items()}
+    assert sizes == {"voc2007": 20, "voc2012": 20, "voc": 0, "coco2014": 80, "coco2017": 80, "coco": 0}
+    assert [name for name, data_set in DATA_SETS.items() if data_set.is_own] == ["voc", "coco"]
+    assert downloadable() == ["voc2007", "coco2014"]
+
+
+def test_an_unknown_data_set_is_told_the_nearest() -> None:
+    with pytest.raises(
+        DataError, match=r"unknown data set 'voc207': did you mean 'voc2007'\? There are: voc2007, voc2012"
+    ):
+        find_data_set("voc207")
 
 
 def test_what_is_not_there_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,17 +226,17 @@ def test_what_is_not_there_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
             monkeypatch.setenv("COUNTING_DATA", str(tmp_path))
         else:
             monkeypatch.delenv("COUNTING_DATA", raising=False)
-        for data in set(DATASETS) - {"voc", "coco"}:
+        for data in set(DATA_SETS) - {"voc", "coco"}:
             line = refusal(data, "train")
             assert ("no such folder" if set_it else "Set COUNTING_DATA") in line
             assert "--root" in line
-            assert (f"counting download {data}" in line) == (data in PUBLISHED)
+            assert (f"counting download {data}" in line) == (data in downloadable())
 
 
 def test_downloads_go_where_they_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTING_DATA", str(tmp_path))
-    write_voc(tmp_path / PUBLISHED["voc2007"].home, "dog")
-    write_coco(tmp_path / PUBLISHED["coco2014"].home / "annotations" / "instances_train2014.json")
+    write_voc(tmp_path / "VOCdevkit/VOC2007", "dog")
+    write_coco(tmp_path / "coco" / "annotations" / "instances_train2014.json")
     assert len(load("voc2007", "train")) == 1
     assert len(load("coco2014", "train")) == 3
     shutil.rmtree(tmp_path / "coco")
@@ -231,12 +246,12 @@ def test_downloads_go_where_they_are_looked_for(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("data", "split", "place", "says"),
     [
-        ("imagenet", "train", USUAL, "use voc2007, voc2012, coco2014, coco2017, voc, coco"),
+        ("imagenet", "train", USUAL, "there are: voc2007, voc2012, coco2014, coco2017, voc, coco"),
         ("voc", "train", USUAL, "--root"),
         ("coco", "train", USUAL, "--root"),
         ("voc", "train", Place(Path("nowhere")), "nowhere: no such folder"),
-        ("coco2017", "test", Place(Path()), "use train or val"),
-        ("coco2014", "trainval", Place(Path()), "use train or val or test"),
+        ("coco2017", "test", Place(Path()), "there are: train, val"),
+        ("coco2014", "trainval", Place(Path()), "did you mean 'train'? There are: train, val, test"),
         ("coco2014", "val", Place(annotations=Path("boxes.json")), "coco, not coco2014"),
         ("voc", "val", Place(annotations=Path("boxes.json")), "coco, not voc"),
         ("voc", "val", Place(Path(), images=Path("photos")), "JPEGImages"),

@@ -114,7 +114,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "another head": (lambda file: with_config(file, head={"hidden": [16, 16]}), "do not fit"),
     "another counter": (lambda file: with_config(file, counter="glance"), "do not fit a glance"),
     "an unknown counter": (lambda file: with_config(file, counter="gaze"), "unknown counter 'gaze'"),
-    "an unknown key": (lambda file: with_config(file, colour="red"), "colour: Extra inputs"),
+    "an unknown key": (lambda file: with_config(file, colour="red"), "unknown key 'colour'"),
     "another backbone": (
         lambda file: rewrite(file, backbone="0123456789abcdef"),
         "trained on other weights of tiny",

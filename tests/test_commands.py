@@ -333,7 +333,7 @@ def test_control_c_ends_with_130_and_keeps_the_last_epoch(shell: Shell) -> None:
     [
         (["train", "nothing/there"], "no configuration"),
         (["train", "mine.yaml"], "--resume"),
-        (["train", "mine.yaml", "--name", "new", "head.hiden=[3]"], "head.hiden"),
+        (["train", "mine.yaml", "--name", "new", "head.hiden=[3]"], "unknown key 'hiden', did you mean 'hidden'?"),
         (["train", "mine.yaml", "--name", "new", "cells.grid=three"], "cells.grid"),
         (["train", "mine.yaml", "--name", "new", "colour=red"], "colour"),
         (["train", "mine.yaml", "--name", "new", "--resume"], "nothing to resume"),

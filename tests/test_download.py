@@ -17,8 +17,9 @@ from typing import NamedTuple
 import pytest
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
-from counting_datasets.download import Archive, Published, download, install
-from counting_datasets.download.published import PUBLISHED, has_coco_photos, has_voc_split
+from counting_datasets.archives import Archive, has_coco_photos, has_voc_split
+from counting_datasets.data_sets import DATA_SETS, DataSet
+from counting_datasets.download import download, install
 from counting_datasets.download.resumable import CHUNK
 from counting_datasets.download.unpack import unpack
 from counting_datasets.errors import DataError
@@ -133,25 +134,27 @@ def _voc(split: str, images: list[str]) -> dict[str, bytes]:
     return files
 
 
-def _small_voc(site: Site) -> Published:
+def _small_voc(site: Site) -> DataSet:
     """VOC 2007 as published, in two tars that share their folders, but of five photos."""
     archives = []
     for split, images in (("trainval", ["000005", "000007", "000009"]), ("test", ["000001", "000002"])):
         body = site.files[f"{split}.tar"] = _tar(_voc(split, images))
         there, md5 = partial(has_voc_split, split=split), hashlib.md5(body).hexdigest()
         archives.append(Archive(f"{site.url}/{split}.tar", "", there, md5))
-    return Published("VOCdevkit/VOC2007", tuple(archives))
+    return DataSet("voc2007", "voc", "VOCdevkit/VOC2007", archives=tuple(archives))
 
 
-def _small_coco(site: Site) -> Published:
+def _small_coco(site: Site) -> DataSet:
     """COCO's train2014.zip of three photos: no hash, only a length."""
     body = _zip({f"train2014/COCO_train2014_{i:012d}.jpg": _bytes(40_000 + i) for i in range(3)})
     site.files["train2014.zip"] = body
     there = partial(has_coco_photos, split="train2014", number=3)
-    return Published("coco", (Archive(f"{site.url}/train2014.zip", "coco", there, size=len(body)),))
+    return DataSet(
+        "coco2014", "coco", "coco", archives=(Archive(f"{site.url}/train2014.zip", "coco", there, size=len(body)),)
+    )
 
 
-def _install(data_set: Published, folder: Path) -> Path:
+def _install(data_set: DataSet, folder: Path) -> Path:
     return install(data_set, folder, progress=False, pause=0.01)
 
 
@@ -273,7 +276,9 @@ def test_a_busy_server_is_asked_again_and_a_lasting_refusal_is_said(site: Site, 
 
 
 def test_no_server_at_all(tmp_path: Path) -> None:
-    coco = Published("coco", (Archive("http://127.0.0.1:9/a.zip", "coco", lambda home: False),))
+    coco = DataSet(
+        "coco2014", "coco", "coco", archives=(Archive("http://127.0.0.1:9/a.zip", "coco", lambda home: False),)
+    )
     with pytest.raises(DataError, match=r"no connection .* check the network"):
         _install(coco, tmp_path)
 
@@ -310,7 +315,9 @@ def test_a_zip_with_a_wrong_crc_is_refused_and_fetched_anew(site: Site, tmp_path
 def test_a_download_larger_than_the_disk_is_refused(site: Site, tmp_path: Path) -> None:
     coco = _small_coco(site)
     site.announce = 10**18
-    huge = Published("coco", (Archive(coco.archives[0].url, "coco", lambda home: False),))
+    huge = DataSet(
+        "coco2014", "coco", "coco", archives=(Archive(coco.archives[0].url, "coco", lambda home: False),)
+    )
     with pytest.raises(DataError, match="not enough disk space to download"):
         _install(huge, tmp_path)
 
@@ -371,13 +378,13 @@ def test_something_that_is_no_archive(tmp_path: Path) -> None:
 
 
 def test_an_unknown_data_set(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="unknown data set 'voc2099': voc2007 and coco2014 can be downloaded"):
+    with pytest.raises(DataError, match="'voc2099' cannot be downloaded: did you mean 'voc2007'"):
         download("voc2099", tmp_path)
 
 
 def test_voc_is_fetched_from_where_torchvision_fetches_it_with_the_same_hashes() -> None:
     theirs = {DATASET_YEAR_DICT[year]["url"]: DATASET_YEAR_DICT[year]["md5"] for year in ("2007", "2007-test")}
-    assert {archive.url: archive.md5 for archive in PUBLISHED["voc2007"].archives} == theirs
+    assert {archive.url: archive.md5 for archive in DATA_SETS["voc2007"].archives} == theirs
 
 
 def test_real_voc_splits_are_recognised(data_root: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from PIL import Image, ImageChops
 
 from counting.utils.drawing import LARGEST, SMALLEST, draw_cells, draw_evidence
 from counting.utils.fonts import load_font
+from counting.utils.point_drawing import draw_points
 from counting_datasets.errors import DataError
 
 CATEGORIES = ("person", "dog", "potted plant")
@@ -32,7 +33,7 @@ def changed(a: Image.Image, b: Image.Image, box: tuple[int, int, int, int]) -> b
 def test_photos_of_any_size_get_a_drawing_that_fits_a_screen(size: tuple[int, int], grid: int) -> None:
     drawn = draw_cells(grey(*size), np.full((grid**2, 3), 0.7), CATEGORIES, ["1 dog"])
     assert drawn.mode == "RGB"
-    assert SMALLEST <= max(drawn.size) <= LARGEST + 200
+    assert SMALLEST <= max(drawn.size) <= 2 * LARGEST + 200
     assert drawn.width >= 320
 
 
@@ -43,23 +44,39 @@ def test_a_drawing_keeps_the_photos_proportions_above_its_bar() -> None:
     assert drawn.getpixel((639, 481)) != (128, 128, 128)
 
 
-def test_a_count_is_written_in_its_own_cell() -> None:
+def test_a_count_is_written_in_its_own_cell_of_the_panel_and_nothing_over_the_photo() -> None:
     empty = draw_cells(grey(900, 900), cells_with(), CATEGORIES, [])
     drawn = draw_cells(grey(900, 900), cells_with((5, 1, 0.9)), CATEGORIES, [])
     for cell in range(9):
-        x, y = cell % 3 * 300, cell // 3 * 300
+        x, y = cell % 3 * 300, 906 + cell // 3 * 300
         assert changed(empty, drawn, (x, y, x + 300, y + 300)) == (cell == 5)
+    assert not changed(empty, drawn, (0, 0, 900, 900))
+
+
+def test_the_counts_stand_beside_an_upright_photo_and_beneath_others() -> None:
+    assert draw_cells(grey(700, 900), cells_with(), CATEGORIES, []).width == 1406
+    assert draw_cells(grey(900, 700), cells_with(), CATEGORIES, []).width == 900
 
 
 def test_counts_below_the_least_are_not_mentioned_in_their_cell() -> None:
-    empty, photo = draw_cells(grey(900, 900), cells_with(), CATEGORIES, []), (0, 0, 900, 900)
+    empty, panel = draw_cells(grey(900, 900), cells_with(), CATEGORIES, []), (0, 906, 900, 1806)
     faint = cells_with((0, 0, 0.2))
-    assert changed(empty, draw_cells(grey(900, 900), faint, CATEGORIES, []), photo)
-    assert not changed(empty, draw_cells(grey(900, 900), faint, CATEGORIES, [], least=0.3), photo)
+    assert changed(empty, draw_cells(grey(900, 900), faint, CATEGORIES, []), panel)
+    assert not changed(empty, draw_cells(grey(900, 900), faint, CATEGORIES, [], least=0.3), panel)
+
+
+def test_a_dot_marks_each_located_object_inside_the_frame() -> None:
+    points = {"dog": np.array([[100.0, 50.0, 1.0]]), "person": np.array([[0.0, 0.0, 1.0], [800.0, 400.0, 0.5]])}
+    drawn = draw_points(grey(800, 400), points, ["1 dog", "2 people"])
+    dog, person = (153, 221, 255), (255, 170, 187)
+    assert drawn.getpixel((100, 50)) == dog
+    assert drawn.getpixel((9, 9)) == drawn.getpixel((791, 391)) == person
+    assert drawn.getpixel((400, 200)) == (128, 128, 128)
+    assert len(drawn.crop((0, 400, 800, drawn.height)).getcolors(4000) or []) > 2
 
 
 def test_the_bar_says_what_is_in_the_photo() -> None:
-    bar = (0, 900, 900, 930)
+    bar = (0, 1806, 900, 1836)
     nothing, one = (draw_cells(grey(900, 900), cells_with(), CATEGORIES, things) for things in ([], ["1 person"]))
     assert changed(nothing, one, bar)
 
@@ -68,7 +85,7 @@ def test_the_bar_says_what_is_in_the_photo() -> None:
 def test_any_name_can_be_drawn(name: str) -> None:
     drawn = draw_cells(grey(300, 200), np.full((9, 1), 1.5), [name], [f"2 {name}"])
     assert drawn.width == 640
-    assert drawn.height < 520
+    assert drawn.height < 2 * 430 + 90
 
 
 def test_the_photo_itself_stays_as_it_was() -> None:

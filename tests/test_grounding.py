@@ -190,7 +190,7 @@ def test_a_counter_trained_with_hint_rests_its_counts_on_the_objects(
         ({"share": 1.5}, "hint.share"),
         ({"share": 0}, "hint.share"),
         ({"cue": "machine"}, "hint.cue"),
-        ({"lambda": 3}, "hint.lambda"),
+        ({"lambda": 3}, "hint: unknown key 'lambda'"),
     ],
 )
 def test_a_mistaken_hint_is_named(hint: dict[str, object], says: str) -> None:

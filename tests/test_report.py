@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 from PIL import Image
 
-from counting.evaluation.scores import Evaluation, evaluate
+from counting.evaluation.breakdown import errors_by_true_count
+from counting.evaluation.scores import Evaluation, compare, evaluate
+from counting.report import plots
 from counting.report.report import write_report
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
@@ -161,20 +164,20 @@ def test_a_second_counter_is_compared_figure_by_figure(scenes: SceneSet, tmp_pat
     assert rows["difference"][0].rstrip("*") == f"{mine.metrics.mRMSE - other.metrics.mRMSE:+.3f}"
 
 
-def test_a_counter_that_says_how_sure_it_is_is_checked_on_that(scenes: SceneSet, tmp_path: Path) -> None:
+def test_predicted_distributions_get_a_reliability_plot(scenes: SceneSet, tmp_path: Path) -> None:
     found = evaluation_of(scenes, 0.5)
     distribution = np.full((*found.truth.counts.shape, 8), 1 / 8, dtype=np.float32)
     predicted = replace(found.predicted, distribution=distribution)
     sure = evaluate(predicted, found.truth, counter="sure", data="farm", split="val", protocol="all")
     page = write_report(sure, tmp_path, scenes).read_text()
-    assert "How sure, and rightly so" in page
+    assert "Are the predicted probabilities right?" in page
     assert (tmp_path / "plots" / "reliability.png").is_file()
 
 
 def test_a_perfect_counter_has_no_worst_photo(scenes: SceneSet, tmp_path: Path) -> None:
     page = parsed(write_report(evaluation_of(scenes, 1.0), tmp_path, scenes))
     assert not list(page.iter("figure"))
-    assert "every count was right" in words(page)
+    assert "every count is right" in words(page)
 
 
 def test_a_report_on_the_published_test_split(
@@ -194,3 +197,31 @@ def test_a_report_shows_the_worst_of_the_photos_at_hand(
     at_hand = replace(test, scenes=tuple(scene for scene in test if scene.path.is_file()))
     page = parsed(write_report(evaluation_of(at_hand, 0.7), tmp_path, at_hand))
     assert len([figure for figure in page.iter("figure") if figure[0].tag == "img"]) == 12
+
+
+def test_every_bar_has_its_value_beside_it_and_counters_are_named_in_the_picture(scenes: SceneSet) -> None:
+    groups = {
+        share: errors_by_true_count(found.predicted.counts, found.truth.counts)
+        for share in (0.5, 0.0)
+        for found in [evaluation_of(scenes, share, rounded=False)]
+    }
+    series = [plots.Series("mine", groups[0.5]), plots.Series("theirs", groups[0.0])]
+    figure = plots.error_bars(series, plots.LIGHT, "true number of objects")
+    left, right = figure.axes
+    bars = [
+        (bar.get_width(), bar.get_y() + bar.get_height() / 2) for bar in left.patches if isinstance(bar, Rectangle)
+    ]
+    values = {(round(text.xy[0], 6), round(text.xy[1], 6)): text.get_text() for text in left.texts}
+    for width, middle in bars:
+        if np.isfinite(width):
+            assert float(values[round(width, 6), round(middle, 6)]) == pytest.approx(width, abs=0.005)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["mine", "theirs"]
+    assert (left.get_ylabel(), left.get_xlabel()) == ("true number of objects", "RMSE of the count (objects)")
+    assert right.get_xlabel() == "mean error, predicted − true (objects)"
+
+
+def test_the_report_resamples_as_often_as_it_is_told(scenes: SceneSet, tmp_path: Path) -> None:
+    mine, other = evaluation_of(scenes, 0.5), evaluation_of(scenes, 1.9)
+    few = compare(mine, other, 20)["mRMSE"].interval
+    page = words(parsed(write_report(mine, tmp_path, None, against=other, resamples=20)))
+    assert f"{few.low:+.3f} to {few.high:+.3f}" in page

@@ -2,12 +2,15 @@
 
 import json
 import math
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +60,7 @@ def train(config: Config, folder: Path, *, resume: bool = False) -> RunFolder:
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
-    """Bit for bit."""
+    """Bit by bit."""
     first, second = load_file(one), load_file(other)
     assert first.keys() == second.keys()
     for name in first:
@@ -112,6 +115,59 @@ def test_a_run_broken_off_and_resumed_ends_as_if_it_had_not_been(
     assert_same_weights(resumed.last, whole.last)
     assert_same_weights(resumed.best, whole.best)
     assert resumed.metrics.read_text() == whole.metrics.read_text()
+
+
+def killed_at(write: int, training: Callable[[], object]) -> bool:
+    """Run ``training`` in a process of its own that dies before its ``write``-th file appears; whether it died."""
+    child = os.fork()
+    if child == 0:
+        replace, writes = Path.replace, iter(range(1, 10_000))
+
+        def replace_or_die(file: Path, target: Path) -> Path:
+            if next(writes) == write:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return replace(file, target)
+
+        Path.replace = replace_or_die  # type: ignore[assignment, method-assign]
+        try:
+            training()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
+def test_a_run_killed_at_any_of_its_writes_can_be_resumed_or_else_started(
+    root: Path, tmp_path: Path, backbone: dict[str, Any]
+) -> None:
+    config = tiny_config(root, backbone=backbone, optimization={"epochs": 2})
+    whole = train(config, tmp_path / "whole")
+    for write in count(1):
+        run = RunFolder(tmp_path / f"killed at {write}")
+        if not killed_at(write, partial(train, config, run.path)):
+            break
+        resumable = run.state.exists()
+        with pytest.raises(CountingError, match="holds a run" if resumable else "nothing to resume"):
+            train(config, run.path, resume=not resumable)
+        train(config, run.path, resume=resumable)
+        assert_same_weights(run.last, whole.last)
+        assert_same_weights(run.best, whole.best)
+        assert run.metrics.read_text() == whole.metrics.read_text()
+        assert {file.name for file in run.path.rglob("*")} == {file.name for file in whole.path.rglob("*")}
+    assert write > 9  # config.yaml, environment.json, and in two epochs weights, metrics and state
+
+
+def test_a_run_started_again_keeps_no_weights_of_an_earlier_attempt(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, optimization={"epochs": 1})
+    assert killed_at(6, lambda: train(config, tmp_path))
+    run = RunFolder(tmp_path)
+    assert run.best.exists()
+    other = tiny_config(root, optimization={"epochs": 3, "validate_every": 3})
+    assert killed_at(3, lambda: train(other, tmp_path))
+    assert not run.best.exists()
 
 
 def test_a_killed_process_is_resumed_from_its_last_whole_epoch(root: Path, tmp_path: Path) -> None:
@@ -286,7 +342,7 @@ def test_a_run_that_ended_before_its_first_epoch_can_start_again(root: Path, tmp
     with pytest.raises(CountingError, match="nothing to resume, start it without --resume"):
         train(config, tmp_path, resume=True)
     assert train(config, tmp_path).best.is_file()
-    with pytest.raises(CountingError, match="holds a run; --resume continues it"):
+    with pytest.raises(CountingError, match="holds a run; resume it with --resume"):
         train(config, tmp_path)
 
 

@@ -47,7 +47,7 @@ def name(text: str) -> str:
     if "\0" in text:
         raise argparse.ArgumentTypeError("contains a zero byte")
     parts = (part for whole in text.split("+") for part in Path(whole).parts)
-    size = max(len(os.fsencode(part)) for part in parts)
+    size = max((len(os.fsencode(part)) for part in parts), default=0)
     if size > LONGEST_NAME:
         raise argparse.ArgumentTypeError(
             f"name too long: {shortened(text)!r} has {size} bytes (at most {LONGEST_NAME})"

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError, choices
 
 
@@ -39,10 +40,11 @@ def check_counter(counter: str) -> None:
 
 def _check_what(what: str, arguments: argparse.Namespace) -> None:
     """Each counter of an ensemble, or the only one."""
+    from counting.commands.sources import member_names
     from counting.models.baselines import BASELINES
     from counting.models.zoo import zoo_names
 
-    for member in [what] if Path(what).exists() else what.split("+"):
+    for member in member_names(what):
         if member in BASELINES or ":" in member or Path(member).exists():
             continue
         if Path(member).suffix:
@@ -93,10 +95,7 @@ def _check_question(question: str, arguments: argparse.Namespace) -> None:
 
 
 def _check_data(data: str, arguments: argparse.Namespace) -> None:
-    from counting_datasets.catalog import DATASETS
-
-    if data not in DATASETS:
-        raise CountingError(f"unknown data set {data!r}: {choices(data, DATASETS)}")
+    find_data_set(data)
 
 
 def _check_config(config: str, arguments: argparse.Namespace) -> None:

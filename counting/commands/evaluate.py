@@ -14,8 +14,9 @@ from counting.stats.bootstrap import RESAMPLES
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table
 from counting.utils.progress import report_skipped
-from counting_datasets.catalog import Place, family_of, load
+from counting_datasets.catalog import Place, load
 from counting_datasets.categories import parse_categories
+from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         return run_questions(arguments)
     if arguments.what is None:
         raise CountingError("say WHAT to evaluate (see --help), or name --questions and --counts")
-    protocol = Protocol.parse(arguments.protocol, family_of(arguments.data))
+    protocol = Protocol.parse(arguments.protocol, find_data_set(arguments.data).family)
     split = _split(arguments, arguments.split, arguments.truth, protocol)
     if arguments.explanations:
         return _evaluate_explanations(arguments, split)

@@ -15,14 +15,12 @@ from counting.tables.join import find_rows
 from counting.tables.table_files import read_table
 from counting.utils.files import write_text
 from counting.utils.progress import report_skipped
-from counting_datasets.catalog import DATASETS, Place, categories_of, load
+from counting_datasets.catalog import Place, load
 from counting_datasets.categories import COCO_CATEGORIES, match_categories, parse_categories
+from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError, DataError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
-
-OWN = ("voc", "coco")
-"""Data sets of the user's own."""
 
 SPLITS = ("val", "test", "train")
 """Splits in which the photos of the boxes are looked for."""
@@ -34,8 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CountingError(f"--out {arguments.out}: end it in .json")
     counts = read_table(arguments.counts)
     name = arguments.data or _data_of(counts)
-    if name not in DATASETS:
-        raise CountingError(f"unknown data set {name!r}: use {', '.join(DATASETS)}")
+    categories = find_data_set(name).categories
     own = parse_categories(arguments.categories) if arguments.categories else None
     place = Place(arguments.root, arguments.annotations, arguments.images, own, arguments.unannotated_are_empty)
 
@@ -43,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     def scenes(split: str) -> SceneSet:
         return load(name, split, place)
 
-    data = _own(scenes, counts) if name in OWN else _published(name)
+    data = _published(categories) if categories else _own(scenes, counts)
     val = Val(partial(scenes, "val"), arguments.fit, arguments.fit_counts)
     improved = improve(arguments.detections, arguments.counts, counts, data, val, arguments.rule)
     write_text(arguments.out, json.dumps(improved.rows) + "\n")
@@ -65,9 +62,8 @@ def _data_of(counts: CountTable) -> str:
     return "coco2014" if len(match_categories(counts.categories, COCO_CATEGORIES)) == 80 else "voc2007"
 
 
-def _published(name: str) -> DataSet:
+def _published(categories: tuple[str, ...]) -> DataSet:
     """What is known of a published data set without opening it."""
-    categories = categories_of(name)
     return DataSet(categories, COCO_IDS if categories == COCO_CATEGORIES else None)
 
 

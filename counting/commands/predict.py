@@ -2,135 +2,181 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from counting.models.checkpoint import Checkpoint
-from counting.models.inference import PhotoCounts, count_photos
-from counting.models.zoo import BEST, find_counter
-from counting.stats.best_guess import readable, things
+from counting.commands.photo_arguments import file_names, find_photos, photo_ids
+from counting.predictor.count_result import CountResult
+from counting.predictor.predictor import Predictor, load
+from counting.stats.best_guess import readable
 from counting.stats.count_distribution import LEVEL
-from counting.tables.count_table import CountTable
-from counting.tables.table_files import write_table
-from counting.tables.table_json import json_rows
-from counting.utils.progress import report_skipped
+from counting.utils.files import atomic_write
+from counting.utils.progress import console as standard_error
+from counting.utils.progress import follow, report_skipped
 from counting_datasets.errors import CountingError
-from counting_datasets.photo_files import find_photos as photos_in
 
 SHOWN_ROWS = 50
+"""Greatest number of photos in the table on the screen."""
+
+ENDINGS = (".csv", ".json", ".parquet")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Count in every photo; unreadable ones are reported and skipped."""
-    paths = find_photos(arguments.photos)
-    _refuse_twins(paths, arguments.out)
-    checkpoint = find_counter(arguments.counter or BEST, arguments.device)
-    skipped: dict[Path, str] = {}
-    answers = _Answers(checkpoint, arguments.draw)
-    for counted in count_photos(checkpoint.counter, paths, skipped):
-        answers.add(counted)
-    report_skipped(list(skipped.values()))
-    if not answers.paths:
-        raise CountingError("none of the photos could be read")
-    table = answers.table()
-    names = {path.stem: path.name for path in answers.paths}
-    if arguments.out:
-        write_table(table, arguments.out, names)
-    if arguments.json:
-        print(json.dumps(list(json_rows(table, names))))
-    else:
-        _print(answers, arguments)
+    out: Path | None = arguments.out
+    if out and out.suffix.lower() not in ENDINGS:
+        raise CountingError(f"--out {out}: end it in .csv, .json or .parquet")
+    found = find_photos(arguments.photos)
+    names = file_names(found.paths)
+    known = dict(zip(found.paths, map(Named, names, photo_ids(names)), strict=True))
+    counter = load(arguments.counter, arguments.device)
+    skipped: list[str] = []
+    counted = counter.stream(
+        found.paths, on_error=lambda error: skipped.append(str(error)), workers=arguments.workers
+    )
+    try:
+        shown = _write(follow(counted, "counting", len(found.paths)), known, counter, arguments)
+    finally:
+        report_skipped(skipped)
+        if note := found.note():
+            standard_error.print(note, highlight=False, soft_wrap=True, markup=False)
+    if not arguments.json:
+        _print(shown, counter, arguments)
     return 0
 
 
-def find_photos(places: Sequence[str]) -> list[Path]:
-    """Photos by path, in folders (and the folders in them) and by pattern, each once, in order.
+@dataclass(frozen=True)
+class Named:
+    """What a photo is called: its file name and its id."""
 
-    Raises:
-        CountingError: a place that holds no photo.
-    """
-    found: dict[Path, None] = {}
-    for place in places:
-        of_place = list(_photos_of(place))
-        if not of_place:
-            raise CountingError(f"{place}: no photo there")
-        found |= dict.fromkeys(of_place)
-    return list(found)
+    file_name: str
+    id: str
 
 
-def _photos_of(place: str) -> Iterator[Path]:
-    path = Path(place).expanduser()
-    if path.is_dir():
-        return iter(photos_in(path))
-    if path.exists() or not any(sign in place for sign in "*?["):
-        return iter([path])
-    base = Path(path.anchor) if path.is_absolute() else Path()
-    pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
-    return iter(sorted(file for file in base.glob(pattern) if file.is_file()))
+@dataclass
+class Shown:
+    """What the table on the screen needs: the first photos in words, and how many there are."""
+
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    photos: int = 0
+
+    def add(self, name: str, result: CountResult) -> None:
+        self.photos += 1
+        if len(self.rows) < SHOWN_ROWS:
+            self.rows.append((name, ", ".join(result.things) or "nothing it knows"))
 
 
-def _refuse_twins(paths: Sequence[Path], out: Path | None) -> None:
-    """In a table a photo goes by its name without the ending, so no two may share it."""
-    if out and out.suffix not in (".csv", ".json", ".parquet"):
-        raise CountingError(f"--out {out}: end it in .csv, .json or .parquet")
-    seen: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in seen:
-            raise CountingError(f"{seen[path.stem]} and {path} go by the same name: count them one at a time")
-        seen[path.stem] = path
+def _write(
+    results: Iterator[CountResult], known: Mapping[Path, Named], counter: Predictor, arguments: argparse.Namespace
+) -> Shown:
+    """Write each result wherever it is asked for as soon as it is there; only counts stay in memory."""
+    shown = Shown()
+    out: Path | None = arguments.out
+    ending = out.suffix.lower() if out else None
+    table = Rows(counter, with_cells=ending == ".parquet") if ending in (".csv", ".parquet") else None
+    with ExitStack() as files:
+        rows = []
+        if out and ending == ".json":
+            temporary = files.enter_context(atomic_write(out))
+            file = files.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
+            rows.append(files.enter_context(JsonRows(file)))
+        if arguments.json:
+            rows.append(files.enter_context(JsonRows(sys.stdout)))
+        for result in results:
+            named = known[result.path] if result.path else Named(result.name, result.name)
+            shown.add(named.file_name, result)
+            for writer in rows:
+                writer.add(result.to_rows(named.id, named.file_name))
+            if table:
+                table.add(named.id, result)
+            if arguments.draw:
+                _draw(result, arguments.draw / f"{named.id}.png")
+        if not shown.photos:
+            raise CountingError("none of the photos could be read")
+    if table and out:
+        table.write(out)
+    return shown
 
 
-class _Answers:
-    """The counts so far, drawn as they come: no photo stays in memory."""
+class JsonRows:
+    """A JSON list that is written row by row."""
 
-    def __init__(self, checkpoint: Checkpoint, draw_to: Path | None) -> None:
-        self.checkpoint = checkpoint
-        self.categories = checkpoint.counter.categories
-        self.draw_to = draw_to
-        self.paths: list[Path] = []
-        self.things: list[list[str]] = []
-        self.cells: list[NDArray[np.float32]] = []
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._empty = True
 
-    def add(self, counted: PhotoCounts) -> None:
-        self.paths.append(counted.path)
-        self.cells.append(counted.cells)
-        seen = things(self.checkpoint.guesses(counted.counts), self.categories)
-        if len(self.things) < SHOWN_ROWS:
-            self.things.append(seen)
-        if self.draw_to:
-            from counting.utils.drawing import draw_cells
-            from counting.utils.files import atomic_write
+    def __enter__(self) -> "JsonRows":
+        return self
 
-            drawn = draw_cells(counted.photo, counted.cells, self.categories, seen)
-            with atomic_write(self.draw_to / f"{counted.path.stem}.png") as temporary:
-                drawn.save(temporary)
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Write ``rows`` at the end of the list."""
+        for row in rows:
+            self._file.write("[\n" if self._empty else ",\n")
+            self._file.write(json.dumps(row, ensure_ascii=False))
+            self._empty = False
 
-    def table(self) -> CountTable:
-        cells = np.stack(self.cells)
-        counts = cells.sum(axis=1, dtype=np.float64)
-        calibration = self.checkpoint.calibration
-        distribution = calibration.distribution(counts) if calibration else None
-        images = tuple(path.stem for path in self.paths)
-        return CountTable(images, self.categories, counts, cells, distribution=distribution)
+    def __exit__(self, *error: object) -> None:
+        if not self._empty:
+            self._file.write("\n]\n")
 
 
-def _print(answers: _Answers, arguments: argparse.Namespace) -> None:
+class Rows:
+    """The counts of all photos for a CSV or Parquet file, and their cells if the file holds them."""
+
+    def __init__(self, counter: Predictor, *, with_cells: bool) -> None:
+        self._counter = counter
+        self._with_cells = with_cells
+        self._images: list[str] = []
+        self._counts: list[NDArray[np.float64]] = []
+        self._cells: list[NDArray[np.float32]] = []
+
+    def add(self, image: str, result: CountResult) -> None:
+        self._images.append(image)
+        self._counts.append(result.cells.sum(axis=0, dtype=np.float64))
+        if self._with_cells:
+            self._cells.append(result.cells)
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        from counting.tables.count_table import CountTable
+        from counting.tables.table_files import write_table
+
+        counts = np.stack(self._counts)
+        table = CountTable(
+            tuple(self._images),
+            self._counter.categories,
+            counts,
+            np.stack(self._cells) if self._cells else None,
+            distribution=self._counter.distribution(counts) if self._with_cells else None,
+        )
+        write_table(table, path)
+
+
+def _draw(result: CountResult, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        result.draw().save(temporary)
+
+
+def _print(shown: Shown, counter: Predictor, arguments: argparse.Namespace) -> None:
     from rich.table import Table
 
-    title = "objects" if answers.checkpoint.calibration is None else f"objects ({LEVEL:.0%} interval)"
-    shown = Table("photo", title, box=None, header_style="bold")
-    for path, seen in zip(answers.paths, answers.things, strict=False):
-        shown.add_row(path.name, ", ".join(seen) or "nothing it knows")
-    console = Console(highlight=False)
-    console.print(shown)
-    known = ", ".join(map(readable, answers.categories))
-    console.print(f"counts {len(answers.categories)} things: {known}; nothing else", style="dim", markup=False)
-    if len(answers.paths) > SHOWN_ROWS:
+    table = Table("photo", f"objects ({LEVEL:.0%} interval)", box=None, header_style="bold")
+    for name, things in shown.rows:
+        table.add_row(name, things)
+    output = Console(highlight=False, markup=False)
+    output.print(table)
+    if shown.photos > SHOWN_ROWS:
         rest = "" if arguments.out else ", write them with --out counts.csv"
-        console.print(f"and {len(answers.paths) - SHOWN_ROWS} more photos{rest}")
+        output.print(f"and {shown.photos - SHOWN_ROWS} more photos{rest}")
+    known = ", ".join(map(readable, counter.categories))
+    output.print(f"counts {len(counter.categories)} things: {known}; nothing else", style="dim")
     for written in filter(None, (arguments.out, arguments.draw)):
-        console.print(f"wrote {written}", highlight=False, soft_wrap=True)
+        output.print(f"wrote {written}", soft_wrap=True)

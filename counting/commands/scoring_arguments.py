@@ -3,6 +3,7 @@
 import argparse
 
 from counting.commands.arguments import Commands, add_command, add_device, add_place, integer, name, path
+from counting_datasets.data_sets import DATA_SETS
 
 _WHAT = """\
 WHAT is one of these, or several joined with + for their ensemble:
@@ -13,7 +14,7 @@ WHAT is one of these, or several joined with + for their ensemble:
   a detector: torchvision:NAME or torchvision:NAME@WEIGHTS"""
 
 
-_DATA = "voc2007, voc2012, coco2014, coco2017, voc, coco"
+_DATA = ", ".join(DATA_SETS)
 
 _MOST_RESAMPLES = 1_000_000
 
@@ -136,7 +137,7 @@ def add_improve(commands: Commands) -> None:
         "--rule",
         choices=["prior", "top-n"],
         help="prior: keep a box by its probability given the distribution of the count; top-n: keep as many boxes "
-        "as were counted, by score (default: prior if the counts come with distributions)",
+        "as were counted, by score (default: prior)",
     )
     parser.add_argument(
         "--fit", type=path, metavar="FILE", help="the detector's boxes on the validation split, to fit on"

@@ -27,7 +27,7 @@ RUNS = Path("runs")
 def run(arguments: argparse.Namespace) -> int:
     """Train, then score the best epoch on the validation split and write its report."""
     config = read_config(arguments.config, arguments.overrides)
-    folder = RunFolder(RUNS / (arguments.name or arguments.config.replace("/", "-").removesuffix(".yaml")))
+    folder = RunFolder(RUNS / (arguments.name or run_name(arguments.config)))
     trained = train_counter(config, folder, resume=arguments.resume, device=arguments.device)
     if not trained.main_process:
         return 0
@@ -39,6 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _score(trained.data, folder, trained.device, trained.progress)
     return 0
+
+
+def run_name(source: str) -> str:
+    """The name of a run of the configuration ``source``: a file's stem, or a published name with dashes."""
+    return Path(source).stem if Path(source).is_file() else source.replace("/", "-")
 
 
 def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress: TrainingProgress) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from counting.detection.detections import Detections
@@ -23,18 +24,16 @@ from counting.stats.poisson_binomial import count_probability, given_counts, gro
 from counting_datasets.errors import DataError
 
 FLOOR = 1e-12
-"""The least probability of a count: no counter is surer than that."""
+"""Least probability of a count."""
 
 EDGE = 1e-4
-"""How near to 0 and 1 scores are told apart."""
+"""Distance from 0 and 1 below which scores are not told apart."""
 
 PULLS = (1.0, 10.0, 100.0)
-"""How strongly a category's calibration may be drawn towards the shared one."""
+"""Strengths with which a category's calibration may be drawn towards the shared one."""
 
 TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""How much of the pool may be the counter's."""
-
-UNFITTED_TRUST = 0.5
+"""Shares of the counter in the pool that may be chosen."""
 
 
 def top_n(detections: Detections, counts: Floats) -> NDArray[np.bool_]:
@@ -81,11 +80,6 @@ class CountPrior:
         return _of_best_expected_f1(detections, scores, (distribution @ counts).sum(axis=0))
 
 
-def unfitted_prior(categories: tuple[str, ...]) -> CountPrior:
-    """Takes scores for the probabilities they should be, and detector and counter as seriously as each other."""
-    return CountPrior(categories, np.tile([0.0, 1.0], (len(categories), 1)), UNFITTED_TRUST)
-
-
 def fit_prior(detections: Detections, objects: Objects, distribution: NDArray[np.floating]) -> CountPrior:
     """The prior of a detector and a counter, from their answers for the photos of Count-val and what is true.
 
@@ -118,10 +112,23 @@ def fit_prior(detections: Detections, objects: Objects, distribution: NDArray[np
     return CountPrior(detections.categories, weights, trust, f1_thresholds(detections, scores, labels, objects))
 
 
+def fit_box_probabilities(detections: Detections, objects: Objects) -> Floats:
+    """K×2 weights of ``calibrated``, from the boxes of annotated photos.
+
+    Raises:
+        DataError: no box is true, or none is false.
+    """
+    labels = match(detections, objects)
+    scored, true = labels != IGNORED, labels == TRUE
+    if not true.any() or true[scored].all():
+        raise DataError("the boxes to fit on must have true and false ones among them")
+    return _fit(detections.where(scored), true[scored], pull=1.0)
+
+
 def calibrated(detections: Detections, weights: Floats) -> Floats:
     """D probabilities of being true, from the scores alone; ``weights`` as in ``CountPrior``."""
     own = weights[detections.category]
-    return np.asarray(1 / (1 + np.exp(-(own[:, 0] + own[:, 1] * _logit(detections.scores)))))
+    return np.asarray(expit(own[:, 0] + own[:, 1] * logit(detections.scores)))
 
 
 def pooled(detections: Detections, true: Floats, distribution: NDArray[np.floating], trust: float) -> Floats:
@@ -130,7 +137,7 @@ def pooled(detections: Detections, true: Floats, distribution: NDArray[np.floati
     found = np.empty(len(detections))
     for groups, places in groups_of_one_size(detections.groups):
         boxes = true[places]
-        theirs = _at_most(by_group[groups].astype(np.float64), places.shape[1])
+        theirs = at_most(by_group[groups].astype(np.float64), places.shape[1])
         log_ratio = np.log(theirs + FLOOR) - np.log(count_probability(boxes) + FLOOR)
         log_weight = trust * log_ratio
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
@@ -138,8 +145,8 @@ def pooled(detections: Detections, true: Floats, distribution: NDArray[np.floati
     return found
 
 
-def _at_most(distribution: Floats, boxes: int) -> Floats:
-    """G×(L + 1) → G×(boxes + 1): of more objects than boxes, all boxes can be true and no more."""
+def at_most(distribution: Floats, boxes: int) -> Floats:
+    """G×(L + 1) probabilities of counts → G×(boxes + 1) of the number of true boxes: at most all of them."""
     counts = distribution.shape[1]
     if counts <= boxes + 1:
         return np.pad(distribution, ((0, 0), (0, boxes + 1 - counts)))
@@ -157,7 +164,8 @@ def _of_best_expected_f1(detections: Detections, scores: Floats, expected: Float
     return kept
 
 
-def _logit(scores: Floats) -> Floats:
+def logit(scores: Floats) -> Floats:
+    """log s/(1 − s), for scores no nearer to 0 and 1 than ``EDGE``."""
     inside = scores.clip(EDGE, 1 - EDGE)
     return np.asarray(np.log(inside / (1 - inside)))
 
@@ -169,7 +177,7 @@ def _log_score(probability: Floats, true: NDArray[np.bool_]) -> float:
 
 def _fit(detections: Detections, true: NDArray[np.bool_], pull: float) -> Floats:
     """K×2 weights of ``CountPrior``; how strongly they are drawn to shared ones is ``pull``."""
-    design = torch.from_numpy(np.stack([np.ones(len(detections)), _logit(detections.scores)], axis=1))
+    design = torch.from_numpy(np.stack([np.ones(len(detections)), logit(detections.scores)], axis=1))
     target, category = torch.from_numpy(true).double(), torch.from_numpy(detections.category)
 
     def surprise(weights: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Fused Grad-CAM: the evidence of several layers in one map, blurred as wide as a map's place sees."""
+"""Fused Grad-CAM: the evidence of several layers in one blurred map."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,15 @@ from torch.nn.functional import conv2d
 from counting.explain.grad_cam import Cam, to_size
 
 BLUR = 1 / 18
-"""Standard deviation of the blur, as a share of the map's side: one place at stride 32 of 576 pixels."""
+"""Standard deviation of the blur as a share of the map's side: one place at stride 32 in 576 pixels."""
 
 
 def fuse(cams: Sequence[Cam]) -> Cam:
-    """One Cam of Grad-CAMs of the same scores by different layers, as fine as the finest.
+    """Grad-CAMs of the same scores by different layers as one, at the resolution of the finest.
 
-    α of a layer falls with its number of places, so each layer's evidence is multiplied by that number: then a
-    share of the photo weighs the same in all of them. The sum is blurred, with nothing beyond the photo's edge: a
-    place of a deep map says little about where within its receptive field it found something.
+    α is a mean over a layer's places, so each layer's evidence is multiplied by their number: equal shares of the
+    photo then have equal weight in all layers. The sum is blurred, with zeros beyond the photo's edge, because a
+    place of a deep map stands for all of its receptive field.
     """
     height, width = (max(cam.evidence.shape[axis] for cam in cams) for axis in (2, 3))
     places = [cam.evidence[0, 0].numel() for cam in cams]

@@ -1,4 +1,4 @@
-"""What came of scoring a counter's maps: as objects, a table and JSON."""
+"""Scores of a counter's maps, as a table and as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,20 @@ from counting.explain.map_metrics import energy_inside, localizes, points_inside
 from counting.stats.metrics import round_half_up
 
 TOLERANCE = 15
-"""Pixels around an object that count as a hit in the second column of the pointing game."""
+"""Distance in pixels from an object at which the pointing game still scores a hit, in its second column."""
 
 
 @dataclass
 class MapScores:
-    """Of one kind of map, an entry for each pair of a photo and a category in it; rank correlations of some."""
+    """Scores of one kind of map: one for each pair of a photo and a category in it, except for ``occlusion``.
+
+    Attributes:
+        pointing: whether the maximum lies in an object.
+        pointing_within: whether it lies within ``TOLERANCE`` pixels of one.
+        localization: whether the box around the largest segment overlaps an object.
+        energy: the share of the map that lies in the objects.
+        occlusion: rank correlations with the fall of the count, of the pairs in some photos.
+    """
 
     pointing: list[bool] = field(default_factory=list)
     pointing_within: list[bool] = field(default_factory=list)
@@ -25,20 +33,20 @@ class MapScores:
     occlusion: list[float] = field(default_factory=list)
 
     def add(self, values: NDArray[np.floating], boxes: NDArray[np.float64]) -> None:
-        """A pair's map, of the photo's own size, and its n×4 boxes."""
+        """Score a map of the photo's own size against the n×4 boxes of its category."""
         self.pointing.append(points_inside(values, boxes))
         self.pointing_within.append(points_inside(values, boxes, TOLERANCE))
         self.localization.append(localizes(values, boxes))
         self.energy.append(energy_inside(values, boxes))
 
     def figures(self) -> dict[str, float]:
-        """The mean of each."""
+        """The means, by name."""
         return {name: mean(values) for name, values in vars(self).items()}
 
 
 @dataclass
 class Erasure:
-    """Raw counts of a category each in a photo, without its objects, and without everything else."""
+    """Raw counts of a category in whole photos, without its objects, and without everything else."""
 
     whole: list[float] = field(default_factory=list)
     without_objects: list[float] = field(default_factory=list)
@@ -50,11 +58,11 @@ class Erasure:
         self.without_background.append(without_background)
 
     def figures(self) -> dict[str, float]:
-        """How the counts follow their objects.
+        """How much the counts depend on their objects.
 
         ``left_without_objects`` and ``left_without_background`` are shares of the summed raw counts: 0 and 1 are
-        right. Of the pairs that were counted (1 or more, rounded), ``falls_to_zero`` lose their count with their
-        objects, and ``stays_the_same`` keep it without the rest.
+        ideal. Among the pairs counted as 1 or more, ``falls_to_zero`` is the share whose count is 0 without the
+        objects, and ``stays_the_same`` the share whose count is the same without everything else.
         """
         rounded, without_objects, without_background = (
             round_half_up(counts) for counts in (self.whole, self.without_objects, self.without_background)
@@ -73,7 +81,9 @@ class Erasure:
 class ExplanationScores:
     """Scores by kind of map, and of erasing.
 
-    ``photos`` were explained; of these, as many as ``erased`` and ``occluded`` say were.
+    Attributes:
+        photos: how many photos were explained.
+        erased, occluded: in how many of them objects were erased, and patches occluded.
     """
 
     photos: int
@@ -84,11 +94,11 @@ class ExplanationScores:
 
     @property
     def pairs(self) -> int:
-        """Of a photo and a category in it."""
+        """How many pairs of a photo and a category in it were scored."""
         return len(next(iter(self.maps.values())).pointing)
 
     def to_json(self) -> dict[str, object]:
-        """Figures that are not there, for want of photos, are null."""
+        """All figures; those without any photo are null."""
         return {
             "photos": self.photos,
             "pairs": self.pairs,
@@ -120,7 +130,7 @@ class ExplanationScores:
 
 
 def mean(values: Sequence[float] | NDArray[np.bool_]) -> float:
-    """NaN of none."""
+    """The mean, or NaN where there are no values."""
     return float(np.mean(values)) if len(values) else float("nan")
 
 

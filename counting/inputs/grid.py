@@ -23,18 +23,21 @@ class Grid:
         labels: NDArray[np.int64],
         size: tuple[int, int],
         categories: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float64]:
         """``target[cell, k] = Σ_boxes of k  area(box ∩ cell) / area(box)``; the cells sum to the photo's count.
 
         ``boxes`` is n×4 (x0, y0, x1, y1) in pixels of a photo of ``size`` (width, height); a box is clipped to
-        the photo, and one without area counts in its centre's cell. Returns cells × categories.
-        (CEOS.)
+        the photo, and one without area counts in its centre's cell. A box counts as 1, or as its one of n
+        ``weights``. Returns cells × categories. (CEOS.)
         """
         scale = np.array([size[0], size[1], size[0], size[1]], dtype=np.float64) / self.side
         x0, y0, x1, y1 = np.clip(boxes / scale, 0.0, self.side).T
         columns = self._shares(x0, x1)
         rows = self._shares(y0, y1)
         shares = (rows[:, :, None] * columns[:, None, :]).reshape(len(boxes), self.cells)
+        if weights is not None:
+            shares = shares * weights[:, None]
         return self._sum_by_label(shares, labels, categories)
 
     def fractional_counts_from_masks(

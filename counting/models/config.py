@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import yaml
 from pydantic import (
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from counting_datasets.errors import CountingError
+from counting_datasets.errors import CountingError, choices, unknown_key
 
 
 class _Strict(BaseModel):
@@ -28,23 +28,28 @@ class SourceConfig(_Strict):
     """One of several data sets; its keys are those of ``DataConfig``.
 
     A source without ``train`` is not trained on, one without ``val`` not validated on. In training, photos of a
-    source with ``weight`` 2 are shown twice as often as those of one with 1.
+    source with ``weight`` 2 are shown twice as often as those of one with 1. ``boxes`` is a file of a detector's
+    boxes on its training photos, for a teacher: COCO results, or an .npz as ``counting.detection.photo_boxes``
+    describes.
     """
 
     name: str
     root: Path | None = None
+    annotations: Path | None = None
     images: Path | None = None
     unannotated_are_empty: bool = False
     train: str | None = None
     val: str | None = None
     weight: PositiveFloat = 1
+    boxes: Path | None = None
 
 
 class DataConfig(_Strict):
     """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format.
 
-    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``. Paths
-    may contain environment variables.
+    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``; or both
+    splits are shares of one file, ``annotations`` (``train: train:80/20``, ``val: val:80/20``). Paths may contain
+    environment variables.
 
     In place of one data set there may be several ``sources``, or a list of them in place of the whole section.
     They share their categories by name, in the order in which the sources list them, unless ``categories`` names
@@ -54,6 +59,7 @@ class DataConfig(_Strict):
 
     name: str = "voc2007"
     root: Path | None = None
+    annotations: Path | None = None
     images: Path | None = None
     categories: tuple[str, ...] | None = None
     unannotated_are_empty: bool = False
@@ -72,7 +78,7 @@ class DataConfig(_Strict):
     def _sources_say_where_they_are(self) -> Self:
         given = [
             key
-            for key in ("name", "root", "images", "unannotated_are_empty", "train", "val")
+            for key in ("name", "root", "annotations", "images", "unannotated_are_empty", "train", "val")
             if getattr(self, key) != DataConfig.model_fields[key].default
         ]
         if self.sources and given:
@@ -183,15 +189,30 @@ class HintConfig(_Strict):
     importance: Literal["boxes", "masks"] | Path = "boxes"
 
 
+class TeacherConfig(_Strict):
+    """Learn from a detector too, whose boxes on the training photos the sources name.
+
+    Its counts, boxes weighted by how probable they are, are the targets of the categories that a photo was not
+    annotated for; with ``distill``, of all categories, beside the true counts. ``weight`` is that of these
+    targets, against 1 of the true ones.
+    """
+
+    weight: PositiveFloat = 0.5
+    distill: bool = False
+
+
 class Config(_Strict):
     """One training run.
 
     ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
     answer with their mean. ``start`` names a counter to go on from. ``final`` names the run that settled these
-    settings: then Count-val is learned from too, for all the epochs, and the run's scale and calibration serve.
+    settings: then the validation split is trained on too, for all the epochs, and that run's scale and
+    calibration are used. ``plugins`` are Python files, relative to the configuration's own, that register the
+    user's own counters and backbones.
     """
 
     counter: str
+    plugins: tuple[Path, ...] = ()
     members: PositiveInt = 1
     start: str | None = None
     final: str | None = None
@@ -201,6 +222,7 @@ class Config(_Strict):
     head: dict[str, Any] = {}
     loss: LossConfig = LossConfig()
     hint: HintConfig | None = None
+    teacher: TeacherConfig | None = None
     optimization: OptimizationConfig = OptimizationConfig()
     seed: int = Field(default=0, ge=0)
 
@@ -229,6 +251,17 @@ class Config(_Strict):
     def _a_frozen_backbone_does_not_learn_centres(self) -> Self:
         if self.loss.centres and self.backbone.frozen:
             raise ValueError("loss.centres is for a backbone with frozen: false")
+        return self
+
+    @model_validator(mode="after")
+    def _a_teacher_has_boxes(self) -> Self:
+        boxes = any(source.boxes for source in self.data.sources if source.train)
+        if self.teacher and not boxes:
+            raise ValueError("teacher: name the boxes that it found in at least one of data.sources")
+        if boxes and not self.teacher:
+            raise ValueError("data.sources: boxes are for a teacher, and there is no section teacher")
+        if self.teacher and self.hint and self.hint.importance != "boxes":
+            raise ValueError("hint.importance must be boxes where there is a teacher")
         return self
 
     def to_yaml(self) -> str:
@@ -268,16 +301,21 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
     """
     path = Path(source) if Path(source).is_file() else config_folder() / f"{source}.yaml"
     if not path.is_file():
-        raise CountingError(f"no configuration {source!r}: give a file, or one of {', '.join(config_names())}")
+        raise CountingError(
+            f"no configuration {source!r}: give a file, or a name; {choices(source, config_names())}"
+        )
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, ValueError) as error:
         raise CountingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(values, dict):
         raise CountingError(f"{path}: a configuration is a mapping of keys to values")
+    named_here = values.get("plugins")
     for override in overrides:
         _apply(values, override)
-    return parse_config(values, str(path))
+    config = parse_config(values, str(path))
+    folder = path.parent if values.get("plugins") is named_here else Path()
+    return config.model_copy(update={"plugins": tuple((folder / file).resolve() for file in config.plugins)})
 
 
 def parse_config(values: dict[str, Any], where: str) -> Config:
@@ -285,8 +323,32 @@ def parse_config(values: dict[str, Any], where: str) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise CountingError(f"{where}: {'; '.join(problems)}") from None
+        raise CountingError(
+            f"{where}: {'; '.join(_problem(e['type'], e['loc'], e['msg']) for e in error.errors())}"
+        ) from None
+
+
+def _problem(kind: str, location: tuple[int | str, ...], message: str) -> str:
+    """One mistake in a configuration, in words."""
+    *sections, key = (str(part) for part in location) if location else ("",)
+    if kind == "extra_forbidden":
+        unknown = unknown_key(key, _keys(sections))
+        return f"{'.'.join(sections)}: {unknown}" if sections else unknown
+    where = ".".join((*sections, key))
+    return f"{where}: missing" if kind == "missing" else f"{where}: {message}" if where else message
+
+
+def _keys(sections: Sequence[str]) -> tuple[str, ...]:
+    """The keys that a section of a configuration takes."""
+    model: type[BaseModel] = Config
+    for section in sections:
+        annotation = model.model_fields[section].annotation
+        (model,) = (
+            one
+            for one in (annotation, *get_args(annotation))
+            if isinstance(one, type) and issubclass(one, BaseModel)
+        )
+    return tuple(model.model_fields)
 
 
 def _apply(values: dict[str, Any], override: str) -> None:

@@ -15,10 +15,13 @@ from torch import Tensor
 from counting.inputs.preprocessing import to_square
 from counting.inputs.views import View, view_of
 from counting.models.cells import Cells
-from counting.utils.files import write_bytes
+from counting.utils.files import remove_partial_files, write_bytes
 from counting.utils.progress import track
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
+
+ABANDONED = 86_400
+"""Age in seconds from which a file that is still being written belongs to a killed process."""
 
 
 def cache_folder() -> Path:
@@ -55,6 +58,7 @@ class FeatureCache:
         Returns the scenes that cannot be used: id → why.
         """
         unusable: dict[str, str] = {}
+        remove_partial_files(self.folder, ABANDONED)
         for scene, view in track(list(self._missing(scenes, views, unusable)), "features"):
             try:
                 self._compute(scene, view)

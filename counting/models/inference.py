@@ -1,7 +1,12 @@
 """Run a trained counter over scenes or photos."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,53 +16,125 @@ from PIL import Image
 from torch import Tensor
 
 from counting.inputs.batches import batched
+from counting.inputs.photo_sources import PhotoSource
 from counting.models.checkpoint import Checkpoint
 from counting.models.counters.base import Counter
 from counting.models.feature_cache import FeatureCache
+from counting.models.locating import LocatedCells
 from counting.tables.count_table import CountTable
 from counting.utils.progress import track
 from counting_datasets.errors import PhotoError
-from counting_datasets.photo import open_photo
 from counting_datasets.scene import Scene, SceneSet
 
 BATCH = 8
+"""Photos in a batch on a GPU. On a CPU a batch of one is as fast and takes a third of the memory."""
+
+MOST_WORKERS = 8
+"""Greatest default number of threads that count photos side by side."""
+
+Points = tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoCounts:
-    """The counts of one photo: ``cells`` is cells×K float32, clipped at 0; they sum to the count."""
+    """The counts of one photo.
 
-    path: Path
+    Attributes:
+        path: where it lies; None of a photo in memory.
+        photo: RGB.
+        cells: cells×K float32, clipped at 0; they sum to the count.
+        points: of a counter that locates, for each of the K categories n×3: x and y of a centre as shares of width
+            and height, and its weight. Else None.
+    """
+
+    path: Path | None
     photo: Image.Image
     cells: NDArray[np.float32]
+    points: Points | None = None
 
     @property
     def counts(self) -> NDArray[np.float64]:
-        return np.asarray(self.cells.sum(axis=0), dtype=np.float64)
+        return np.asarray(self.cells.sum(axis=0, dtype=np.float64))
 
 
-def count_photos(counter: Counter, paths: Sequence[Path], skipped: dict[Path, str]) -> Iterator[PhotoCounts]:
-    """Count photo after photo, a batch in memory at a time; an unreadable one goes to ``skipped`` with why."""
+def default_workers() -> int:
+    """The processors that this process may use, at most ``MOST_WORKERS``."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, MOST_WORKERS)
+
+
+def count_photos(
+    counter: Counter, sources: Iterable[PhotoSource], workers: int = 1
+) -> Iterator[tuple[PhotoSource, PhotoCounts | PhotoError]]:
+    """Count photo after photo, in order: each with its counts, or with why it cannot be read.
+
+    ``workers`` threads decode, resize and count side by side, each with one thread of torch's: several threads on
+    one photo take two to five times the processor time on a busy machine. With one worker no thread is started.
+    At most two batches a worker are in memory, so ``sources`` may go on without end.
+    """
     counter.eval()
+    size = 1 if next(counter.parameters()).device.type == "cpu" else BATCH
+    work = partial(_count_batch, counter)
+    batches = iter(batched(sources, size))
+    if workers == 1:
+        for batch in batches:
+            yield from work(batch)
+        return
+    pool = ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1))
+    try:
+        pending: deque[Future[list[tuple[PhotoSource, PhotoCounts | PhotoError]]]] = deque(
+            pool.submit(work, batch) for batch in islice(batches, 2 * workers)
+        )
+        while pending:
+            done = pending.popleft().result()
+            pending.extend(pool.submit(work, batch) for batch in islice(batches, 1))
+            yield from done
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def count_photo(counter: Counter, source: PhotoSource) -> PhotoCounts:
+    """Count in one photo.
+
+    Raises:
+        PhotoError: it cannot be read.
+    """
+    ((_, counted),) = count_photos(counter, [source])
+    if isinstance(counted, PhotoError):
+        raise counted
+    return counted
+
+
+@torch.inference_mode()
+def _count_batch(
+    counter: Counter, sources: Sequence[PhotoSource]
+) -> list[tuple[PhotoSource, PhotoCounts | PhotoError]]:
+    opened = [_opened(source) for source in sources]
+    images = [counter.preprocess(photo) for photo in opened if not isinstance(photo, PhotoError)]
     device = next(counter.parameters()).device
-    batches = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    for batch in track(batches, "counting", unit=BATCH):
-        opened = list(_open(batch, skipped))
-        if not opened:
-            continue
-        images = torch.stack([counter.preprocess(photo) for _, photo in opened])
-        with torch.inference_mode():
-            cells = counter(images.to(device)).clamp(min=0).cpu().numpy()
-        for (path, photo), of_photo in zip(opened, cells, strict=True):
-            yield PhotoCounts(path, photo, of_photo)
+    counted = _count(counter, torch.stack(images).to(device)) if images else iter(())
+    return [
+        (source, photo if isinstance(photo, PhotoError) else PhotoCounts(source.path, photo, *next(counted)))
+        for source, photo in zip(sources, opened, strict=True)
+    ]
 
 
-def _open(paths: Sequence[Path], skipped: dict[Path, str]) -> Iterator[tuple[Path, Image.Image]]:
-    for path in paths:
-        try:
-            yield path, open_photo(path)
-        except PhotoError as error:
-            skipped[path] = str(error)
+def _opened(source: PhotoSource) -> Image.Image | PhotoError:
+    try:
+        return source.open()
+    except PhotoError as error:
+        return error
+
+
+def _count(counter: Counter, images: Tensor) -> Iterator[tuple[NDArray[np.float32], Points | None]]:
+    """Clipped counts of each photo's cells, and its points where the counter locates."""
+    cells = counter.cells
+    features, maps = cells.with_maps(images)
+    points = cells.points(maps["centres"]) if isinstance(cells, LocatedCells) else None
+    raw = counter.from_features(features)
+    clipped = raw.clamp(min=0).float().cpu().numpy()
+    for row, of_photo in enumerate(clipped):
+        yield of_photo, tuple(points[row]) if points else None
 
 
 def count_scenes(checkpoint: Checkpoint, scenes: SceneSet) -> tuple[CountTable, dict[str, str]]:

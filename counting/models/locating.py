@@ -200,7 +200,8 @@ def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
 class CentreMaps:
     """Of a scene's view, where the centres of its counted objects lie: K×places×places, 1 at a centre.
 
-    The map of a category whose count is unknown is NaN.
+    The map of a category whose count is unknown is NaN. If a detector was asked for what was not annotated, the
+    map is 0 where it suspects no centre either, and below 1 around the centres that it suspects.
     """
 
     protocol: Protocol
@@ -208,13 +209,19 @@ class CentreMaps:
 
     def __call__(self, scene: Scene, view: View) -> NDArray[np.float32]:
         """The target of ``centre_loss``."""
-        chosen = scene.counted(self.protocol)[view.kept]
-        labels = scene.labels[view.kept[chosen]]
+        annotated = scene.known_counts(Protocol())
+        heights = scene.counted(self.protocol).astype(np.float64)
+        unknown = ~scene.certain_counts()
+        if scene.suspected is not None:
+            heights = np.where(annotated[scene.labels], heights, scene.suspected)
+            unknown &= annotated
         maps = np.zeros((len(scene.categories), self.places, self.places), dtype=np.float32)
-        for label, (x0, y0, x1, y1) in zip(labels, view.boxes[chosen] * self.places, strict=True):
-            bump = np.outer(self._bump(y0, y1), self._bump(x0, x1))
+        labels = scene.labels[view.kept]
+        for height, label, box in zip(heights[view.kept], labels, view.boxes * self.places, strict=True):
+            x0, y0, x1, y1 = box
+            bump = height * np.outer(self._bump(y0, y1), self._bump(x0, x1))
             np.maximum(maps[label], bump, out=maps[label])
-        maps[~scene.certain_counts()] = np.nan
+        maps[unknown] = np.nan
         return maps
 
     def _bump(self, low: float, high: float) -> NDArray[np.float64]:

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from counting.inputs.photo_sources import PhotoSource
+from counting.models import inference
 from counting.models.checkpoint import Checkpoint
-from counting.models.inference import PhotoCounts, count_photos
+from counting.models.inference import PhotoCounts
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
 from counting.questions.how_many.model import BEST_METHOD, shipped
@@ -19,7 +21,6 @@ from counting.questions.parsing.parser import understood as understood
 from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
-from counting_datasets.errors import PhotoError
 
 MOST_BEYOND = 0.1
 """The greatest probability of 20 or more at which the head is asked, for which all of these are one answer."""
@@ -88,11 +89,7 @@ def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
     Raises:
         PhotoError: it cannot be read.
     """
-    skipped: dict[Path, str] = {}
-    photos = list(count_photos(checkpoint.counter, [path], skipped))
-    if not photos:
-        raise PhotoError(skipped[path])
-    return photos[0]
+    return inference.count_photo(checkpoint.counter, PhotoSource.of(path))
 
 
 def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:

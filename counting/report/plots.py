@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
@@ -80,46 +81,67 @@ def training_curve(history: Sequence[Mapping[str, float | None]], theme: Theme) 
     return figure
 
 
+@dataclass(frozen=True)
+class Series:
+    """The errors of one counter by group: one set of bars."""
+
+    name: str
+    groups: Sequence[ErrorGroup]
+
+
 def error_bars(
-    groups: Sequence[ErrorGroup],
+    series: Sequence[Series],
     theme: Theme,
+    axis: str,
     *,
     labels: Sequence[str] = (),
     band: tuple[range, str] | None = None,
-    other: Sequence[ErrorGroup] | None = None,
 ) -> Figure:
-    """RMSE and bias of each group as bars; only the first ``MOST_BARS`` when there are more.
+    """RMSE and bias of each group as bars; only the first ``MOST_BARS`` groups if there are more.
 
-    ``labels`` stand for the groups' names, ``band`` shades the groups in a range and names it, ``other`` are a
-    second counter's errors on the same groups, drawn as diamonds.
+    Args:
+        series: one counter, or two to compare, on the same groups.
+        theme: colours.
+        axis: what the groups are, beside them.
+        labels: shown in place of the groups' names.
+        band: shades a range of groups and names it.
     """
-    groups = groups[:MOST_BARS]
-    rows = np.arange(len(groups))
-    figure = _figure(1.15 + 0.3 * len(groups), theme)
+    names = [_one_line(name) for name in (labels or [group.name for group in series[0].groups])[:MOST_BARS]]
+    rows = np.arange(len(names), dtype=np.float64)
+    thickness = 0.66 / len(series)
+    figure = _figure(1.45 + (0.22 + 0.14 * len(series)) * len(names), theme)
     left = _axes(figure, 121, theme)
     right = _axes(figure, 122, theme, sharey=left)
-    for axes, name, colour in ((left, "rmse", theme.blue), (right, "bias", theme.orange)):
-        values = np.array([getattr(group, name) for group in groups])
-        axes.barh(rows, values, height=0.66, color=colour, zorder=2)
-        others = np.array([getattr(group, name) for group in other[: len(groups)]]) if other else values
-        if other:
-            axes.plot(others, rows, "D", color=theme.ink, markersize=4.5, zorder=3)
-        _print_values(axes, values, others, ".2f" if name == "rmse" else "+.2f", theme)
+    for axes, name, form in ((left, "rmse", ".2f"), (right, "bias", "+.2f")):
+        values = [np.array([getattr(group, name) for group in one.groups[: len(names)]]) for one in series]
+        for place, (one, colour, of_one) in enumerate(
+            zip(series, (theme.blue, theme.orange), values, strict=False)
+        ):
+            middle = rows + (place - (len(series) - 1) / 2) * thickness
+            axes.barh(middle, of_one, height=thickness * 0.92, color=colour, zorder=2, label=_one_line(one.name))
+            _print_values(axes, middle, of_one, form, theme)
+        _make_room(axes, np.concatenate(values), theme)
     _shade(left, right, band, theme)
-    left.set_yticks(rows, [_one_line(name) for name in (labels or [group.name for group in groups])[: len(rows)]])
-    left.set_ylim(len(groups) - 0.4, -0.6)
+    left.set_yticks(rows, names)
+    left.set_ylim(len(names) - 0.4, -0.6)
+    left.set_ylabel(axis)
     right.tick_params(labelleft=False)
     right.axvline(0, color=theme.muted, linewidth=0.9, zorder=4)
-    _title(left, "RMSE", theme)
-    _title(right, "bias (below 0: too few counted)", theme)
+    left.set_xlabel("RMSE of the count (objects)")
+    right.set_xlabel("mean error, predicted − true (objects)")
     _plain(left.get_yticklabels(), theme)
+    if len(series) > 1:
+        legend = figure.legend(
+            *left.get_legend_handles_labels(), loc="outside upper center", ncols=2, frameon=False
+        )
+        _plain(legend.get_texts(), theme)
     return figure
 
 
 def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Figure:
-    """How often each true count was taken for which: a heat map, every row in shares of its true count.
+    """How often each true count was predicted as which: a heat map, every row in shares of its true count.
 
-    The right counts are framed. Both arrays N×K; predictions that are not whole are rounded.
+    Exact counts are framed. Both arrays N×K; predictions that are not whole are rounded.
     """
     whole = round_half_up(np.stack([predicted, true]))
     most = int(min(max(whole.max(), 1), _MOST_COUNTED))
@@ -129,10 +151,12 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
     figure = _figure(1.2 + 0.42 * (most + 1), theme)
     axes = _axes(figure, 111, theme)
     colours = LinearSegmentedColormap.from_list("shares", [theme.surface, theme.blue, theme.deep])
-    axes.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
+    scale = PowerNorm(0.5, 0, 1)
+    picture = axes.imshow(shares, cmap=colours, norm=scale, aspect="auto")
+    _colour_bar(figure, picture, "share of the row", theme)
     for (row, column), number in np.ndenumerate(pairs):
         if number:
-            colour = _legible(colours(shares[row, column]), theme)
+            colour = _legible(colours(scale(shares[row, column])), theme)
             axes.text(column, row, _compact(int(number)), ha="center", va="center", color=colour, fontsize=9)
     for exact in range(most + 1):
         right = Rectangle((exact - 0.5, exact - 0.5), 1, 1, fill=False, edgecolor=theme.muted, clip_on=False)
@@ -140,8 +164,8 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
     names = [*(str(count) for count in range(most)), f"{most}+" if most == _MOST_COUNTED else str(most)]
     axes.set_xticks(range(most + 1), names)
     axes.set_yticks(range(most + 1), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
+    axes.set_xlabel("predicted count")
+    axes.set_ylabel("true count")
     return figure
 
 
@@ -159,14 +183,15 @@ def reliability(presence: Floats, occurs: NDArray[np.bool_], transforms: Floats,
         np.bincount(deciles, values.ravel(), minlength=10)[seen] / pairs[seen] for values in (presence, occurs)
     )
     left.plot([0, 1], [0, 1], color=theme.muted, linewidth=0.9)
+    left.annotate("calibrated", (0.5, 0.5), (6, -12), textcoords="offset points", color=theme.muted, fontsize=9)
     left.plot(forecast, observed, "o-", color=theme.blue, linewidth=1.8, markersize=5)
-    _title(left, "share of pairs that have the category", theme)
-    left.set_xlabel("predicted probability of a count above 0")
+    left.set_xlabel("predicted probability of at least one")
+    left.set_ylabel("share with at least one")
     density = np.histogram(transforms, 20, (0, 1))[0] / transforms.size * 20
     right.bar(np.arange(20) / 20 + 0.025, density, width=0.045, color=theme.orange)
     right.axhline(1, color=theme.muted, linewidth=0.9)
-    _title(right, "where true counts fall in their distributions", theme)
-    right.set_xlabel("randomized probability integral transform")
+    right.set_xlabel("place of the true count in its distribution (PIT)")
+    right.set_ylabel("density (1 everywhere if calibrated)")
     right.set_ylim(0, max(1.6, float(density.max()) * 1.1))
     for axes in (left, right):
         axes.grid(color=theme.line, linewidth=0.7)
@@ -192,30 +217,36 @@ def _title(axes: Axes, text: str, theme: Theme) -> None:
     axes.set_title(text, loc="left", fontsize=11, color=theme.ink)
 
 
-def _print_values(axes: Axes, values: Floats, others: Floats, form: str, theme: Theme) -> None:
-    """Each value beyond the end of its bar and of the marker beside it, with room kept for it."""
-    low, high = (np.nan_to_num(pick(values, others)) for pick in (np.fmin, np.fmax))
-    span = max(high.max(initial=0) - low.min(initial=0), 1e-9)
-    for row, value in enumerate(values):
-        if not np.isfinite(value):
-            axes.annotate("no pairs", (0, row), (4, 0), textcoords="offset points", va="center", color=theme.muted)
-            continue
-        end, offset, side = (low[row], -5, "right") if value < 0 else (high[row], 5, "left")
+def _print_values(axes: Axes, rows: Floats, values: Floats, form: str, theme: Theme) -> None:
+    """Each value beyond the end of its own bar."""
+    for row, value in zip(rows, values, strict=True):
+        known = np.isfinite(value)
+        side = "right" if value < 0 else "left"
         axes.annotate(
-            _signless_zero(format(value, form)),
-            (float(end), row),
-            (offset, 0),
+            _signless_zero(format(value, form)) if known else "no pairs",
+            (float(value) if known else 0.0, row),
+            (-4 if value < 0 else 4, 0),
             textcoords="offset points",
             ha=side,
             va="center",
             color=theme.muted,
-            fontsize=9,
+            fontsize=8.5,
         )
-    axes.set_xlim(
-        low.min() - 0.17 * span if (low < 0).any() else 0,
-        high.max(initial=0) + 0.17 * span,
-    )
+
+
+def _make_room(axes: Axes, values: Floats, theme: Theme) -> None:
+    """For the values beyond the bars."""
+    known = np.append(np.nan_to_num(values), 0.0)
+    span = max(float(np.ptp(known)), 1e-9)
+    axes.set_xlim(known.min() - 0.2 * span if (known < 0).any() else 0, known.max() + 0.2 * span)
     axes.grid(axis="x", color=theme.line, linewidth=0.7, zorder=0)
+
+
+def _colour_bar(figure: Figure, picture: AxesImage, name: str, theme: Theme) -> None:
+    bar = figure.colorbar(picture, fraction=0.04, pad=0.02, ticks=[0, 0.05, 0.25, 0.5, 1])
+    bar.set_label(name, color=theme.muted)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(colors=theme.muted, length=0, labelsize=9)
 
 
 def _shade(left: Axes, right: Axes, band: tuple[range, str] | None, theme: Theme) -> None:

@@ -23,6 +23,7 @@ from counting.evaluation.breakdown import (
     mean_object_areas,
 )
 from counting.evaluation.distribution_scores import DistributionScores
+from counting.evaluation.score_tables import coverage_lines
 from counting.evaluation.scores import Evaluation, compare
 from counting.report import plots
 from counting.report.worst_photos import worst_photos
@@ -119,7 +120,10 @@ def _comparison(evaluation: Evaluation, against: Evaluation, resamples: int) -> 
     rows.append(("difference", [_number(one.difference, "+.3f") + "*" * one.significant for one in found]))
     spans = [(_number(one.interval.low, "+.3f"), _number(one.interval.high, "+.3f")) for one in found]
     rows.append(("95 % interval", [f"{low} to {high}" for low, high in spans]))
-    text = "First minus second, on the images both counted, with its paired interval; * where it excludes 0."
+    text = (
+        "The difference is the first minus the second, on the images both counted. * marks a difference whose "
+        "95 % interval (paired bootstrap) excludes 0."
+    )
     return _section(
         f"Against {against.counter}", text, _table(["counter", *(_shown(name) for name in FIGURES)], rows)
     )
@@ -147,8 +151,8 @@ def _plots(
 
 def _by_true_count(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
     predicted, true = _scored(evaluation)
-    groups = errors_by_true_count(predicted, true)
-    other = errors_by_true_count(*_scored(against)) if against else None
+    series = _series(evaluation, against, lambda one: errors_by_true_count(*_scored(one)))
+    groups = series[0].groups
     in_range = [row for row, group in enumerate(groups) if group.name in map(str, SUBITIZING_RANGE)]
     band = (range(in_range[0], in_range[-1] + 1), "subitizing range")
     told = "; ".join(
@@ -156,18 +160,24 @@ def _by_true_count(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
         for group in errors_by_range(predicted, true)
         if group.pairs
     )
-    text = f"Pairs of image and category by how many objects there are. {told}.{_legend(evaluation, against)}"
+    text = (
+        "Pairs of image and category by the true number of objects. People see up to four objects at a glance "
+        f"(the subitizing range). {told}."
+    )
     return _Plot(
         "error_by_true_count",
         "Error by true count",
         text,
-        lambda theme: plots.error_bars(groups, theme, labels=_with_pairs(groups), band=band, other=other),
+        lambda theme: plots.error_bars(
+            series, theme, "true number of objects", labels=_with_pairs(groups), band=band
+        ),
     )
 
 
 def _confusion(evaluation: Evaluation) -> _Plot:
     text = (
-        "Pairs of image and category; a row's colours are shares of its true count, frames hold the right counts."
+        "Pairs of image and category, by true and predicted count. Colours are shares of a row, frames mark exact "
+        "counts."
     )
     return _Plot(
         "predicted_against_true",
@@ -178,55 +188,58 @@ def _confusion(evaluation: Evaluation) -> _Plot:
 
 
 def _by_category(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
-    groups = errors_by_category(*_scored(evaluation), evaluation.truth.categories)
-    order = np.argsort([-group.rmse for group in groups], kind="stable")
-    other = None
-    if against:
-        theirs = errors_by_category(*_scored(against), against.truth.categories)
-        other = [theirs[k] for k in order]
-    text = f"Over all images, largest error first.{_legend(evaluation, against)}"
-    if len(groups) > plots.MOST_BARS:
-        text += f" The first {plots.MOST_BARS} of {len(groups)}; the table has all."
+    series = _series(
+        evaluation, against, lambda one: errors_by_category(*_scored(one), evaluation.truth.categories)
+    )
+    order = np.argsort([-group.rmse for group in series[0].groups], kind="stable")
+    series = [plots.Series(one.name, [one.groups[k] for k in order]) for one in series]
+    text = "All images, the category with the largest error first."
+    if len(order) > plots.MOST_BARS:
+        text += f" The first {plots.MOST_BARS} of {len(order)}; the table below has all."
     return _Plot(
         "error_by_category",
         "Error by category",
         text,
-        lambda theme: plots.error_bars([groups[k] for k in order], theme, other=other),
+        lambda theme: plots.error_bars(series, theme, "category"),
     )
 
 
 def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | None) -> _Plot:
-    groups = _size_groups(evaluation, scenes)
-    other = _size_groups(against, scenes) if against else None
+    series = _series(evaluation, against, lambda one: _size_groups(one, scenes))
     text = (
         "Pairs with an object, by the mean share of the photo that the category's objects cover: "
-        f"small below {SMALL_BELOW:.0%}, large from {LARGE_FROM:.0%}.{_legend(evaluation, against)}"
+        f"small below {SMALL_BELOW:.0%}, large from {LARGE_FROM:.0%}."
     )
     return _Plot(
         "error_by_object_size",
         "Error by object size",
         text,
-        lambda theme: plots.error_bars(groups, theme, labels=_with_pairs(groups), other=other),
+        lambda theme: plots.error_bars(series, theme, "object size", labels=_with_pairs(series[0].groups)),
     )
 
 
 def _reliability(evaluation: Evaluation, scores: DistributionScores, distribution: NDArray[np.float32]) -> _Plot:
-    known = evaluation.truth.known
-    scored = slice(None) if known is None else known
-    presence = 1 - distribution[scored][..., 0].astype(np.float64)
-    occurs = evaluation.truth.counts[scored] > 0
-    held = "; ".join(
-        f"{one.level:.0%} intervals hold {one.randomized:.1%} (plainly {one.plain:.1%}, and of counts above 0 "
-        f"{one.occurring:.1%}, {one.width:.1f} counts wide)"
-        for one in scores.coverage
+    presence = 1 - distribution[..., 0].astype(np.float64)
+    text = (
+        "Left: among the pairs of photo and category to which the counter gives, say, a probability of 70 % that "
+        "there is at least one object, 70 % should have one, so points should lie on the diagonal. Right: true "
+        "counts should fall evenly over their predicted distributions, so all bars should reach 1; a hump in the "
+        "middle means intervals too wide, high ends mean intervals too narrow. "
     )
-    text = f"If the distributions are right, points lie on the diagonal and bars at 1. {held}."
+    text += ". ".join(coverage_lines(scores)) + "."
     return _Plot(
         "reliability",
-        "How sure, and rightly so",
+        "Are the predicted probabilities right?",
         text,
-        lambda theme: plots.reliability(presence, occurs, scores.transforms, theme),
+        lambda theme: plots.reliability(presence, evaluation.truth.counts > 0, scores.transforms, theme),
     )
+
+
+def _series(
+    evaluation: Evaluation, against: Evaluation | None, groups: Callable[[Evaluation], Sequence[ErrorGroup]]
+) -> list[plots.Series]:
+    """The errors of the counter and of the one it is compared with."""
+    return [plots.Series(one.counter, groups(one)) for one in (evaluation, against) if one]
 
 
 def _size_groups(evaluation: Evaluation, scenes: SceneSet) -> tuple[ErrorGroup, ...]:
@@ -237,10 +250,6 @@ def _size_groups(evaluation: Evaluation, scenes: SceneSet) -> tuple[ErrorGroup, 
 
 def _with_pairs(groups: Sequence[ErrorGroup]) -> list[str]:
     return [f"{group.name}  ({group.pairs:,} pairs)" for group in groups]
-
-
-def _legend(evaluation: Evaluation, against: Evaluation | None) -> str:
-    return f" Bars and numbers: {evaluation.counter}; diamonds: {against.counter}." if against else ""
 
 
 def _scored(evaluation: Evaluation) -> tuple[Floats, Floats]:
@@ -269,17 +278,17 @@ def _category_table(evaluation: Evaluation) -> str:
         occurrences = [f"{(true > 0).sum():,}", f"{true.sum():,.0f}"]
         rows.append((category, [*occurrences, *(_number(figures[name]) for name in FIGURES)]))
     head = ["category", "images with it", "objects", *_COLUMNS]
-    return _section("Every category", "nz: over the images that have the category.", _table(head, rows))
+    return _section("All categories", "nz: only the images with the category.", _table(head, rows))
 
 
 def _worst_photos(evaluation: Evaluation, scenes: SceneSet | None) -> str:
     figures = worst_photos(evaluation, scenes)
     text = (
-        "Where the count of one category was furthest off: the raw count → the count as scored, and the true one. "
-        "Boxes are the true objects; numbers are the cells' counts."
+        "The photos with the largest error in one category: raw count → rounded count, and the true count. "
+        "Boxes are the true objects; numbers are the counts of the cells."
     )
     if not figures:
-        text = "None: every count was right."
+        text = "None: every count is right."
     return _section("The worst photos", text, f'<div class="photos">{"".join(figures)}</div>')
 
 

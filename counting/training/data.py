@@ -11,11 +11,12 @@ from torch import Tensor
 from counting.inputs.batches import Reader, ViewDataset
 from counting.inputs.preprocessing import Normalization, to_square
 from counting.inputs.views import View, view_of
-from counting.models.config import Config, DataConfig
+from counting.models.config import Config, DataConfig, TeacherConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.feature_cache import FeatureCache
 from counting.tables.join import check_missing
 from counting.training.mixture import load_source, load_sources, sampling_rates, together
+from counting.training.teacher import with_teacher
 from counting.utils.progress import report_skipped
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -52,7 +53,7 @@ def load_data(config: Config) -> TrainingData:
     """
     data = config.data
     if data.sources:
-        train, val, weights = _of_sources(data)
+        train, val, weights = _of_sources(data, config.teacher)
     else:
         train, val, weights = load_split(data, data.train), load_split(data, data.val), {}
     if train.categories != val.categories:
@@ -68,16 +69,16 @@ def load_data(config: Config) -> TrainingData:
     return TrainingData(train, val, protocol, weights)
 
 
-def _of_sources(config: DataConfig) -> tuple[SceneSet, SceneSet, dict[str, float]]:
+def _of_sources(
+    config: DataConfig, teacher: TeacherConfig | None = None
+) -> tuple[SceneSet, SceneSet, dict[str, float]]:
     """All sources' scenes to train on and to validate on, and the weight of each scene by its id."""
-    loaded = load_sources(config)
-    weights = {
-        scene.id: source.weight
-        for split, sets in loaded.items()
-        for source, scenes in zip((s for s in config.sources if getattr(s, split)), sets, strict=True)
-        for scene in scenes
-    }
-    train, val = (together(loaded[split]) for split in ("train", "val"))
+    parts = load_sources(config)
+    weights = {scene.id: part.source.weight for part in parts for scene in part.scenes}
+    val = together([part.scenes for part in parts if part.split == "val"])
+    trained = [(part.scenes, part.boxes) for part in parts if part.split == "train"]
+    taught = with_teacher(trained, distill=teacher.distill) if teacher else [scenes for scenes, _ in trained]
+    train = together(taught)
     protocol = Protocol.parse(config.protocol, train.family)
     return train.under(protocol), val.under(protocol), weights
 

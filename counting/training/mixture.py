@@ -2,16 +2,19 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from counting.detection.detections import Detections
+from counting.detection.photo_boxes import boxes_on
 from counting.models.config import DataConfig, SourceConfig
 from counting_datasets.catalog import Place, in_categories, load
 from counting_datasets.categories import match_categories
+from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
 
 
@@ -19,8 +22,8 @@ def load_source(
     source: DataConfig | SourceConfig, split: str, categories: tuple[str, ...] | None = None
 ) -> SceneSet:
     """A split of one data set, in its own categories or in some of them."""
-    annotations = _expanded(Path(split)) if split.endswith(".json") else None
-    root, images = (path and _expanded(path) for path in (source.root, source.images))
+    file = Path(split) if split.endswith(".json") else source.annotations
+    root, annotations, images = (path and _expanded(path) for path in (source.root, file, source.images))
     return load(source.name, split, Place(root, annotations, images, categories, source.unannotated_are_empty))
 
 
@@ -28,30 +31,49 @@ def _expanded(path: Path) -> Path:
     return Path(os.path.expandvars(path))
 
 
-def load_sources(config: DataConfig) -> dict[str, list[SceneSet]]:
-    """The training and the validation splits of all sources, under "train" and "val", in common categories.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A split of one source, in the common categories.
 
-    Categories that a source does not have are unknown in its photos. Photos of the same id in several sources are
+    Attributes:
+        source: where it is from.
+        split: "train" or "val".
+        scenes: its scenes.
+        boxes: of the teacher on its photos, row for row, if the source names any and the split is "train".
+    """
+
+    source: SourceConfig
+    split: str
+    scenes: SceneSet
+    boxes: Detections | None = None
+
+
+def load_sources(config: DataConfig) -> list[Part]:
+    """The training and the validation splits of all sources.
+
+    Categories that a source does not have are unknown in its photos. Photos of the same id in several splits are
     renamed to ``source/id``.
     """
-    named = [
-        (source.name, split, load_source(source, name))
+    loaded = [
+        (source, split, load_source(source, name))
         for source in config.sources
         for split in ("train", "val")
         if (name := getattr(source, split))
     ]
-    categories = config.categories or common_categories([scenes.categories for _, _, scenes in named])
-    times = Counter(scene.id for _, _, scenes in named for scene in scenes)
-    found: dict[str, list[SceneSet]] = {"train": [], "val": []}
-    for source, split, scenes in named:
-        known = in_categories(scenes, categories, partly=True)
-        distinct = tuple(_renamed(scene, source) if times[scene.id] > 1 else scene for scene in known)
-        found[split].append(replace(known, scenes=distinct))
-    return found
+    categories = config.categories or common_categories([scenes.categories for _, _, scenes in loaded])
+    times = Counter(scene.id for _, _, scenes in loaded for scene in scenes)
+    return [_part(source, split, scenes, categories, times) for source, split, scenes in loaded]
 
 
-def _renamed(scene: Scene, source: str) -> Scene:
-    return scene.replaced(id=f"{source}/{scene.id}")
+def _part(
+    source: SourceConfig, split: str, scenes: SceneSet, categories: tuple[str, ...], times: Mapping[str, int]
+) -> Part:
+    known = in_categories(scenes, categories, partly=True)
+    named = tuple(
+        scene.replaced(id=f"{source.name}/{scene.id}") if times[scene.id] > 1 else scene for scene in known
+    )
+    boxes = boxes_on(_expanded(source.boxes), scenes, categories) if source.boxes and split == "train" else None
+    return Part(source, split, replace(known, scenes=named), boxes)
 
 
 def common_categories(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
@@ -81,7 +103,7 @@ def sampling_rates(scenes: Sequence[Scene], weights: NDArray[np.float64], rare: 
     the share of a category is that of the photos (by weight) in which it is annotated that have it. (Repeat factor
     sampling: Gupta, Dollár and Girshick, LVIS, CVPR 2019, appendix B.)
     """
-    occurs = np.stack([np.bincount(scene.labels, minlength=len(scene.categories)) > 0 for scene in scenes])
+    occurs = np.stack([scene.counts(Protocol()) > 0 for scene in scenes])
     known = np.stack([scene.certain_counts() for scene in scenes])
     share = weights @ occurs / np.maximum(weights @ (known | occurs), np.finfo(float).tiny)
     factor = np.ones_like(share)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from counting.models.checkpoint import Checkpoint, build, save
+from counting.models.checkpoint import Checkpoint, build, check_parts, save
 from counting.models.config import Config, LossConfig
 from counting.models.counters.base import AuxiliaryLoss, Counter
 from counting.models.losses import CountLoss, balancing_weights
@@ -16,6 +16,7 @@ from counting.training.hint.human_importance import HumanImportance
 from counting.training.hint.loss import HintLoss
 from counting.training.run_folder import RunFolder
 from counting.training.subitizing import learn_to_subitize
+from counting.training.teacher import TeacherLoss
 from counting.training.trainer import Trainer, TrainingProgress, start_processes
 from counting.utils.devices import find_device
 from counting_datasets.errors import CountingError
@@ -50,16 +51,18 @@ def train_counter(
     Raises:
         CountingError: the data, weights, device or run folder are not as they should be.
     """
+    check_parts(config)
     accelerator, place = start_processes(find_device(device))
     data = load_data(config)
     chosen = chosen_settings(config) if config.final else None
-    if accelerator.is_main_process:
-        run.begin(config, resume=resume)
     torch.manual_seed(config.seed)
     counter = build(config, data.train.categories).to(place)
+    if accelerator.is_main_process:
+        run.begin(config, resume=resume)
     with accelerator.main_process_first():
         prepare(config, counter, run)
-    losses = auxiliary_losses(config, counter, data)
+    criterion = count_loss(config, counter, data)
+    losses = auxiliary_losses(config, counter, data, criterion)
     with accelerator.main_process_first():
         train, val = datasets(config, data, counter, losses)
     if chosen:
@@ -69,7 +72,7 @@ def train_counter(
         trained_on = {"data": f"{data.train.data}/{data.train.split}"}
         save(counter, config, path, {**trained_on, **card}, chosen.calibration if chosen else None)
 
-    trainer = Trainer(counter, count_loss(config, counter, data), losses, config, accelerator, place)
+    trainer = Trainer(counter, criterion, losses, config, accelerator, place)
     progress = trainer.fit(train, val, run, write, resume=resume)
     return Trained(counter, data, progress, place, accelerator.is_main_process)
 
@@ -101,11 +104,27 @@ def prepare(config: Config, counter: Counter, run: RunFolder) -> None:
             "start from a counter that has learned them"
         )
     if config.backbone.subitizing:
-        kept = run.path / "weights" / "subitizing.safetensors"
-        learn_to_subitize(backbone, config.backbone.subitizing, config.seed, kept)
+        learn_to_subitize(backbone, config.backbone.subitizing, config.seed, run.subitized)
+    _check_side(counter, config.optimization.side or counter.cells.side)
     backbone.freeze(config.backbone.frozen_stages)
     if config.backbone.frozen_depthwise:
         backbone.freeze_depthwise()
+
+
+@torch.inference_mode()
+def _check_side(counter: Counter, side: int) -> None:
+    """Make sure that photos of side × side pixels can be trained on.
+
+    Raises:
+        CountingError: the backbone is made for another size.
+    """
+    if side == counter.cells.side:
+        return
+    try:
+        counter.cells(next(counter.parameters()).new_zeros(1, 3, side, side))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        why = str(error).splitlines()[0]
+        raise CountingError(f"optimization.side {side}: the backbone takes no such photos ({why})") from None
 
 
 def start_from(start: str, counter: Counter) -> None:
@@ -137,8 +156,10 @@ def count_loss(config: Config, counter: Counter, data: TrainingData) -> CountLos
     return CountLoss(loss.kind, loss.on, loss.beta, weights)
 
 
-def auxiliary_losses(config: Config, counter: Counter, data: TrainingData) -> list[AuxiliaryLoss]:
-    """The counter's own losses and, where configured, HINT.
+def auxiliary_losses(
+    config: Config, counter: Counter, data: TrainingData, criterion: CountLoss
+) -> list[AuxiliaryLoss]:
+    """The counter's own losses and, where configured, HINT and a teacher's.
 
     Raises:
         CountingError: a loss has a weight, but the counter has no such loss.
@@ -152,4 +173,6 @@ def auxiliary_losses(config: Config, counter: Counter, data: TrainingData) -> li
     if config.hint:
         human = HumanImportance(config.hint, counter.cells.grid, data.protocol, config.seed)
         losses.append(HintLoss(config.hint.weight, human))
+    if teacher := config.teacher:
+        losses.append(TeacherLoss(teacher.weight, criterion, counter.grid, teacher.distill))
     return losses

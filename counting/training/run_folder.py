@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from counting.models.config import Config, read_config
-from counting.utils.files import write_bytes, write_json, write_text
+from counting.utils.files import remove_partial_files, write_bytes, write_json, write_text
 from counting_datasets.errors import CountingError
 
 _PACKAGES = ("everyday-counting", "torch", "torchvision", "timm", "numpy", "albumentations", "accelerate")
@@ -32,6 +32,11 @@ class RunFolder:
         return self.path / "weights" / "last.safetensors"
 
     @property
+    def subitized(self) -> Path:
+        """A backbone that has learned to subitize; it is kept if a run is started again."""
+        return self.path / "weights" / "subitizing.safetensors"
+
+    @property
     def state(self) -> Path:
         return self.path / "state.pt"
 
@@ -40,10 +45,13 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     def begin(self, config: Config, *, resume: bool) -> None:
-        """Write the configuration and the environment.
+        """Start or resume a run here.
+
+        A run can be resumed if and only if there is a ``state.pt``, the last file that an epoch writes. Until then
+        it can only be started again, and files of earlier attempts are deleted.
 
         Raises:
-            CountingError: the folder holds another run, or, to resume, a run of another configuration.
+            CountingError: there is a run to resume, but not asked to; or none, or one of another configuration.
         """
         stored = self.path / "config.yaml"
         if resume:
@@ -51,9 +59,17 @@ class RunFolder:
                 raise CountingError(f"{self.path}: nothing to resume, start it without --resume")
             if read_config(str(stored)) != config:
                 raise CountingError(f"{self.path}: began with another configuration, see its config.yaml")
+            remove_partial_files(self.path)
             return
-        if self.state.exists() or self.last.exists():  # not config.yaml: a run may end before its first epoch
-            raise CountingError(f"{self.path}: holds a run; --resume continues it, --name starts another")
+        if self.state.exists():
+            raise CountingError(
+                f"{self.path}: holds a run; resume it with --resume, or start another with --name NAME"
+            )
+        remove_partial_files(self.path)
+        for leftover in (self.best, self.last, self.metrics):
+            leftover.unlink(missing_ok=True)
+        if stored.exists() and stored.read_text(encoding="utf-8") != config.to_yaml():
+            self.subitized.unlink(missing_ok=True)
         write_text(stored, config.to_yaml())
         write_json(self.path / "environment.json", _environment())
 

@@ -21,7 +21,12 @@ _COLOURS = ("#99DDFF", "#FFAABB", "#EEDD88", "#44BB99", "#EE8866", "#BBCC33", "#
 
 _BACKING = (12, 14, 18, 200)
 _BAR = (18, 20, 26)
+_PANEL = (30, 33, 41)
+_GAP = 6
 _LABELS_PER_CELL = 3
+_SMALLEST_FONT = 14
+"""Size in pixels below which a decimal point can be overlooked."""
+
 _NARROWEST_BAR = 320
 _LEAST_CELL = 12
 """Cells with fewer pixels across have no room for lines, let alone for a label."""
@@ -42,7 +47,9 @@ def draw_cells(
     *,
     least: float = 0.05,
 ) -> Image.Image:
-    """The photo under its grid: in each cell the largest raw counts, in a bar beneath what is in the photo.
+    """The photo under its grid; beside or beneath it each cell's largest raw counts; then a bar of words.
+
+    Nothing is written over the photo.
 
     Args:
         photo: RGB, of any size; the drawing is about as large as a screen shows.
@@ -56,8 +63,20 @@ def draw_cells(
     """
     drawn = resized(photo, SMALLEST, LARGEST)
     labels = [_cell_labels(counts, categories, least) for counts in cells]
-    _draw_grid(drawn, labels, lines_per_cell=8)
-    return _above_bar(drawn, things)
+    counts = Image.new("RGB", drawn.size, _PANEL)
+    _draw_grid(drawn, [[] for _ in labels], lines_per_cell=8)
+    _draw_grid(counts, labels, lines_per_cell=8)
+    return above_bar(_together(drawn, counts), things)
+
+
+def _together(photo: Image.Image, counts: Image.Image) -> Image.Image:
+    """Side by side if the photo is upright, else one above the other."""
+    width, height = photo.size
+    place = (width + _GAP, 0) if height > width else (0, height + _GAP)
+    canvas = Image.new("RGB", (place[0] + width, place[1] + height), _BAR)
+    canvas.paste(photo, (0, 0))
+    canvas.paste(counts, place)
+    return canvas
 
 
 def draw_evidence(
@@ -88,9 +107,7 @@ def resized(photo: Image.Image, smallest: int, largest: int) -> Image.Image:
 
 def _cell_labels(counts: NDArray[np.floating], categories: Sequence[str], least: float) -> list[_Label]:
     largest = np.argsort(-counts, kind="stable")[:_LABELS_PER_CELL]
-    return [
-        _Label(categories[k], float(counts[k]), _COLOURS[k % len(_COLOURS)]) for k in largest if counts[k] >= least
-    ]
+    return [_Label(categories[k], float(counts[k]), colour_of(int(k))) for k in largest if counts[k] >= least]
 
 
 def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]], lines_per_cell: int) -> None:
@@ -109,7 +126,7 @@ def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]], lines_per
         ):
             pen.line(line, fill=(0, 0, 0, 90), width=3)
             pen.line(line, fill=(255, 255, 255, 190), width=1)
-    size = min(max(min(width, height * 1.4) / (1.4 * lines_per_cell), 10), 26)
+    size = min(max(min(width, height * 1.4) / (1.4 * lines_per_cell), _SMALLEST_FONT), 26)
     for cell, of_cell in enumerate(labels):
         corner = (cell % side * width, cell // side * height)
         _draw_labels(pen, corner, (width, height), of_cell, size)
@@ -137,29 +154,57 @@ def _draw_labels(
         y += line + 1
 
 
-def _above_bar(drawn: Image.Image, things: Sequence[str]) -> Image.Image:
+def above_bar(
+    drawn: Image.Image, things: Sequence[str], colours: Sequence[str | None] | None = None
+) -> Image.Image:
+    """A picture above a bar of words, each with a dot of its colour where ``colours`` has one."""
     width = max(drawn.width, _NARROWEST_BAR)
     size = min(max(width // 36, 15), 30)
     font, line, margin = load_font(size), round(size * 1.4), round(size * 0.6)
-    lines = _wrapped(things, font, width - 2 * margin) or ["nothing counted"]
+    parts = list(zip(things, colours or [None] * len(things), strict=True))
+    lines = _wrapped(parts, font, width - 2 * margin) or [[("nothing counted", None)]]
     canvas = Image.new("RGB", (width, drawn.height + line * len(lines) + margin), _BAR)
     canvas.paste(drawn, ((width - drawn.width) // 2, 0))
     pen = ImageDraw.Draw(canvas)
-    for row, text in enumerate(lines):
-        middle = drawn.height + margin / 2 + line * (row + 0.5)
-        pen.text((margin, middle), text, fill="white", font=font, anchor="lm")
+    for row, in_line in enumerate(lines):
+        x, middle = float(margin), drawn.height + margin / 2 + line * (row + 0.5)
+        for text, colour in in_line:
+            if colour:
+                draw_dot(pen, (x + size / 2.6, middle), size / 2.6, colour)
+                x += 1.2 * size
+            pen.text((x, middle), text, fill="white", font=font, anchor="lm")
+            x += font.getlength(text) + 1.2 * size
     return canvas
 
 
-def _wrapped(things: Iterable[str], font: Font, width: float) -> list[str]:
-    """ "3 people · 1 dog" in lines of at most ``width`` pixels."""
-    lines: list[str] = []
-    for thing in things:
-        part = _shortened(thing, font, width)
-        if lines and font.getlength(f"{lines[-1]} · {part}") <= width:
-            lines[-1] = f"{lines[-1]} · {part}"
+def draw_dot(pen: ImageDraw.ImageDraw, centre: tuple[float, float], radius: float, colour: str) -> None:
+    """A dot with a white and a dark ring, to be seen on any ground."""
+    x, y = centre
+    for grown, fill in ((radius + 2, "black"), (radius + 1, "white"), (radius - 1, colour)):
+        pen.ellipse((x - grown, y - grown, x + grown, y + grown), fill=fill)
+
+
+def colour_of(index: int) -> str:
+    """The colour of the category at ``index``."""
+    return _COLOURS[index % len(_COLOURS)]
+
+
+def _wrapped(
+    parts: Sequence[tuple[str, str | None]], font: Font, width: float
+) -> list[list[tuple[str, str | None]]]:
+    """Words with their colours in lines of at most ``width`` pixels."""
+    lines: list[list[tuple[str, str | None]]] = []
+    gap, left = 1.2 * font.getlength("M"), 0.0
+    for text, colour in parts:
+        dot = 2 * gap if colour else 0.0
+        said = _shortened(text, font, width - dot)
+        taken = font.getlength(said) + dot
+        if lines and taken <= left:
+            lines[-1].append((said, colour))
         else:
-            lines.append(part)
+            lines.append([(said, colour)])
+            left = width
+        left -= taken + 2 * gap
     return lines
 
 

@@ -3,11 +3,23 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from counting_datasets.errors import CountingError
+
+PARTIAL = ".partial-"
+"""Prefix of the names of files that are still being written, or never were to the end."""
+
+
+def remove_partial_files(folder: Path, older_than: float = 0) -> None:
+    """Delete what killed processes left in ``folder`` and below, if it is ``older_than`` so many seconds."""
+    for file in folder.rglob(f"{PARTIAL}*"):
+        with suppress(OSError):  # another process may finish or delete it meanwhile
+            if time.time() - file.stat().st_mtime >= older_than:
+                file.unlink()
 
 
 @contextmanager
@@ -20,7 +32,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary

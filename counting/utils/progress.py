@@ -10,6 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 T = TypeVar("T")
 console = Console(stderr=True)
 
+LINE_EVERY = 100
+"""Items between two lines of progress where no person is looking."""
+
 
 def track(items: Sequence[T], what: str, unit: int = 1) -> Iterator[T]:
     """Yield ``items`` behind a bar called ``what``; each stands for ``unit`` things."""
@@ -19,6 +22,18 @@ def track(items: Sequence[T], what: str, unit: int = 1) -> Iterator[T]:
         for item in items:
             yield item
             progress.advance(task, unit)
+
+
+def follow(items: Iterator[T], what: str, total: int) -> Iterator[T]:
+    """Yield ``items``, about ``total`` of them, behind a bar; without a terminal, with a line now and then."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        for number, item in enumerate(items, 1):
+            yield item
+            progress.advance(task)
+            if not console.is_terminal and number % LINE_EVERY == 0:
+                console.print(f"{what}: {number:,} of {total:,}", highlight=False)
 
 
 class EpochProgress:

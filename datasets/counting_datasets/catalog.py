@@ -1,27 +1,19 @@
-"""Data sets by name."""
+"""Data sets by name: where their files lie, and which of them a split is."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES, match_categories
+from counting_datasets.categories import match_categories
 from counting_datasets.coco import load_coco
-from counting_datasets.errors import DataError
+from counting_datasets.coco_folder import CocoSplit, find_instances
+from counting_datasets.data_sets import DataSet, find_data_set
+from counting_datasets.errors import DataError, choices
 from counting_datasets.scene import SceneSet
+from counting_datasets.splits import parse_share
+from counting_datasets.text_files import expanded, is_folder, nfc
 from counting_datasets.voc import load_voc
-
-DATASETS = ("voc2007", "voc2012", "coco2014", "coco2017", "voc", "coco")
-COUNT_HALF = 20_252
-"""Images in each of COCO 2014's Count-val and Count-test: the first and the last of val2014 by file name."""
-
-_HOMES = {
-    "voc2007": "VOCdevkit/VOC2007",
-    "voc2012": "VOCdevkit/VOC2012",
-    "coco2014": "coco",
-    "coco2017": "coco",
-}
-_DOWNLOADABLE = ("voc2007", "coco2014")
 
 
 @dataclass(frozen=True)
@@ -44,42 +36,29 @@ class Place:
 
 
 def load(data: str, split: str, place: Place = Place()) -> SceneSet:
-    """The scenes of a split of ``data``, one of ``DATASETS``; ``voc`` and ``coco`` are the user's own.
+    """The scenes of a split of ``data``, one of ``DATA_SETS``; ``voc`` and ``coco`` are the user's own.
 
     Raises:
         DataError: an unknown data set or split, or files that are missing or malformed.
     """
-    if data not in DATASETS:
-        raise DataError(f"unknown data set {data!r}: use {', '.join(DATASETS)}")
+    data_set = find_data_set(data)
     if place.annotations and data != "coco":
         raise DataError(f"an annotation file of your own is read with data set coco, not {data}")
-    if place.images and family_of(data) == "voc":
+    if place.images and data_set.family == "voc":
         raise DataError(f"{data} keeps its photos in JPEGImages: name no folder of images")
-    if data == "voc":
-        return load_voc(
-            _root(data, place),
-            split,
-            categories=place.categories,
-            data=data,
-            unannotated_are_empty=place.unannotated_are_empty,
-        )
-    if place.unannotated_are_empty:
+    if place.unannotated_are_empty and data != "voc":
         raise DataError(f"photos without annotation can be empty in data set voc alone, not in {data}")
-    if family_of(data) == "voc":
-        scenes = load_voc(_root(data, place), split, data=data)
+    categories = tuple(" ".join(nfc(name).split()) for name in place.categories) if place.categories else None
+    if data == "voc":
+        empty = place.unannotated_are_empty
+        return load_voc(
+            _root(data_set, place), split, categories=categories, data=data, unannotated_are_empty=empty
+        )
+    if data_set.family == "voc":
+        scenes = load_voc(_root(data_set, place), split, data=data)
     else:
-        scenes = _load_coco(data, split, place)
-    return in_categories(scenes, place.categories) if place.categories else scenes
-
-
-def family_of(data: str) -> str:
-    """``voc`` or ``coco``: the format of a data set."""
-    return "voc" if data.startswith("voc") else "coco"
-
-
-def categories_of(data: str) -> tuple[str, ...]:
-    """The categories of a published data set, without opening it."""
-    return VOC_CATEGORIES if family_of(data) == "voc" else COCO_CATEGORIES
+        scenes = _load_coco(data_set, split, place)
+    return in_categories(scenes, categories) if categories else scenes
 
 
 def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool = False) -> SceneSet:
@@ -95,74 +74,57 @@ def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool =
     match = match_categories(scenes.categories, categories)
     absent = [name for index, name in enumerate(categories) if index not in match.values()]
     if absent and not (partly and match):
-        raise DataError(
-            f"{scenes.data} has no category {', '.join(absent)}: it has {', '.join(scenes.categories)}"
-        )
+        known = choices(absent[0], scenes.categories)
+        raise DataError(f"{scenes.data} has no category {', '.join(map(repr, absent))}; {known}")
     relabelled = tuple(scene.relabelled(match, tuple(categories)) for scene in scenes)
     return replace(scenes, categories=tuple(categories), scenes=relabelled)
 
 
-def _root(data: str, place: Place) -> Path:
+def _root(data_set: DataSet, place: Place) -> Path:
     """The folder that the user named, or the usual one under ``$COUNTING_DATA``."""
+    name = data_set.name
     if place.root:
-        root = place.root.expanduser()
-        if not root.is_dir():
+        root = expanded(place.root)
+        if not is_folder(root):
             raise DataError(f"{root}: no such folder; the root holds JPEGImages (VOC) or annotations (COCO)")
         return root
-    if data not in _HOMES:
-        raise DataError(f"{data} is your own data: say where it lies with --root (root in a configuration)")
-    advice = (
-        f"`counting download {data}` or --root" if data in _DOWNLOADABLE else "see datasets/README.md, or --root"
-    )
+    if data_set.home is None:
+        raise DataError(f"{name} is your own data: say where it lies with --root (root in a configuration)")
+    advice = f"`counting download {name}` or --root" if data_set.archives else "see datasets/README.md, or --root"
     home = os.environ.get("COUNTING_DATA")
     if not home:
-        raise DataError(f"where is {data}? Set COUNTING_DATA to the folder of all data sets; {advice}")
-    root = Path(home).expanduser() / _HOMES[data]
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder, so no {data}; {advice}")
+        raise DataError(f"where is {name}? Set COUNTING_DATA to the folder of all data sets; {advice}")
+    root = expanded(Path(home)) / data_set.home
+    if not is_folder(root):
+        raise DataError(f"{root}: no such folder, so no {name}; {advice}")
     return root
 
 
-def _load_coco(data: str, split: str, place: Place) -> SceneSet:
+def _load_coco(data_set: DataSet, split: str, place: Place) -> SceneSet:
     if place.annotations:
-        file = place.annotations.expanduser()
-        return load_coco(file, (place.images or file.parent).expanduser(), split=split, data=data)
-    root = _root(data, place)
-    name = _coco_name(data, split)
-    images = place.images.expanduser() if place.images else _photo_folder(root, name)
-    scenes = load_coco(root / "annotations" / f"instances_{name}.json", images, split=split, data=data)
-    return count_half(scenes) if name == "val2014" and data == "coco2014" else scenes
+        file = expanded(place.annotations)
+        return _read(data_set, split, CocoSplit(file, expanded(place.images or file.parent)))
+    root = _root(data_set, place)
+    if data_set.files and split not in data_set.files:
+        raise DataError(f"{data_set.name} has no split {split!r}; {choices(split, data_set.files)}")
+    found = find_instances(root, data_set.files.get(split, split))
+    return _read(data_set, split, CocoSplit(found.file, expanded(place.images)) if place.images else found)
 
 
-def _coco_name(data: str, split: str) -> str:
-    """What COCO calls a split: ``val2014`` holds both Count-val and Count-test."""
-    names = {
-        "coco2014": {"train": "train2014", "val": "val2014", "test": "val2014"},
-        "coco2017": {"train": "train2017", "val": "val2017"},
-    }
-    if data not in names:
-        return split
-    if split not in names[data]:
-        raise DataError(f"{data} has no split {split!r}: use {' or '.join(names[data])}")
-    return names[data][split]
+def _read(data_set: DataSet, split: str, place: CocoSplit) -> SceneSet:
+    scenes = load_coco(place.file, place.images, split=split, data=data_set.name)
+    share = parse_share(split) if data_set.is_own else None
+    if share:
+        chosen = share.of([scene.id for scene in scenes])
+        return replace(scenes, scenes=tuple(scenes[index] for index in chosen))
+    return _half(scenes, data_set.half) if data_set.half and split in ("val", "test") else scenes
 
 
-def count_half(scenes: SceneSet, half: int = COUNT_HALF) -> SceneSet:
-    """Count-val or Count-test, as ``scenes.split`` says, of all of val2014. (CEOS, data sets.)
-
-    Raises:
-        DataError: ``scenes`` are not two halves.
-    """
+def _half(scenes: SceneSet, half: int) -> SceneSet:
+    """Count-val or Count-test, as ``scenes.split`` says, of all of val2014. (CEOS, data sets.)"""
     if len(scenes) != 2 * half:
         raise DataError(
             f"{scenes.data}: Count-val and Count-test are the halves of val2014's {2 * half:,} photos, "
             f"but its annotations name {len(scenes):,}; use data set coco for a part of COCO"
         )
     return scenes[:half] if scenes.split == "val" else scenes[half:]
-
-
-def _photo_folder(root: Path, name: str) -> Path:
-    """The first that exists of R/images/NAME, R/NAME, both without what follows the last _, and R/images."""
-    plain = name.rpartition("_")[0] or name
-    candidates = [root / "images" / name, root / name, root / "images" / plain, root / plain, root / "images"]
-    return next((folder for folder in candidates if folder.is_dir()), candidates[0])

@@ -22,3 +22,11 @@ def choices(word: str, known: Iterable[str]) -> str:
     listed = f"there are: {', '.join(by_lower.values())}"
     near = get_close_matches(word.lower(), by_lower, n=1)
     return f"did you mean {by_lower[near[0]]!r}? T{listed[1:]}" if near else listed
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """What is wrong with a ``key`` that is none of ``known``: "unknown key 'epoch', did you mean 'epochs'?"."""
+    names = sorted(known)
+    near = get_close_matches(key.lower(), names, n=1, cutoff=0.7)
+    instead = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+    return f"unknown key {key!r}, {instead}"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -40,8 +41,23 @@ def open_photo(path: Path, *, upright: bool = True) -> Image.Image:
         PhotoError: the file is missing, empty, truncated, too large or no image.
     """
     with _opened(path) as photo:
-        photo.load()
-        return _to_rgb(_upright(photo) if upright else photo)
+        return as_rgb(photo, upright=upright)
+
+
+def decode_photo(content: bytes, name: str) -> Image.Image:
+    """``open_photo`` of the bytes of a file, upright; ``name`` is what errors call it.
+
+    Raises:
+        PhotoError: the bytes are empty, truncated, of too large a photo or of no image.
+    """
+    with _opened(Path(name), content) as photo:
+        return as_rgb(photo)
+
+
+def as_rgb(photo: Image.Image, *, upright: bool = True) -> Image.Image:
+    """A Pillow image of any mode as RGB, on white if it is transparent, turned as its EXIF orientation says."""
+    photo.load()
+    return _to_rgb(_upright(photo) if upright else photo)
 
 
 def photo_size(path: Path) -> tuple[int, int]:
@@ -55,9 +71,9 @@ def photo_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     try:
-        with path.open("rb") as file, _image(file) as photo:
+        with path.open("rb") if content is None else BytesIO(content) as file, _image(file) as photo:
             if photo.width * photo.height > MOST_PIXELS:
                 raise PhotoError(
                     f"{path}: {photo.width}×{photo.height} pixels, more than {MOST_PIXELS:,} is refused"

@@ -30,6 +30,8 @@ class Scene:
         masks: decodes the n instance masks (height×width each), where the data set has them for every object.
         known: K flags: the categories that were annotated in this photo. None: every category.
         crowded: K flags: the categories with a crowd region that has no annotation of its own. None: no category.
+        suspected: n probabilities below 1 of boxes that a detector found, which never count, and 1 of annotated
+            objects. None: no detector was asked.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Scene:
         masks: Masks | None = None,
         known: NDArray[np.bool_] | None = None,
         crowded: NDArray[np.bool_] | None = None,
+        suspected: NDArray[np.float64] | None = None,
     ) -> None:
         """``size`` is None where the annotation gives none; ``boxes`` are as annotated and may leave the photo."""
         self.id = id
@@ -58,6 +61,7 @@ class Scene:
         self.masks = masks
         self.known = known
         self.crowded = crowded
+        self.suspected = suspected
         self._annotated_size = size
         self._annotated_boxes = boxes
 
@@ -84,8 +88,8 @@ class Scene:
 
     def replaced(self, **changes: Any) -> "Scene":
         """A copy with other values for some of the arguments that it was made from."""
-        own = ("id", "number", "path", "labels", "difficult", "crowd", "categories", "masks", "known", "crowded")
-        values = {name: getattr(self, name) for name in own}
+        own = ("id", "number", "path", "labels", "difficult", "crowd", "categories", "masks")
+        values = {name: getattr(self, name) for name in (*own, "known", "crowded", "suspected")}
         annotated = {"size": self._annotated_size, "boxes": self._annotated_boxes}
         return Scene(**(values | annotated | changes))
 
@@ -99,6 +103,7 @@ class Scene:
             crowd=self.crowd[kept],
             categories=categories,
             masks=partial(_kept_masks, self.masks, kept) if self.masks else None,
+            suspected=None if self.suspected is None else self.suspected[kept],
             known=~_flags(label_of, len(categories), ~self.known_counts(Protocol()), absent=True),
             crowded=None
             if self.crowded is None
@@ -123,7 +128,7 @@ class Scene:
 
     def counted(self, protocol: Protocol) -> NDArray[np.bool_]:
         """n flags: the objects that ``protocol`` counts."""
-        left_out = np.zeros(len(self.labels), dtype=bool)
+        left_out = np.zeros(len(self.labels), dtype=bool) if self.suspected is None else self.suspected < 1
         if protocol.non_difficult:
             left_out |= self.difficult
         if protocol.no_crowd:

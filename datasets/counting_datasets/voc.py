@@ -12,7 +12,7 @@ from counting_datasets.categories import VOC_CATEGORIES, require_distinct
 from counting_datasets.errors import DataError, choices
 from counting_datasets.notes import note
 from counting_datasets.scene import Scene, SceneSet
-from counting_datasets.shares import parse_share
+from counting_datasets.splits import parse_share
 from counting_datasets.text_files import nfc
 from counting_datasets.voc_folder import VocFolder, find_voc, folder_of, is_split_folder
 from counting_datasets.voc_xml import VocAnnotation, read_annotation

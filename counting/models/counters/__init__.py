@@ -5,6 +5,7 @@ from counting.models.counters.base import (
     Counter,
     build_counter,
     count_cells,
+    counter_builder,
     register_counter,
     registered_counters,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "att_sub",
     "build_counter",
     "count_cells",
+    "counter_builder",
     "glance",
     "gt_class",
     "loc_sub",

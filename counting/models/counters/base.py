@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Annotated, Any, NamedTuple, Protocol
 
 import torch
@@ -14,7 +15,7 @@ from counting.inputs.preprocessing import to_square
 from counting.inputs.views import View
 from counting.models.cells import Cells
 from counting.models.losses import CountLoss
-from counting_datasets.errors import CountingError
+from counting_datasets.errors import CountingError, choices, unknown_key
 from counting_datasets.protocol import Protocol as CountingProtocol
 from counting_datasets.scene import Scene
 
@@ -145,23 +146,37 @@ def registered_counters() -> tuple[str, ...]:
     return tuple(sorted(plugins | set(_COUNTERS)))
 
 
+def counter_builder(name: str) -> Builder:
+    """The registered builder of the counter called ``name``, or that of an entry point.
+
+    Raises:
+        CountingError: no such counter.
+    """
+    if name not in _COUNTERS:
+        for entry in entry_points(group="counting.counters", name=name):
+            entry.load()
+    if name not in _COUNTERS:
+        raise CountingError(f"unknown counter {name!r}: {choices(name, registered_counters())}")
+    return _COUNTERS[name]
+
+
 def build_counter(name: str, cells: Cells, categories: Sequence[str], options: dict[str, Any]) -> Counter:
     """The counter called ``name``: a registered one or an entry point of the group ``counting.counters``.
 
     Raises:
         CountingError: no such counter, or options that it does not take.
     """
-    if name not in _COUNTERS:
-        for entry in entry_points(group="counting.counters", name=name):
-            entry.load()
-    if name not in _COUNTERS:
-        raise CountingError(f"unknown counter {name!r}: use {', '.join(registered_counters())}")
+    builder = counter_builder(name)
     try:
-        return _COUNTERS[name](cells, tuple(categories), **options)
+        return builder(cells, tuple(categories), **options)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise CountingError(f"head.{key}: {first['msg'].lower()} (counter {name})") from None
+        if first["type"] == "unexpected_keyword_argument":
+            known = list(signature(builder).parameters)[2:]
+            raise CountingError(f"head: {unknown_key(key, known)} (counter {name})") from None
+        what = "missing" if first["type"] == "missing_argument" else first["msg"].lower()
+        raise CountingError(f"head.{key}: {what} (counter {name})") from None
 
 
 def embedding(width: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:

@@ -1,8 +1,7 @@
-"""Download one file so that a broken-off run goes on where it stopped.
+"""Download one file so that an interrupted run can be resumed.
 
-pooch checks and files what it downloads but always starts anew; ``ResumableDownloader`` is the downloader it
-is given. What has come so far stays in a part file, and beside it the server's mark for that version of it
-(ETag or Last-Modified): sent back as ``If-Range``, it makes the server start anew if the file has changed.
+What has come so far stays in a part file, and beside it the server's mark for that version of it (ETag or
+Last-Modified): sent back as ``If-Range``, it makes the server start anew if the file has changed.
 """
 
 import re
@@ -55,7 +54,7 @@ class PartFile:
 
 @dataclass(frozen=True)
 class ResumableDownloader:
-    """Fetches a URL into a part file, resuming it; a downloader for ``pooch.Pooch.fetch``.
+    """Fetches a URL into a part file, resuming it.
 
     Attributes:
         part: where the bytes gather; kept when the download breaks off.
@@ -71,8 +70,8 @@ class ResumableDownloader:
     attempts: int = 3
     pause: float = 1.0
 
-    def __call__(self, url: str, output_file: str, pooch: object) -> None:
-        """Download ``url`` to ``output_file``.
+    def __call__(self, url: str, file: Path) -> None:
+        """Download ``url`` to ``file``.
 
         Raises:
             DataError: no connection, it broke, the server refuses, a wrong size, or the disk is full.
@@ -80,7 +79,7 @@ class ResumableDownloader:
         part = PartFile(self.part)
         with byte_bar(url.rpartition("/")[2], show=self.show) as report:
             self._keep_trying(url, part, report)
-        part.become(Path(output_file))
+        part.become(file)
 
     def _keep_trying(self, url: str, part: PartFile, report: Report) -> None:
         fruitless, farthest = 0, part.size

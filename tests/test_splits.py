@@ -3,7 +3,7 @@
 import pytest
 
 from counting_datasets.errors import DataError
-from counting_datasets.shares import Share, parse_share
+from counting_datasets.splits import Share, parse_share
 
 PHOTOS = [f"IMG_{n:04}" for n in range(1000)]
 

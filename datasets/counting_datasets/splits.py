@@ -1,4 +1,4 @@
-"""Splits of a data set that comes without any: a share of its photos, the same on every machine."""
+"""Names of splits, and shares of a data set that comes without splits, the same on every machine."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,9 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from counting_datasets.errors import DataError
+
+SAME_SPLIT = {"val": "valid", "valid": "val"}
+"""Names that different tools give to the same split."""
 
 PARTS = ("train", "val", "test")
 _NAME = re.compile(r"(?:([a-z]+):)?(\d{1,4}(?:/\d{1,4})+)(?::(\d{1,9}))?")

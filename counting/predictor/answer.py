@@ -1,0 +1,56 @@
+"""The answer to a question about a photo, as the public API gives it."""
+
+from dataclasses import dataclass
+
+from counting.inputs.photo_sources import PhotoSource
+from counting.models.checkpoint import Checkpoint
+from counting.models.inference import count_photo
+from counting.questions.answering import Answer, answer_from, understood
+from counting_datasets.errors import CountingError
+
+
+@dataclass(frozen=True, repr=False)
+class AskedCount:
+    """A question and its answer.
+
+    Attributes:
+        question: as asked.
+        understood: whether counts answer the question.
+        reason: why not; None of an answer.
+        count: the best guess; None without an answer.
+        low, high: first and last count of the 80 % interval; None without an answer or without calibration.
+        text: the answer in words, such as "about 3 people (1–5)", or the reason why there is none.
+        answer: what was counted, and where; None without an answer.
+    """
+
+    question: str
+    understood: bool
+    reason: str | None
+    count: int | None
+    low: int | None
+    high: int | None
+    text: str
+    answer: Answer | None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"AskedCount({self.question!r}, {self.text!r})"
+
+
+def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCount:
+    """Answer ``question`` about a photo; why not, where it is not understood.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+    """
+    try:
+        reading = understood(question, checkpoint.counter.categories)
+    except CountingError as error:
+        return AskedCount(question, False, str(error), None, None, None, str(error), None)
+    found = answer_from(checkpoint, count_photo(checkpoint.counter, source), reading)
+    low, high = found.interval or (None, None)
+    (category,) = found.categories if len(found.categories) == 1 else (found.reading.noun,)
+    text = found.guess.words(category) if len(found.categories) == 1 else f"{found.guess.words()} {category}"
+    return AskedCount(question, True, None, found.count, low, high, text, found)

@@ -1,0 +1,208 @@
+"""A counter ready to use: it counts photos from anywhere, answers questions about them and explains its counts."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counting.inputs.photo_sources import PhotoSource, is_folder, is_several, photo_sources
+from counting.models.inference import PhotoCounts, count_photos, default_workers
+from counting.models.locating import scaled_to
+from counting.models.zoo import BEST, find_counter
+from counting.predictor.count_result import CountResult
+from counting_datasets.errors import CountingError, PhotoError
+
+if TYPE_CHECKING:
+    import torch
+
+    from counting.explain.explanation import Explanation
+    from counting.models.checkpoint import Checkpoint
+    from counting.predictor.answer import AskedCount
+
+OnError = Literal["raise", "skip"] | Callable[[PhotoError], object]
+
+DETECTOR = "torchvision:"
+"""Prefix of a torchvision detector's name."""
+
+
+class Engine(Protocol):
+    """What turns photos into counts: a trained counter or a detector."""
+
+    categories: tuple[str, ...]
+
+    def stream(
+        self, sources: Iterator[PhotoSource], workers: int
+    ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
+        """Each photo with its counts, or with why it cannot be read, in order."""
+        ...
+
+
+class TrainedCounter:
+    """The engine of a trained counter."""
+
+    def __init__(self, checkpoint: "Checkpoint") -> None:
+        self.checkpoint = checkpoint
+        self.categories = checkpoint.counter.categories
+
+    def stream(
+        self, sources: Iterator[PhotoSource], workers: int
+    ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
+        for source, counted in count_photos(self.checkpoint.counter, sources, workers):
+            yield source, counted if isinstance(counted, PhotoError) else self.result(source, counted)
+
+    def result(self, source: PhotoSource, counted: PhotoCounts) -> CountResult:
+        """The counts of a photo as users get them."""
+        raw, calibration = counted.counts, self.checkpoint.calibration
+        guesses = self.checkpoint.guesses(raw)
+        points = None
+        if counted.points is not None:
+            scale = (*counted.photo.size, 1.0)
+            points = tuple(
+                scaled_to(guess.expected, one) * scale for guess, one in zip(guesses, counted.points, strict=True)
+            )
+        return CountResult(
+            path=source.path,
+            size=counted.photo.size,
+            categories=self.categories,
+            cells=counted.cells,
+            _guesses=guesses,
+            _distribution=None if calibration is None else calibration.distribution(raw),
+            _points=points,
+            _source=source,
+        )
+
+
+class Predictor:
+    """A counter as ``counting.load`` returns it.
+
+    A photo is a path (a string or anything like a path), the bytes of an image file, a PIL image of any mode, an
+    array of height × width (grey), × 3 (RGB) or × 4 (RGBA) bytes, or a tensor of 3 × height × width, in bytes or
+    floats from 0 to 1. Photos are turned as their EXIF orientation says.
+
+    Attributes:
+        name: what it was loaded by.
+        categories: the K names that it counts.
+    """
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self.name = name
+        self.categories = engine.categories
+        self._engine = engine
+
+    def count(self, photo: Any) -> Any:
+        """Count in one photo, or in several.
+
+        Args:
+            photo: a photo, or several: a list or other iterable of photos, or the path of a folder.
+
+        Returns:
+            A ``CountResult``; of several photos a list of them, in order.
+
+        Raises:
+            PhotoError: a photo cannot be read; names it.
+            CountingError: a folder without photos, or an empty name.
+        """
+        if is_several(photo) or is_folder(photo):
+            return list(self.stream(photo))
+        (result,) = self.stream(photo, workers=1)
+        return result
+
+    def stream(
+        self, photos: Any, *, on_error: OnError = "raise", workers: int | None = None
+    ) -> Iterator[CountResult]:
+        """Count photo after photo with a bounded number in memory, however many there are.
+
+        Args:
+            photos: as ``count`` takes them; a generator is read only as far as needed.
+            on_error: what to do about a photo that cannot be read: "raise" its ``PhotoError``, "skip" the photo,
+                or call a function with the error and go on.
+            workers: threads that count side by side; by default one a processor, at most 8.
+
+        Raises:
+            PhotoError: a photo cannot be read, with ``on_error="raise"``.
+            CountingError: a folder without photos, an empty name or another ``on_error``.
+        """
+        if on_error not in ("raise", "skip") and not callable(on_error):
+            raise CountingError(f'on_error={on_error!r}: use "raise", "skip" or a function')
+        threads = default_workers() if workers is None else workers
+        if threads < 1:
+            raise CountingError(f"workers={threads}: there must be at least one")
+        return self._stream(photos, on_error, threads)
+
+    def _stream(self, photos: Any, on_error: OnError, workers: int) -> Iterator[CountResult]:
+        for _, counted in self._engine.stream(photo_sources(photos), workers):
+            if not isinstance(counted, PhotoError):
+                yield counted
+            elif callable(on_error):
+                on_error(counted)
+            elif on_error == "raise":
+                raise counted
+
+    def ask(self, photo: Any, question: str) -> "AskedCount":
+        """Answer a question such as "how many dogs are there?" from the counts of a photo.
+
+        A question that counts do not answer gives ``understood`` False and a ``reason``, no error.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+        """
+        from counting.predictor.answer import ask
+
+        return ask(self.checkpoint, PhotoSource.of(photo), question)
+
+    def explain(self, photo: Any, category: str) -> "Explanation":
+        """Where in a photo the count of ``category`` comes from.
+
+        The explanation has ``.map`` (H×W float32, 0–1), ``.score`` and ``.figure()``.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            CountingError: the counter does not count the category.
+        """
+        from counting.explain.count_explanation import explain_category
+
+        return explain_category(self.checkpoint, PhotoSource.of(photo).open(), category)
+
+    def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """N×K raw counts → N×K×(L + 1) probabilities of the counts 0, 1, …; None of an uncalibrated counter."""
+        calibration = self.checkpoint.calibration if isinstance(self._engine, TrainedCounter) else None
+        return None if calibration is None else calibration.distribution(raw)
+
+    @cached_property
+    def checkpoint(self) -> "Checkpoint":
+        """The trained counter with its calibration and card.
+
+        Raises:
+            CountingError: this is a detector, which has neither.
+        """
+        if not isinstance(self._engine, TrainedCounter):
+            raise CountingError(f"{self.name} is a detector: only trained counters answer questions and explain")
+        return self._engine.checkpoint
+
+    def __repr__(self) -> str:
+        return f"Predictor({self.name!r}, counts {len(self.categories)} things)"
+
+
+def load(name: Any = None, device: "str | torch.device | None" = None) -> Predictor:
+    """A counter, ready to count.
+
+    Args:
+        name: a name from ``counting.models()``, a run folder, a .safetensors file, or a torchvision detector
+            (``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``); by default the default counter.
+        device: "cpu", "cuda", "cuda:1" or "mps"; by default cuda where there is one.
+
+    Raises:
+        CountingError: no such counter or device, or the counter's file is damaged.
+
+    >>> counter = load("voc2007-aso-sub")
+    >>> counter.count(np.zeros((60, 80, 3), dtype=np.uint8)).counts
+    {}
+    """
+    called = str(BEST if name is None else name)
+    if called.startswith(DETECTOR):
+        from counting.predictor.detector_engine import DetectorEngine
+
+        return Predictor(called, DetectorEngine(called.removeprefix(DETECTOR), device))
+    return Predictor(called, TrainedCounter(find_counter(called, device)))

@@ -1,0 +1,86 @@
+"""Segmentations of COCO's format, polygons or run-length codes: the masks and boxes they give."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def is_mask(segmentation: Any, size: tuple[int, int]) -> bool:
+    """Whether it is polygons of three corners or more, or a run-length code of the photo's size."""
+    if isinstance(segmentation, dict):
+        return "counts" in segmentation and segmentation.get("size") == [size[1], size[0]]
+    if not isinstance(segmentation, list) or not segmentation:
+        return False
+    return all(
+        isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in segmentation
+    )
+
+
+def decode(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """height×width, as ``COCO.annToMask`` gives it.
+
+    Raises:
+        ValueError: a corner out of reach or runs that do not end where the photo does.
+    """
+    from pycocotools import mask as coder
+
+    width, height = size
+    if isinstance(segmentation, list):
+        corners = np.concatenate([np.asarray(polygon, dtype=np.float64) for polygon in segmentation])
+        if not (np.abs(corners) <= 100 * max(size)).all():
+            raise ValueError("a corner far outside the photo")
+        code = coder.merge(coder.frPyObjects(segmentation, height, width))
+    elif isinstance(segmentation["counts"], list):
+        if sum(segmentation["counts"]) != width * height:
+            raise ValueError("its runs do not end where the photo does")
+        code = coder.frPyObjects(segmentation, height, width)
+    else:
+        code = segmentation
+    decoded: NDArray[np.uint8] = coder.decode(code)
+    if int(decoded.sum()) != int(coder.area(code)):
+        raise ValueError("its runs do not end where the photo does")
+    return decoded.astype(bool)
+
+
+def box_around(segmentation: Any) -> list[float] | None:
+    """The box (x, y, width, height) around polygons or a run-length code; None where it is neither.
+
+    Raises:
+        ValueError: a damaged run-length code.
+    """
+    if isinstance(segmentation, dict):
+        return _box_around_code(segmentation)
+    numbers = _corners(segmentation)
+    if len(numbers) < 6 or len(numbers) % 2 or not all(map(math.isfinite, numbers)):
+        return None
+    xs, ys = numbers[::2], numbers[1::2]
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+
+
+def _corners(segmentation: Any) -> list[float]:
+    """x, y, x, y, … of all polygons, which some tools write without a list around one or as pairs."""
+    if not isinstance(segmentation, list):
+        return []
+    numbers: list[float] = []
+    for part in segmentation:
+        if isinstance(part, list):
+            numbers += _corners(part)
+        elif isinstance(part, int | float) and not isinstance(part, bool):
+            numbers.append(part)
+        else:
+            return []
+    return numbers
+
+
+def _box_around_code(code: dict[str, Any]) -> list[float] | None:
+    size = code.get("size")
+    if not isinstance(size, list) or len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        return None
+    columns = np.flatnonzero((mask := decode(code, (size[1], size[0]))).any(axis=0))
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return [0, 0, 0, 0]
+    x, y = int(columns[0]), int(rows[0])
+    return [x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y]

@@ -1,0 +1,129 @@
+"""The data sets that are known by name: all facts about each, in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from counting_datasets.archives import Archive, has_coco_annotations, has_coco_photos, has_voc_split
+from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
+from counting_datasets.errors import DataError, choices
+
+_VOC = "https://thor.robots.ox.ac.uk/pascal/VOC/voc2007"
+_COCO = "http://images.cocodataset.org"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set.
+
+    Attributes:
+        name: what it is called on the command line and in configurations.
+        family: its format.
+        home: the folder that it lives in below ``$COUNTING_DATA``; None for the user's own data.
+        categories: what is annotated in it; None where only the data can tell.
+        files: the instances file of each split (``train2014`` for ``instances_train2014.json``); empty where the
+            data themselves say which splits there are.
+        half: the number of photos in ``val`` and in ``test``, where these are the halves of one file in the order
+            of file names.
+        archives: what it is published in, where ``counting download`` can fetch it.
+    """
+
+    name: str
+    family: Literal["voc", "coco"]
+    home: str | None = None
+    categories: tuple[str, ...] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    half: int | None = None
+    archives: tuple[Archive, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's own data in this format."""
+        return self.home is None
+
+
+# The MD5s are from torchvision's source (torchvision/datasets/voc.py); nobody publishes any for COCO 2014.
+_VOC2007 = DataSet(
+    "voc2007",
+    "voc",
+    home="VOCdevkit/VOC2007",
+    categories=VOC_CATEGORIES,
+    archives=(
+        Archive(
+            url=f"{_VOC}/VOCtrainval_06-Nov-2007.tar",
+            into="",
+            is_there=partial(has_voc_split, split="trainval"),
+            md5="c52e279531787c972589f7e41ab4ae64",
+        ),
+        Archive(
+            url=f"{_VOC}/VOCtest_06-Nov-2007.tar",
+            into="",
+            is_there=partial(has_voc_split, split="test"),
+            md5="b6e924de25625d8de591ea690078ad9f",
+        ),
+    ),
+)
+_COCO2014 = DataSet(
+    "coco2014",
+    "coco",
+    home="coco",
+    categories=COCO_CATEGORIES,
+    files={"train": "train2014", "val": "val2014", "test": "val2014"},
+    half=20_252,
+    archives=(
+        Archive(
+            url=f"{_COCO}/annotations/annotations_trainval2014.zip",
+            into="coco",
+            is_there=has_coco_annotations,
+            size=252_872_794,
+        ),
+        Archive(
+            url=f"{_COCO}/zips/train2014.zip",
+            into="coco",
+            is_there=partial(has_coco_photos, split="train2014", number=82_783),
+            size=13_510_573_713,
+        ),
+        Archive(
+            url=f"{_COCO}/zips/val2014.zip",
+            into="coco",
+            is_there=partial(has_coco_photos, split="val2014", number=40_504),
+            size=6_645_013_297,
+        ),
+    ),
+)
+
+DATA_SETS = {
+    data_set.name: data_set
+    for data_set in (
+        _VOC2007,
+        DataSet("voc2012", "voc", home="VOCdevkit/VOC2012", categories=VOC_CATEGORIES),
+        _COCO2014,
+        DataSet(
+            "coco2017",
+            "coco",
+            home="coco",
+            categories=COCO_CATEGORIES,
+            files={"train": "train2017", "val": "val2017"},
+        ),
+        DataSet("voc", "voc"),
+        DataSet("coco", "coco"),
+    )
+}
+"""By name."""
+
+
+def find_data_set(name: str) -> DataSet:
+    """The data set of that name.
+
+    Raises:
+        DataError: there is none.
+    """
+    if name not in DATA_SETS:
+        raise DataError(f"unknown data set {name!r}: {choices(name, DATA_SETS)}")
+    return DATA_SETS[name]
+
+
+def downloadable() -> list[str]:
+    """The names of the data sets that can be fetched."""
+    return [name for name, data_set in DATA_SETS.items() if data_set.archives]

@@ -1,0 +1,75 @@
+"""Download and unpack data sets, going on where an earlier run stopped."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from counting_datasets.archives import Archive
+from counting_datasets.data_sets import DATA_SETS, DataSet, downloadable
+from counting_datasets.download.resumable import ResumableDownloader
+from counting_datasets.download.unpack import BadArchiveError, merge, unpack
+from counting_datasets.errors import DataError, choices
+
+
+def download(name: str, folder: Path, *, progress: bool = True) -> Path:
+    """Put ``voc2007`` or ``coco2014`` into ``folder`` and return its home, ``VOCdevkit/VOC2007`` or ``coco``.
+
+    Raises:
+        DataError: an unknown data set, or anything that keeps it from being there, whole.
+    """
+    if name not in downloadable():
+        raise DataError(f"{name!r} cannot be downloaded: {choices(name, downloadable())}")
+    return install(DATA_SETS[name], folder, progress=progress)
+
+
+def install(data_set: DataSet, folder: Path, *, progress: bool = True, pause: float = 1.0) -> Path:
+    """Download and unpack what is missing of ``data_set``; ``pause`` as in ``ResumableDownloader``.
+
+    Archives resume in the middle, what is unpacked is recognised, and nothing is fetched twice.
+    """
+    home = folder / (data_set.home or "")
+    work = folder / f".download-{home.name}"
+    try:
+        for archive in data_set.archives:
+            if not archive.is_there(home):
+                file = _fetch(archive, work, progress, pause)
+                _unpack(file, folder / archive.into, progress)
+                if not archive.is_there(home):
+                    raise DataError(f"{home}: still incomplete after unpacking {archive.url}")
+        shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"cannot write {error.filename or folder}: {error.strerror or error}") from None
+    return home
+
+
+def _fetch(archive: Archive, work: Path, progress: bool, pause: float) -> Path:
+    """The archive's file in ``work``, downloaded unless an earlier run did."""
+    work.mkdir(parents=True, exist_ok=True)
+    file = work / archive.name
+    if not file.exists():
+        part = work / f"{archive.name}.part"
+        ResumableDownloader(part, archive.size, show=progress, pause=pause)(archive.url, file)
+    if archive.md5 and _md5(file) != archive.md5:
+        file.unlink()
+        raise DataError(f"{archive.url}: not the published file (its MD5 differs); run again later")
+    return file
+
+
+def _md5(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()
+
+
+def _unpack(file: Path, target: Path, progress: bool) -> None:
+    """Unpack beside the target, then move: an interrupted run leaves no half-written photo behind."""
+    unpacked = file.with_name(f"{file.name}.unpacked")
+    shutil.rmtree(unpacked, ignore_errors=True)
+    try:
+        unpack(file, unpacked, show=progress)
+        merge(unpacked, target)
+    except BadArchiveError:
+        file.unlink()
+        raise
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
+    file.unlink()
