@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
 def name(text: str) -> str:
     """A path, a pattern, or the name of a counter or a split."""
-    if not text:
+    if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     if "\0" in text:
         raise argparse.ArgumentTypeError("contains a zero byte")

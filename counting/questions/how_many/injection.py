@@ -1,6 +1,5 @@
 """Counts for somebody else's VQA model: its answers' scores, fused with the count prior, in files."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,9 @@ from counting_datasets.questions import Question
 from counting_datasets.text_files import read_json
 
 Scores = Mapping[str, float]
+
+LARGEST_SCORE = 1e100
+"""Largest score of an answer; scores of a question need not sum to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +61,9 @@ def _checked(path: Path, number: int, scores: Any) -> Scores:
         raise DataError(f"{path}: question {number} has no answers with scores")
     for answer, score in scores.items():
         right = isinstance(score, int | float) and not isinstance(score, bool)
-        if not right or not math.isfinite(score) or score < 0:
-            raise DataError(f"{path}: question {number} scores {answer!r} {score!r}, should be a probability")
+        if not right or not 0 <= score <= LARGEST_SCORE:
+            shown = str(score)[:40]
+            raise DataError(f"{path}: question {number} scores {answer!r} {shown}, should be a probability")
     total = sum(scores.values())
     if total <= 0:
         raise DataError(f"{path}: question {number} scores every answer 0")
