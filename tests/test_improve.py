@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_commands import Shell
+from shell import Shell
 from tiny import write_voc
 
 from counting.cli import main

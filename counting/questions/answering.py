@@ -13,15 +13,14 @@ from counting.inputs.photo_sources import PhotoSource
 from counting.models import inference
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts
-from counting.questions.generator.selection import is_plain
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
 from counting.questions.how_many.model import BEST_METHOD, shipped
 from counting.questions.parsing.parser import question_parser
+from counting.questions.parsing.parser import understood as understood
 from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
-from counting_datasets.errors import CountingError
 
 MOST_BEYOND = 0.1
 """The greatest probability of 20 or more at which the head is asked, for which all of these are one answer."""
@@ -84,19 +83,6 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     return answer_from(checkpoint, count_photo(checkpoint, path), reading)
 
 
-def understood(question: str, categories: tuple[str, ...]) -> Reading:
-    """What ``question`` asks a counter of ``categories`` to count.
-
-    Raises:
-        CountingError: the question cannot be answered by counting, or not by this counter; says why.
-    """
-    reading = question_parser(tuple(categories))(question)
-    if reading.refusal:
-        known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
-        raise CountingError(reading.explanation + known)
-    return reading
-
-
 def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
     """Count in the photo at ``path``.
 
@@ -115,7 +101,7 @@ def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) ->
     total = float(counts[columns].sum())
     gear = [categories.index(name) for name in reading.gear] if raw < total else []
     told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
-    learned = None if told is None or is_plain(reading) else _learned(reading.question, categories, counts, told)
+    learned = None if told is None or reading.is_plain else _learned(reading.question, categories, counts, told)
     return Answer(
         reading=reading,
         categories=counted,

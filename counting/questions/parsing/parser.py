@@ -26,6 +26,7 @@ from counting.questions.parsing.refusals import (
 from counting.questions.parsing.similarity import WordSimilarity
 from counting.questions.parsing.vocabulary import NO_CATEGORY, WORD, Meaning, Vocabulary
 from counting.utils.inflection import singular
+from counting_datasets.errors import CountingError
 
 MAX_CHARACTERS = 1000
 """The most characters in a question."""
@@ -143,6 +144,19 @@ class QuestionParser:
 def question_parser(categories: tuple[str, ...]) -> QuestionParser:
     """The parser for ``categories``, built once a process."""
     return QuestionParser(categories)
+
+
+def understood(question: str, categories: Sequence[str]) -> Reading:
+    """What ``question`` asks a counter of ``categories`` to count.
+
+    Raises:
+        CountingError: the question cannot be answered by counting, or not by this counter; says why.
+    """
+    reading = question_parser(tuple(categories))(question)
+    if reading.refusal:
+        known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
+        raise CountingError(reading.explanation + known)
+    return reading
 
 
 def _without_commas(text: str) -> str:
