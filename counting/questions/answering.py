@@ -28,7 +28,7 @@ MOST_BEYOND = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was counted, how many, how sure that is, and where.
+    """An answer: what was counted, how many there are, with what probability, and where.
 
     Attributes:
         reading: how the question was understood.
@@ -38,7 +38,7 @@ class Answer:
         cells: g² shares of ``raw``, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
             None of a counter not calibrated.
-        learned: whether the how-many head had a say in the answer; not if the counts alone are asked for.
+        learned: whether the how-many head changed the answer; it does not where only the count is asked for.
         uncounted: COCO's categories that the question names too but the counter does not know.
     """
 
@@ -53,7 +53,7 @@ class Answer:
 
     @property
     def guess(self) -> BestGuess:
-        """What is said: of the counts as everywhere, but the head's likeliest answer where it had a say."""
+        """The best guess: that of the counts, or the head's likeliest answer if ``learned``."""
         told = None if self.distribution is None else self.distribution[None]
         guess = best_guesses(np.array([self.raw]), told)[0]
         if self.distribution is None or not self.learned:
@@ -139,7 +139,7 @@ def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
 
 
 def _told(distributions: NDArray[np.float32], columns: Sequence[int], gear: Sequence[int]) -> NDArray[np.float32]:
-    """That of the sum of ``columns``, but of no more than that of ``gear``, if it is given."""
+    """Distribution of the sum of ``columns``, limited by the sum of ``gear`` if it is given."""
     total = sum_of(distributions[columns])
     if not gear:
         return total

@@ -23,7 +23,7 @@ _OF_ONE = [["is"], ["was"], ["has"], ["does"]]
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What is in a photo, as far as it is known: K ``categories``, raw counts, and how probably any at all."""
+    """Contents of a photo: K ``categories``, raw counts, and probabilities of at least one."""
 
     categories: Sequence[str]
     counts: NDArray[np.floating]

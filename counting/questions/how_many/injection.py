@@ -26,7 +26,7 @@ LARGEST_SCORE = 1e100
 
 @dataclass(frozen=True, eq=False)
 class Injected:
-    """What came of it: each question's answer scores, and which of them the counts had a say in."""
+    """Scores of each question's answers after fusion, and the questions whose scores the counts changed."""
 
     scores: Mapping[int, Scores]
     fused: frozenset[int]
@@ -51,7 +51,7 @@ def read_scores(path: Path) -> dict[int, Scores]:
         if not isinstance(number, int) or isinstance(number, bool):
             raise DataError(f"{path}: question_id {number!r} should be a whole number")
         if number in found:
-            raise DataError(f"{path}: question {number} is there twice")
+            raise DataError(f"{path}: question {number} is a duplicate")
         found[number] = _checked(path, number, row.get("answers"))
     return found
 

@@ -29,9 +29,9 @@ from counting.utils.inflection import singular
 from counting_datasets.errors import CountingError
 
 MAX_CHARACTERS = 1000
-"""The most characters in a question."""
+"""Largest number of characters in a question."""
 THRESHOLD = 0.8
-"""The least cosine at which a similar word counts, fitted on training questions by ``fit_threshold``."""
+"""Cosine from which a similar word stands for another, fitted on training questions by ``fit_threshold``."""
 
 _ASKED = re.compile(r"\b(?:how\s+many|(?:number(?!\s+of\s+the\b)|amount|count)\s+of)\b([^?]*)", re.IGNORECASE)
 # "elephants' trunks" keeps its apostrophe, so that the elephants are not what is counted
@@ -73,7 +73,7 @@ class QuestionParser:
         return self._read(question, _TOKEN.findall(_PLURAL_APOSTROPHE.sub("s", _without_commas(rest))))
 
     def _read(self, question: str, tokens: list[str]) -> Reading:
-        """What a question asks for that goes on with ``tokens`` after its "how many"."""
+        """Read a question whose words after "how many" are ``tokens``."""
         phrase = find_noun_phrase(tokens, 0, self._vocabulary)
         start, first, end, noun = phrase.start, phrase.noun, phrase.end, _text(tokens, phrase)
         if not noun:
@@ -172,7 +172,7 @@ def _text(tokens: Sequence[str], phrase: NounPhrase) -> str:
 
 
 def _sum(one: Meaning, other: Meaning) -> Meaning:
-    """Of dogs and cats: the categories of both, if both name some. How they do is said of the first."""
+    """Meaning of "dogs and cats": the categories of both, if both name some, and ``how`` of the first."""
     if not other.categories:
         return NO_CATEGORY
     return Meaning(tuple(dict.fromkeys(one.categories + other.categories)), one.how)
