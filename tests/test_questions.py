@@ -144,6 +144,8 @@ class TestMalformed:
             ({"answer": "4"}, r"question 20000001 has answer '4', should be a whole number from 0"),
             ({"issimple": "yes"}, r"question 20000001 has issimple 'yes', should be true or false"),
             ({"image": None}, r"question 20000001 has image None, should be text"),
+            ({"image": "."}, r"question 20000001 has image '.', should be a photo's file"),
+            ({"image": "/"}, r"question 20000001 has image '/', should be a photo's file"),
         ],
     )
     def test_tallyqa(self, tmp_path: Path, row: dict[str, Any], says: str) -> None:

@@ -407,3 +407,17 @@ def test_a_number_beyond_the_largest_float_is_refused(tmp_path: Path, key: str) 
     file.write_text(json.dumps([row]))
     with pytest.raises(DataError, match=key):
         read_table(file)
+
+
+def test_an_archive_with_an_unknown_compression_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "counts.npz"
+    np.savez(file, test_ids=np.array(["1"]), test_counts=np.zeros((1, 20)))
+    content = bytearray(file.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        place = content.find(signature)
+        while place >= 0:
+            content[place + offset] = 99
+            place = content.find(signature, place + 1)
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="corrupt or truncated"):
+        read_table(f"{file}:test")

@@ -129,6 +129,8 @@ def load_tallyqa(path: Path) -> list[Question]:
         number, text = _integer(path, row, "question_id"), _text(path, row, "question")
         file = PurePosixPath(nfc(_text(path, row, "image")).replace("\\", "/"))
         # Visual Genome numbers its photos too, so a number alone would be another photo's
+        if file.name in ("", ".."):
+            raise DataError(f"{path}: question {number} has image {row['image']!r}, should be a photo's file")
         in_coco = file.stem.startswith("COCO_")
         image = str(_integer(path, row, "image_id")) if in_coco else file.with_suffix("").as_posix()
         simple = row.get("issimple")
