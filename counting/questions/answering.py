@@ -16,8 +16,7 @@ from counting.models.inference import PhotoCounts
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
 from counting.questions.how_many.model import BEST_METHOD, shipped
-from counting.questions.parsing.parser import question_parser
-from counting.questions.parsing.parser import understood as understood
+from counting.questions.parsing.parser import question_parser, understood
 from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
