@@ -35,8 +35,8 @@ def improve_boxes(
     """The output of a detector for one photo, of the same kind, with fewer boxes.
 
     ``counts`` are K raw counts of ``categories``. With a fitted ``prior``, the boxes get new scores from
-    ``distribution`` (K×(L + 1)); without, the top-n rule keeps the surest. Boxes of classes that have no category
-    stay as they are.
+    ``distribution`` (K×(L + 1)); without, the top-n rule keeps those of the highest scores. Boxes of classes that
+    have no category stay as they are.
 
     Raises:
         CountingError: no such output; a prior without a distribution or of other categories.

@@ -27,7 +27,7 @@ LEAST_MEAN = 0.03
 """Least mean of a Poisson distribution of counts, as a count of 0 may be wrong."""
 
 MOST_MEAN = 150.0
-"""Largest mean of one; a photo hardly has as many boxes of a category."""
+"""Largest mean of one; photos have fewer boxes of a category."""
 
 _START = np.array([0.0, 1.0])
 """Weights under which scores are probabilities."""
@@ -61,7 +61,7 @@ def prior_from_counts(detections: Detections, distribution: NDArray[np.floating]
 
 
 def poisson(counts: Floats) -> Floats:
-    """N×K×(L + 1) distributions of raw ``counts`` (N×K) that say nothing of how sure they are."""
+    """N×K×(L + 1) Poisson distributions with raw ``counts`` (N×K) as means, for counts that come without any."""
     means = counts.clip(LEAST_MEAN, MOST_MEAN)
     largest = means.max(initial=0)
     n = np.arange(np.ceil(largest + 6 * np.sqrt(largest)) + 2)

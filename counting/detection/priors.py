@@ -1,7 +1,7 @@
-"""Counts as a prior for a detector: which boxes to keep, and how sure they are once the counts are known.
+"""Counts as a prior for a detector: which boxes to keep, and their scores once the counts are known.
 
-Two rules. ``top-n``: of each photo and category the n surest boxes, n the rounded count (CEOS, "Counting to
-improve detection"). ``prior``: the scores, calibrated, say how many boxes are true (a Poisson-binomial
+Two rules. ``top-n``: in each photo and category the n boxes of the highest scores, n the rounded count (CEOS,
+"Counting to improve detection"). ``prior``: the scores, calibrated, say how many boxes are true (a Poisson-binomial
 distribution), and so does the counter; the two are pooled, p(n) ∝ p_boxes(n)^(1 − t) · p_counter(n)^t (the
 logarithmic opinion pool; Genest and Zidek 1986), and a box's new score is its probability under the pooled count.
 The boxes to keep are those that reach a threshold of their category, fitted for F1.
@@ -37,7 +37,7 @@ TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def top_n(detections: Detections, counts: Floats) -> NDArray[np.bool_]:
-    """D flags: the n surest boxes of each photo and category, n its rounded count (``counts`` is N×K, raw)."""
+    """D flags: in each photo and category the n boxes of the highest scores; n is the rounded count (N×K, raw)."""
     n = round_half_up(counts)[detections.image, detections.category]
     return np.asarray(detections.rank < n)
 
@@ -81,7 +81,7 @@ class CountPrior:
 
 
 def fit_prior(detections: Detections, objects: Objects, distribution: NDArray[np.floating]) -> CountPrior:
-    """The prior of a detector and a counter, from their answers for the photos of Count-val and what is true.
+    """The prior of a detector and a counter, from their boxes and counts of the validation photos and the truth.
 
     Trust, and how strongly each category's calibration is drawn towards the shared one, are chosen by the log
     score of the boxes in cross-validation; the thresholds have the greatest F1.
@@ -154,7 +154,7 @@ def at_most(distribution: Floats, boxes: int) -> Floats:
 
 
 def _of_best_expected_f1(detections: Detections, scores: Floats, expected: Floats) -> NDArray[np.bool_]:
-    """Of each category the surest boxes, as many as maximise 2 Σ score / (boxes + the K ``expected`` objects)."""
+    """By falling score, as many boxes of each category as maximise 2 Σ score / (boxes + ``expected`` objects)."""
     kept = np.zeros(len(detections), dtype=bool)
     for category in np.unique(detections.category):
         places = np.flatnonzero(detections.category == category)

@@ -208,7 +208,7 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
     """One object an image and category, in the table's order; ``file_names`` as in ``write_table``."""
     for i, image in enumerate(table.images):
         whole = round_half_up(table.counts[i])
-        grids, sure = _square(table, i), _how_sure(table, i)
+        grids, spread = _square(table, i), _spread(table, i)
         for k, category in enumerate(table.categories):
             row = {
                 "image_id": int(image) if is_digits(image) else image,
@@ -219,10 +219,10 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
                 "count_raw": float(table.counts[i, k]),
             }
             cells = {} if grids is None else {"cells": grids[k].tolist()}
-            yield row | (sure[k] if sure else {}) | cells
+            yield row | (spread[k] if spread else {}) | cells
 
 
-def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
+def _spread(table: CountTable, image: int) -> list[dict[str, Any]]:
     """Interval, probability of at least one and distribution of each count in one image; none if unknown."""
     if table.distribution is None:
         return []
