@@ -1,7 +1,7 @@
 """Counts as a prior for a detector: which boxes to keep, and their scores once the counts are known.
 
 Two rules. ``top-n``: in each photo and category the n boxes of the highest scores, n the rounded count (CEOS,
-"Counting to improve detection"). ``prior``: the scores, calibrated, say how many boxes are true (a Poisson-binomial
+"Counting to improve detection"). ``prior``: the calibrated scores say how many boxes are true (a Poisson-binomial
 distribution), and so does the counter; the two are pooled, p(n) ∝ p_boxes(n)^(1 − t) · p_counter(n)^t (the
 logarithmic opinion pool; Genest and Zidek 1986), and a box's new score is its probability under the pooled count.
 The boxes to keep are those that reach a threshold of their category, fitted for F1.
