@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint test test-slow chaos demo lock
+.PHONY: help env lint test test-slow fuzz chaos demo lock
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: lint  ## lint and the ordinary tests; COUNTING_DATA names the folder of re
 
 test-slow: env  ## the tests that take longer than half a minute
 	$(BIN)/python -m pytest -m slow
+
+fuzz: env  ## try 20,000 damaged files of every kind: no traceback, no hang, bounded memory
+	cd tests && COUNTING_DATA= ../$(BIN)/python -m fuzz --inputs 20000
 
 chaos: env  ## kill training at random moments, and resume it
 	$(BIN)/python -m pytest -m slow -s tests/chaos

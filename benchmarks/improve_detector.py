@@ -1,12 +1,16 @@
-"""Detectors improved by counts, on PASCAL VOC 2007 test: base, predicted and oracle.
+"""Detectors improved by counts on PASCAL VOC 2007 test: by a counter, with and without a fit, and by the truth.
 
-Base keeps the boxes that reach a threshold of their category, fitted on val for F1. Counts are those of a counter
-of the zoo, and of its ensemble with the detector's own soft count; the oracle's are the true ones, without
-difficult objects. Everything is fitted on val. Columns: F1, precision and recall at IoU .5; COCO's AP of the boxes
-kept, and of all boxes with the scores that the rule gives them; mRMSE of the number of boxes kept; the 95 % paired
-interval of the difference in F1 from base.
+`plain` keeps the boxes that reach one threshold, the multiple of .05 that is best on test itself: no user can know
+a better one. `fitted thresholds` has one for each category, fitted on val for F1. Counts are those of a counter
+that has not seen val, and of its ensemble with the detector's own soft count; the oracle's are the true ones,
+without difficult objects. Rows marked (fit) are fitted on val, the others on nothing but the boxes and counts of
+test.
+Columns: F1, precision and recall at IoU .5; COCO's AP of the boxes kept, and of all boxes with the scores that the
+rule gives them; mRMSE of the number of boxes kept; differences in F1 with their 95 % paired intervals.
 
-    python benchmarks/improve_detector.py [--counter voc2007-seq-sub] [--detections DIR]
+    python benchmarks/improve_detector.py [--counter voc2007-seq-sub] [--detections DIR] [--counts DIR]
+
+With --counts, the counts are read from DIR/COUNTER_SPLIT.parquet, and written there if they are not yet.
 """
 
 import argparse
@@ -19,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from counting.detection.average_precision import average_precision
+from counting.detection.count_calibration import poisson, prior_from_counts
 from counting.detection.detect import fit_soft_count
 from counting.detection.detections import Detections
 from counting.detection.matching import (
@@ -29,9 +34,8 @@ from counting.detection.matching import (
     f1_thresholds,
     match,
 )
-from counting.detection.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.detection.priors import CountPrior, fit_prior, top_n
 from counting.detection.results_file import read_detections
-from counting.models.checkpoint import Checkpoint
 from counting.models.counters.ensemble import fit_weights
 from counting.models.inference import count_scenes
 from counting.models.zoo import find_counter
@@ -39,17 +43,21 @@ from counting.stats.count_distribution import fit_calibration
 from counting.stats.metrics import count_metrics
 from counting.tables.count_table import CountTable
 from counting.tables.join import join
+from counting.tables.table_files import read_table, write_table
 from counting_datasets.catalog import load
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
 
-DETECTORS = ("yolo_fastest_xl", "yolov3_tiny")
+DETECTORS = ("nanodet_plus", "yolo_fastest_xl", "yolov3_tiny")
+PLAIN = np.arange(1, 20) / 20
+"""Thresholds of `plain`."""
+
 Distribution = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """Val or test: photos that the counter could read, their true counts, and the counter's."""
+    """A split: the photos that the counter could read, their true counts, and the counter's."""
 
     scenes: list[Scene]
     truth: CountTable
@@ -62,9 +70,9 @@ def main() -> None:
     default = Path(os.environ.get("COUNTING_DATA", ".")) / "detections"
     parser.add_argument("--counter", default="voc2007-seq-sub")
     parser.add_argument("--detections", type=Path, default=default, help="folder of voc2007_{val,test}_NAME.json")
+    parser.add_argument("--counts", type=Path, help="folder that keeps the counts")
     arguments = parser.parse_args()
-    checkpoint = find_counter(arguments.counter)
-    val, test = (read_half(checkpoint, split) for split in ("val", "test"))
+    val, test = (read_half(arguments.counter, split, arguments.counts) for split in ("val", "test"))
     for name in DETECTORS:
         boxes = [
             read_detections(arguments.detections / f"voc2007_{split}_{name}.json", half.truth)
@@ -73,13 +81,19 @@ def main() -> None:
         Comparison(name, arguments.counter, val, test, *boxes).print()
 
 
-def read_half(checkpoint: Checkpoint, split: str) -> Half:
+def read_half(counter: str, split: str, kept: Path | None) -> Half:
     scenes = load("voc2007", split)
-    counts, _ = count_scenes(checkpoint, scenes)
+    file = kept / f"{counter}_{split}.parquet" if kept else None
+    if file and file.is_file():
+        counts = read_table(file)
+    else:
+        counts, _ = count_scenes(find_counter(counter), scenes)
+        if file:
+            write_table(counts, file)
     truth, counts, _ = join(CountTable.from_scenes(scenes, Protocol()), counts)
     counted = set(truth.images)
-    kept = [scene for scene in scenes if scene.id in counted]
-    return Half(kept, truth, counts, Objects.of(kept, len(truth.categories)))
+    readable = [scene for scene in scenes if scene.id in counted]
+    return Half(readable, truth, counts, Objects.of(readable, len(truth.categories)))
 
 
 class Comparison:
@@ -94,7 +108,8 @@ class Comparison:
 
     def print(self) -> None:
         print(f"\n{self.name}, {len(self.test.scenes):,} photos of VOC 2007 test")
-        print(f"{'':46}    F1  prec.  recall    AP   AP50  AP, all  AP50, all  mRMSE  F1 - base")
+        head = "    F1  prec.  recall    AP   AP50  AP, all  AP50, all  mRMSE  F1 - plain"
+        print(f"{'':46}{head}{'':16}F1 - fitted thresholds")
         base = self.base()
         print_row = self.print_row
         soft = fit_soft_count(self.val_boxes, self.val.truth)
@@ -104,28 +119,37 @@ class Comparison:
         ]
         weights = fit_weights(members[0], self.val.truth)
         ensemble = [weights.combine(pair) for pair in members]
+        raw = poisson(self.test.counts.counts)
+        self.print_prior("prior, counts without distributions", base, prior_from_counts(self.test_boxes, raw), raw)
         for counts, (on_val, on_test) in {
             self.counter: (self.val.counts, self.test.counts),
             f"{self.counter} + soft count": ensemble,
         }.items():
             spread = self.distributions(on_val, on_test)
-            print_row(f"top-n, {counts}", base, top_n(self.test_boxes, on_test.counts))
             if counts == self.counter:
-                prior = unfitted_prior(self.val_boxes.categories)
-                self.print_prior(f"prior, not fitted, {counts}", base, prior, spread[1])
+                print_row(f"top-n, {counts}", base, top_n(self.test_boxes, on_test.counts))
+                prior = prior_from_counts(self.test_boxes, spread[1])
+                self.print_prior(f"prior, {counts}", base, prior, spread[1])
+            else:
+                print_row(f"top-n, {counts} (fit)", base, top_n(self.test_boxes, on_test.counts))
             prior = fit_prior(self.val_boxes, self.val.objects, spread[0])
-            self.print_prior(f"prior, {counts}, t = {prior.trust}", base, prior, spread[1])
+            self.print_prior(f"prior, {counts} (fit), t = {prior.trust}", base, prior, spread[1])
         print_row("oracle, top-n", base, top_n(self.test_boxes, self.test.objects.totals()))
         sure = [one_hot(half.objects.totals()) for half in (self.val, self.test)]
         prior = fit_prior(self.val_boxes, self.val.objects, sure[0])
-        self.print_prior(f"oracle, prior, t = {prior.trust}", base, prior, sure[1])
+        self.print_prior(f"oracle, prior (fit), t = {prior.trust}", base, prior, sure[1])
 
-    def base(self) -> DetectionScores:
+    def base(self) -> tuple[DetectionScores, ...]:
+        """The boxes of the best plain threshold, and of those fitted on val."""
+        boxes, objects = self.test_boxes, self.test.objects
+        plain = {step: detection_scores(boxes.where(boxes.scores >= step), objects) for step in PLAIN.tolist()}
+        best = max(plain, key=lambda step: plain[step].means["F1"])
+        self.print_row(f"plain, {best:.2f}", (), boxes.scores >= best)
         labels = match(self.val_boxes, self.val.objects)
         fitted = f1_thresholds(self.val_boxes, self.val_boxes.scores, labels, self.val.objects)
-        kept = self.test_boxes.scores >= fitted[self.test_boxes.category]
-        self.print_row("base", None, kept)
-        return detection_scores(self.test_boxes.where(kept), self.test.objects)
+        kept = boxes.scores >= fitted[boxes.category]
+        self.print_row("fitted thresholds (fit)", (plain[best],), kept)
+        return plain[best], detection_scores(boxes.where(kept), objects)
 
     def distributions(self, on_val: CountTable, on_test: CountTable) -> tuple[Distribution, Distribution]:
         """The counter's own, or by a calibration on val."""
@@ -134,14 +158,16 @@ class Comparison:
         calibration = fit_calibration(torch.from_numpy(on_val.counts), torch.from_numpy(self.val.truth.counts))
         return calibration.distribution(on_val.counts), calibration.distribution(on_test.counts)
 
-    def print_prior(self, name: str, base: DetectionScores, prior: CountPrior, distribution: Distribution) -> None:
+    def print_prior(
+        self, name: str, base: tuple[DetectionScores, ...], prior: CountPrior, distribution: Distribution
+    ) -> None:
         scores = prior.rescore(self.test_boxes, distribution)
         self.print_row(name, base, prior.keep(self.test_boxes, scores, distribution), scores)
 
     def print_row(
         self,
         name: str,
-        base: DetectionScores | None,
+        base: tuple[DetectionScores, ...],
         kept: NDArray[np.bool_],
         rescored: NDArray[np.float64] | None = None,
     ) -> None:
@@ -155,8 +181,8 @@ class Comparison:
         mrmse = count_metrics(counted, self.test.truth.counts, boxes.categories).mRMSE
         means = " ".join(f"{value:6.4f}" for value in mine.means.values())
         figures = f"{means}  {ap[0]:.3f}  {ap[1]:.3f}   {ap_all[0]:.3f}    {ap_all[1]:.3f}     {mrmse:.3f}"
-        if base:
-            paired = compare_detections(mine, base)["F1"]
+        for one in base:
+            paired = compare_detections(mine, one)["F1"]
             span = f"[{paired.interval.low:+.4f}, {paired.interval.high:+.4f}]"
             figures += f"  {paired.difference:+.4f} {span}"
         print(f"{name:46} {figures}", flush=True)

@@ -6,6 +6,7 @@ Counts are generated, as sparse as COCO's. Threads: what OMP_NUM_THREADS says, e
 shortest of its runs; the memory is the process's peak, imports included.
 """
 
+import argparse
 import os
 import resource
 import sys
@@ -40,6 +41,7 @@ def shortest(runs: int, work: Callable[[], object]) -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     true, a, b = counts()
     names = [str(k) for k in range(CATEGORIES)]
     threads = os.environ.get("OMP_NUM_THREADS", f"{os.cpu_count()} (all)")

@@ -6,6 +6,7 @@ same total size. The figures are medians over rounds that take turns, so that a 
     python benchmarks/pool_overhead.py
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ ROUNDS, SIDE = 15, 576
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.manual_seed(0)
     photo = torch.randn(1, 3, SIDE, SIDE)
     counters = {mode: _counter(mode).eval() for mode in ("pool", "crop")}

@@ -279,3 +279,10 @@ def test_boxes_that_are_none_are_named(tmp_path: Path, bbox: Any) -> None:
 def test_infinite_boxes_are_named(tmp_path: Path) -> None:
     text = json.dumps(INSTANCES).replace("4.5", "1e999").encode()
     assert "annotation 1 has bbox [1, 2, 3, inf]" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", [".", "/", "./", "..", "a/.."])
+def test_a_photo_whose_name_is_no_files_is_refused(tmp_path: Path, name: str) -> None:
+    content = copy.deepcopy(INSTANCES)
+    content["images"][0]["file_name"] = name
+    assert "should name a file" in refusal(tmp_path, content)

@@ -17,6 +17,7 @@ from counting_datasets.scene import SceneSet
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:pycocotools")
 
 ALL = Protocol()
+HUGE = {"size": [10**6, 10**6], "counts": [10**12]}
 SQUARE = [[1, 2, 11, 2, 11, 14, 1, 14]]
 
 
@@ -142,7 +143,17 @@ def test_without_a_box_it_is_the_run_length_codes_extent(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "segmentation",
-    [None, [], [[1, 2]], [[1, 2, 3, 4, 5]], [["a"] * 6], {"size": [4, 6]}, {"counts": [24]}, [[float("nan")] * 6]],
+    [
+        None,
+        [],
+        [[1, 2]],
+        [[1, 2, 3, 4, 5]],
+        [["a"] * 6],
+        {"size": [4, 6]},
+        {"counts": [24]},
+        HUGE,
+        [[float("nan")] * 6],
+    ],
 )
 def test_without_a_box_and_a_segmentation_the_annotation_is_named(tmp_path: Path, segmentation: Any) -> None:
     content = fruit(annotations=[thing(7, 1, bbox=None, segmentation=segmentation)])

@@ -12,7 +12,7 @@ from tiny import tiny_cells
 from torch import Tensor, nn
 
 from counting.detection.count_aware import CountAwareDetector, improve_boxes
-from counting.detection.priors import CountPrior, unfitted_prior
+from counting.detection.priors import CountPrior
 from counting.models.counters import build_counter
 from counting.stats.count_distribution import Calibration
 from counting_datasets.errors import CountingError
@@ -72,6 +72,10 @@ def fitted() -> CountPrior:
     return CountPrior(CATEGORIES, np.array([[0.0, 1.0], [0.0, 1.0]]), 0.5, np.array([0.6, 0.5]))
 
 
+def without_thresholds(*categories: str) -> CountPrior:
+    return CountPrior(categories, np.tile([0.0, 1.0], (len(categories), 1)), 0.5)
+
+
 def test_torchvision_keeps_the_surest_and_what_belongs_to_them() -> None:
     left = improve_boxes(torchvisions(), CLASSES, CATEGORIES, COUNTS)
     assert left["boxes"].tolist() == CORNERS[LEFT].tolist()
@@ -117,7 +121,7 @@ def test_no_boxes_stay_no_boxes() -> None:
         ([CORNERS], None, None, "no boxes as torchvision, supervision or ultralytics"),
         (Supervised(CORNERS, None, LABELS), None, None, "no scores or no classes"),
         (torchvisions(), None, fitted(), "needs the distributions"),
-        (torchvisions(), SPREAD, unfitted_prior(CATEGORIES), "needs thresholds"),
+        (torchvisions(), SPREAD, without_thresholds(*CATEGORIES), "needs thresholds"),
         (torchvisions(), SPREAD[:1], fitted(), "not of the same photos and 2 categories"),
     ],
 )
@@ -176,4 +180,4 @@ def test_a_prior_needs_a_calibrated_counter_of_its_categories() -> None:
     with pytest.raises(CountingError, match="calibrated counter"):
         aware(prior=fitted())
     with pytest.raises(CountingError, match="other categories"):
-        aware(calibrated=True, prior=unfitted_prior(("cat",)))
+        aware(calibrated=True, prior=without_thresholds("cat"))

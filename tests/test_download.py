@@ -378,7 +378,7 @@ def test_something_that_is_no_archive(tmp_path: Path) -> None:
 
 
 def test_an_unknown_data_set(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="unknown data set 'voc2099': voc2007 and coco2014 can be downloaded"):
+    with pytest.raises(DataError, match="'voc2099' cannot be downloaded: did you mean 'voc2007'"):
         download("voc2099", tmp_path)
 
 

@@ -13,7 +13,9 @@ import torch
 from PIL import Image
 from tiny import tiny_cells, write_voc
 
+from counting.inputs import augmentation
 from counting.inputs.grid import Grid
+from counting.models import feature_cache
 from counting.models.backbones import build_backbone
 from counting.models.cells import Cells
 from counting.models.feature_cache import FeatureCache
@@ -85,6 +87,26 @@ def test_the_key_is_all_that_features_depend_on(tmp_path: Path, scenes: Sequence
     scene.path.write_bytes((scenes[0] if scene is not scenes[0] else scenes[1]).path.read_bytes())
     files.add(file_of(tmp_path, scene.replaced(size=Image.open(scene.path).size)))
     assert len(files) == 8
+
+
+def test_the_key_has_the_versions_of_libraries_and_for_random_views_the_augmentation(
+    tmp_path: Path, scenes: Sequence[Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = scenes[0]
+    plain, random = (FeatureCache(tiny_cells(), tmp_path)._path(scene, view) for view in (1, 2))
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_cache, "version", lambda library: "another")
+        assert FeatureCache(tiny_cells(), tmp_path).folder != plain.parent
+    with monkeypatch.context() as patch:
+        patch.setattr(augmentation, "SMALLEST_CROP", 0.5)
+        augmentation.description.cache_clear()
+        augmentation._transform.cache_clear()
+        changed = FeatureCache(tiny_cells(), tmp_path)
+        assert changed._path(scene, 1) == plain
+        assert changed._path(scene, 2) != random
+    augmentation.description.cache_clear()
+    augmentation._transform.cache_clear()
+    assert FeatureCache(tiny_cells(), tmp_path)._path(scene, 2) == random
 
 
 def test_photos_of_one_name_in_two_splits_are_two_photos(tmp_path: Path, scenes: Sequence[Scene]) -> None:

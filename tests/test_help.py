@@ -80,6 +80,24 @@ def test_a_typo_is_answered_with_a_suggestion_and_without_slow_imports(command: 
     assert not HEAVY & answer.imported
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("how many red dogs are there?", "colour is out of reach"),
+        ("how many people in the picture are wearing hats?", "only all things of a category can be counted"),
+        ("how many windows are there?", "windows: no such category; this counter knows aeroplane"),
+        ("wie viele Hunde sind da?", "the question is not in English"),
+    ],
+)
+def test_a_question_that_counts_do_not_answer_is_refused_before_the_counter_is_loaded(
+    question: str, told: str
+) -> None:
+    answer = ask("ask", "pyproject.toml", question, code=2)
+    (line,) = answer.errors
+    assert told in line
+    assert not HEAVY & answer.imported
+
+
 def test_an_unknown_split_is_refused_without_slow_imports(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("voc")
     (folder / "ImageSets" / "Main").mkdir(parents=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_commands import Shell
+from shell import Shell
 from tiny import write_voc
 
 from counting.cli import main
@@ -106,9 +106,9 @@ def improved(command: Command, counts: str, *options: str) -> tuple[dict[str, An
     return said, rows
 
 
-def test_counts_alone_keep_the_surest_boxes_as_they_are(command: Command) -> None:
-    said, rows = improved(command, "counts_train.csv")
-    assert said["rule"] == "top-n"
+def test_top_n_keeps_as_many_boxes_as_were_counted_as_they_are(command: Command) -> None:
+    said, rows = improved(command, "counts_train.csv", "--rule", "top-n")
+    assert (said["rule"], said["why"]) == ("top-n", "as asked")
     given = json.loads((command.folder / "boxes_train.json").read_text())
     assert [row for row in given if row in rows] == rows
     assert f1(command, "better.json") > f1(command, "boxes_train.json") + 0.1
@@ -116,7 +116,7 @@ def test_counts_alone_keep_the_surest_boxes_as_they_are(command: Command) -> Non
 
 def test_distributions_rescore_them_and_a_fit_does_so_better(command: Command) -> None:
     said, rows = improved(command, "counts_train.parquet")
-    assert (said["rule"], said["why"]) == ("prior", "scores taken as they are")
+    assert (said["rule"], said["why"]) == ("prior", "scores calibrated by the counts")
     assert all(set(row) <= {"image_id", "category_id", "bbox", "score", "area"} for row in rows)
     assert any("area" in row for row in rows)
     assert all(0 <= row["score"] <= 1 for row in rows)
@@ -128,6 +128,25 @@ def test_distributions_rescore_them_and_a_fit_does_so_better(command: Command) -
     assert improved(command, "counts_train.parquet", "--rule", "top-n", *fit)[0]["rule"] == "top-n"
 
 
+@pytest.mark.parametrize("power", [0.3, 1, 3])
+@pytest.mark.parametrize("counts", ["counts_train.csv", "counts_train.parquet"])
+def test_without_a_fit_no_detector_loses_to_its_own_best_threshold(
+    command: Command, power: float, counts: str
+) -> None:
+    """Whether its scores are too high, right or too low."""
+    rows = json.loads((command.folder / "boxes_train.json").read_text())
+    changed = [{**row, "score": row["score"] ** power} for row in rows]
+    (command.folder / "changed.json").write_text(json.dumps(changed))
+    thresholds = np.linspace(0, 1, 21)
+    plain = []
+    for threshold in thresholds:
+        left = [row for row in changed if row["score"] >= threshold]
+        (command.folder / "plain.json").write_text(json.dumps(left))
+        plain.append(f1(command, "plain.json"))
+    command("changed.json", "--counts", counts, "--out", "better.json", *OWN)
+    assert f1(command, "better.json") > max(plain) - 0.01
+
+
 def test_raw_counts_of_val_make_distributions_of_raw_counts(command: Command) -> None:
     assert improved(command, "counts_train.csv", "--fit-counts", "counts_val.csv")[0]["rule"] == "prior"
     fit = ("--fit", "boxes_val.json", "--fit-counts", "counts_val.csv")
@@ -137,14 +156,14 @@ def test_raw_counts_of_val_make_distributions_of_raw_counts(command: Command) ->
 
 def test_it_says_what_it_did(command: Command) -> None:
     out, _ = command("boxes_train.json", "--counts", "counts_train.csv", "--out", "better.json", *OWN)
-    assert "rule top-n: the counts say nothing of how sure they are" in out
+    assert "rule prior: scores calibrated by the counts" in out
     assert "wrote better.json" in out
 
 
 def test_from_a_shell_it_does_the_same(command: Command) -> None:
     shell = Shell(command.folder)
     arguments = ("boxes_train.json", "--counts", "counts_train.parquet", "--out", "deep/better.json", *OWN)
-    assert "rule prior: scores taken as they are" in shell("improve", *arguments)[0]
+    assert "rule prior: scores calibrated by the counts" in shell("improve", *arguments)[0]
     rows = json.loads((command.folder / "deep" / "better.json").read_text())
     assert rows == improved(command, "counts_train.parquet")[1]
 
@@ -161,7 +180,7 @@ def write_small(command: Command, rows: Any, counts: str = "image,blue,red\n1,1,
 def test_boxes_of_a_photo_without_counts_stay_and_are_reported(command: Command) -> None:
     rows = [box(image_id=photo, score=score) for photo in range(1, 12) for score in (0.4, 0.6)]
     counts = "image,blue,red\n" + "".join(f"{photo:06d},1,0\n" for photo in range(1, 11))
-    out, err = command(*write_small(command, rows, counts), "--json")
+    out, err = command(*write_small(command, rows, counts), "--rule", "top-n", "--json")
     assert json.loads(out)["without_counts"] == ["11"]
     assert "skipped photo 11: no counts" in err
     left = json.loads((command.folder / "small_out.json").read_text())
@@ -209,7 +228,6 @@ def test_counts_that_lack_a_category_of_the_boxes_are_refused(command: Command) 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--rule", "prior"], "small.csv has no distributions"),
         (["--fit", "boxes_val.json", "--rule", "prior"], "--fit-counts"),
         (["--fit", "none.json", "--fit-counts", "counts_val.csv"], "none.json: no such file"),
         (["--fit-counts", "none.csv"], "none.csv: no such file"),
@@ -226,7 +244,7 @@ def test_wrong_requests_get_one_line_and_exit_2(command: Command, options: list[
 def test_photos_of_coco_2014_go_by_their_number_or_their_name(command: Command) -> None:
     counts = "image,blue,red\nCOCO_val2014_000000000042,1,1\nCOCO_val2014_000000000100,0,0\n"
     rows = [box(image_id=42), box(image_id="COCO_val2014_000000000100"), box(image_id=42, category_id=2)]
-    command(*write_small(command, rows, counts))
+    command(*write_small(command, rows, counts), "--rule", "top-n")
     assert json.loads((command.folder / "small_out.json").read_text()) == [rows[0], rows[2]]
 
 
@@ -240,7 +258,7 @@ def test_a_coco_detectors_own_ids_are_understood_on_voc(tmp_path: Path) -> None:
 
     names = ("aeroplane", "person", "sofa")
     counts = str(tmp_path / "counts.csv")
-    arguments = (tmp_path / "boxes.json", counts, read_table(counts), DataSet(names), Val(no_val))
+    arguments = (tmp_path / "boxes.json", counts, read_table(counts), DataSet(names), Val(no_val), "top-n")
     assert [row["category_id"] for row in improve(*arguments).rows] == [1, 63]
     (tmp_path / "boxes.json").write_text(json.dumps([box(), box(category_id=90)]))
     with pytest.raises(ValueError, match="the counts lack 'toothbrush'"):

@@ -61,7 +61,7 @@ def test_files_that_are_no_photos_are_counted_in_one_line(tmp_path: Path) -> Non
         (tmp_path / name).write_bytes(b"")
     found = find_photos([str(tmp_path)])
     assert [path.name for path in found.paths] == ["a.heic"]
-    assert found.note() == "left out 4 files that are not photos: 2 .mp4, 1 without an ending, 1 .txt"
+    assert found.note() == "left out 4 files that are no photos: 2 .mp4, 1 without an ending, 1 .txt"
     (tmp_path / "a.heic").unlink()
     with pytest.raises(CountingError, match=r"no photo there \(left out 4 files"):
         find_photos([str(tmp_path)])

@@ -18,7 +18,6 @@ from counting.detection.priors import (
     fit_prior,
     pooled,
     top_n,
-    unfitted_prior,
 )
 from counting.detection.results_file import read_detections
 from counting.stats.poisson_binomial import count_probability, given_counts
@@ -53,6 +52,11 @@ def boxes_of(
         boxes=np.stack([left, left * 0, left + 1, left * 0 + 1], axis=1),
         scores=np.array(scores, dtype=np.float64),
     )
+
+
+def as_probabilities(*categories: str) -> CountPrior:
+    """Scores are probabilities, and the counter has half of the pool."""
+    return CountPrior(categories, np.tile([0.0, 1.0], (len(categories), 1)), 0.5)
 
 
 def certain(*counts: int, largest: int = 12) -> Floats:
@@ -146,7 +150,7 @@ def test_without_thresholds_the_expected_f1_is_as_large_as_can_be(seed: int) -> 
     random = np.random.default_rng(seed)
     found = boxes_of(random.uniform(size=9).round(3).tolist())
     spread = random.dirichlet(np.ones(5), size=(1, 1))
-    prior = unfitted_prior(("a",))
+    prior = as_probabilities("a")
     scores = prior.rescore(found, spread)
     expected = float(spread[0, 0] @ np.arange(5))
     kept = prior.keep(found, scores, spread)
@@ -158,9 +162,9 @@ def test_without_thresholds_the_expected_f1_is_as_large_as_can_be(seed: int) -> 
 def test_a_prior_of_other_photos_or_categories_is_refused() -> None:
     found = boxes_of([0.5], shape=(2, 1))
     with pytest.raises(DataError, match="not of the same photos"):
-        unfitted_prior(("a",)).rescore(found, np.ones((3, 1, 4)))
+        as_probabilities("a").rescore(found, np.ones((3, 1, 4)))
     with pytest.raises(DataError, match="not of the same photos"):
-        unfitted_prior(("b",)).rescore(found, np.ones((2, 1, 4)))
+        as_probabilities("b").rescore(found, np.ones((2, 1, 4)))
 
 
 # Learning it
@@ -232,7 +236,7 @@ def test_boxes_that_are_all_false_teach_nothing() -> None:
 
 def test_calibration_leaves_scores_as_they_are_where_it_says_nothing() -> None:
     found = boxes_of([0.02, 0.5, 0.999])
-    assert calibrated(found, unfitted_prior(("a",)).weights) == pytest.approx(found.scores)
+    assert calibrated(found, as_probabilities("a").weights) == pytest.approx(found.scores)
     ends = boxes_of([0.0, 1.0])
     assert np.isfinite(calibrated(ends, np.array([[0.0, 5.0]]))).all()
 
@@ -269,5 +273,5 @@ def test_base_and_oracle_are_what_was_measured_before(
 def test_the_new_scores_of_a_whole_split_are_probabilities(data_root: Path) -> None:
     found, test = voc(data_root, "test", "yolo_fastest_xl")
     spread = np.random.default_rng(0).dirichlet(np.ones(40), size=test.shape)
-    scores = unfitted_prior(found.categories).rescore(found, spread)
+    scores = as_probabilities(*found.categories).rescore(found, spread)
     assert ((scores >= 0) & (scores <= 1)).all()

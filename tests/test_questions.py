@@ -89,6 +89,12 @@ class TestLayouts:
         assert dogs.text == "how many\x85dogs"
         assert [question.answer for question in cocoqa(tmp_path, answers="three\r\ncat\r\n")] == [3, None]
 
+    def test_whole_numbers_with_a_decimal_point_and_backslashes_are_read(self, tmp_path: Path) -> None:
+        numbers = {"image_id": 9.0, "question_id": 20000002.0, "answer": 0.0}
+        [cars] = tallyqa(tmp_path, [TALLYQA[1] | numbers | {"image": "VG_100K_2\\9.jpg"}])
+        assert (cars.id, cars.image, cars.answer) == (20000002, "VG_100K_2/9", 0)
+        assert vqa(tmp_path, [ASKED[0] | {"question_id": 7001.0, "image_id": 7.0}])[0].image == "7"
+
     def test_tallyqa_keeps_the_photos_of_visual_genome_apart_from_coco(self, tmp_path: Path) -> None:
         bowls, cars, dogs = tallyqa(tmp_path, TALLYQA)
         assert bowls == Question(20000001, "9", "How many bowls?", 4, simple=True)
@@ -106,11 +112,11 @@ class TestMalformed:
             ([{"question_id": 7, "question": "?"}], None, r"question 7 has image_id None"),
             ([{"question_id": 7, "image_id": True, "question": "?"}], None, r"image_id True, should be a whole"),
             ([{"question_id": 7, "image_id": 7, "question": 3}], None, r"question 3, should be text"),
-            ([ASKED[0], ASKED[0]], None, r"questions.json: question 7001 is there twice"),
+            ([ASKED[0], ASKED[0]], None, r"questions.json: duplicate question id 7001"),
             (None, ANNOTATED[:1], r"annotations.json: no annotation of question 7001, which questions.json asks"),
             (None, [{**ANNOTATED[0], "answers": "sleeping"}], r"question 7000 has no list of answers"),
             (None, [{**ANNOTATED[0], "answers": [{}]}], r"has answer None, should be text"),
-            (None, [*ANNOTATED, ANNOTATED[0]], r"annotations.json: question 7000 is there twice"),
+            (None, [*ANNOTATED, ANNOTATED[0]], r"annotations.json: duplicate question id 7000"),
             (None, [{"answers": []}], r"a row .* has question_id None"),
         ],
     )
@@ -138,6 +144,8 @@ class TestMalformed:
             ({"answer": "4"}, r"question 20000001 has answer '4', should be a whole number from 0"),
             ({"issimple": "yes"}, r"question 20000001 has issimple 'yes', should be true or false"),
             ({"image": None}, r"question 20000001 has image None, should be text"),
+            ({"image": "."}, r"question 20000001 has image '.', should be a photo's file"),
+            ({"image": "/"}, r"question 20000001 has image '/', should be a photo's file"),
         ],
     )
     def test_tallyqa(self, tmp_path: Path, row: dict[str, Any], says: str) -> None:

@@ -157,11 +157,12 @@ def test_the_users_own_category_ids_decide(folder: Path, ids: dict[str, int], ca
     assert mrmse(capsys, "boxes.json+names.json", *both) == 0
     assert mrmse(capsys, "none.json") > 0
     for name in ("boxes", "names"):
+        given = json.loads((folder / f"{name}.json").read_text())
         asked = ("improve", f"{name}.json", "--counts", "counts.csv", "--out", "better.JSON")
-        run(capsys, *asked, "--data", "coco", "--root", ".")
-        assert json.loads((folder / "better.JSON").read_text()) == json.loads(
-            (folder / f"{name}.json").read_text()
-        )
+        for rule in ("top-n", "prior"):
+            run(capsys, *asked, "--data", "coco", "--root", ".", "--rule", rule)
+            kept = json.loads((folder / "better.JSON").read_text())
+            assert [{**row, "score": 0.9} for row in kept] == given
 
 
 def test_each_of_two_counters_is_fitted_on_its_own_files(folder: Path, capsys: Any) -> None:

@@ -396,3 +396,28 @@ def test_a_file_that_is_not_there_or_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CountingError, match="cannot write"):
         write_table(images_only(("a",)), tmp_path / "file" / "a.csv")
+
+
+@pytest.mark.parametrize("key", ["count", "cells", "distribution"])
+def test_a_number_beyond_the_largest_float_is_refused(tmp_path: Path, key: str) -> None:
+    huge = 10**400
+    row = {"image_id": "a", "category": "dog", "count": 1, "cells": [[1]], "distribution": [0.5, 0.5]}
+    row[key] = {"count": huge, "cells": [[huge]], "distribution": [huge, 0]}[key]
+    file = tmp_path / "counts.json"
+    file.write_text(json.dumps([row]))
+    with pytest.raises(DataError, match=key):
+        read_table(file)
+
+
+def test_an_archive_with_an_unknown_compression_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "counts.npz"
+    np.savez(file, test_ids=np.array(["1"]), test_counts=np.zeros((1, 20)))
+    content = bytearray(file.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        place = content.find(signature)
+        while place >= 0:
+            content[place + offset] = 99
+            place = content.find(signature, place + 1)
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="corrupt or truncated"):
+        read_table(f"{file}:test")

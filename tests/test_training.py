@@ -315,16 +315,52 @@ def test_a_backbone_may_learn_on_smaller_photos_than_it_counts_in(root: Path, tm
     assert set(sides) == {(True, 32), (False, 48)}
 
 
-def test_bfloat16_trains_nearly_the_same_counter(root: Path, tmp_path: Path) -> None:
+LOCATING: dict[str, Any] = {
+    "counter": "loc_sub",
+    "backbone": FINE_TUNED,
+    "head": {"depth": 8, "hidden": 8, "heads": 2, "dropout": 0.1},
+    "loss": {"centres": 1.0},
+}
+
+
+def test_bfloat16_trains_nearly_the_same_locating_counter(root: Path, tmp_path: Path) -> None:
     exact, rough = (
         [json.loads(line)["loss"] for line in train(config, tmp_path / name).metrics.read_text().splitlines()]
         for name, config in (
-            ("exact", tiny_config(root, backbone=FINE_TUNED)),
-            ("rough", tiny_config(root, backbone=FINE_TUNED, optimization={"bfloat16": True})),
+            ("exact", tiny_config(root, **LOCATING)),
+            ("rough", tiny_config(root, **LOCATING, optimization={"bfloat16": True})),
         )
     )
     assert rough != exact
     assert rough == pytest.approx(exact, rel=0.05)
+
+
+def test_validation_in_a_bfloat16_run_scores_what_evaluation_scores(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, **LOCATING, optimization={"bfloat16": True, "epochs": 2, "rescale": True})
+    checkpoint = load(train(config, tmp_path).best)
+    val = load_split(config.data, "val")
+    score = mean_rmse(as_scored(count_scenes(checkpoint, val)[0].counts), val.counts(Protocol()))
+    assert checkpoint.card["val_mRMSE"] == pytest.approx(score, abs=1e-9)
+
+
+def test_any_number_of_workers_gives_the_same_weights(root: Path, tmp_path: Path) -> None:
+    config = tiny_config(root, **LOCATING, optimization={"epochs": 2, "views": 4})
+    alone = train(config, tmp_path / "alone")
+    for workers in (1, 2):
+        helped = RunFolder(tmp_path / f"{workers} workers")
+        train_counter(config, helped, device="cpu", workers=workers)
+        assert_same_weights(helped.last, alone.last)
+        assert helped.metrics.read_text() == alone.metrics.read_text()
+
+
+def test_a_photo_that_a_worker_cannot_read_is_named_in_one_line(tmp_path: Path) -> None:
+    own = write_voc(tmp_path / "voc", train=8, val=4)
+    (own / "JPEGImages" / "000003.jpg").write_bytes(b"no photo")
+    config = tiny_config(own, backbone=FINE_TUNED)
+    for workers in (0, 2):
+        with pytest.raises(CountingError, match=r"000003.jpg: empty, or no image") as refused:
+            train_counter(config, RunFolder(tmp_path / "run"), device="cpu", workers=workers)
+        assert "\n" not in str(refused.value)
 
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(root: Path, tmp_path: Path) -> None:

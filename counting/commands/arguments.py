@@ -42,12 +42,12 @@ class Parser(argparse.ArgumentParser):
 
 def name(text: str) -> str:
     """A path, a pattern, or the name of a counter or a split."""
-    if not text:
+    if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     if "\0" in text:
         raise argparse.ArgumentTypeError("contains a zero byte")
     parts = (part for whole in text.split("+") for part in Path(whole).parts)
-    size = max(len(os.fsencode(part)) for part in parts)
+    size = max((len(os.fsencode(part)) for part in parts), default=0)
     if size > LONGEST_NAME:
         raise argparse.ArgumentTypeError(
             f"name too long: {shortened(text)!r} has {size} bytes (at most {LONGEST_NAME})"

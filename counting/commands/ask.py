@@ -12,7 +12,7 @@ from counting.questions.answering import Answer, answer
 from counting.stats.count_distribution import LEVEL
 
 LEAST_SHARE = 0.15
-"""Of a count, for a cell to be named."""
+"""Smallest share of the count of a cell that is named."""
 
 
 def run(arguments: argparse.Namespace) -> int:

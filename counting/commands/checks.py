@@ -40,10 +40,11 @@ def check_counter(counter: str) -> None:
 
 def _check_what(what: str, arguments: argparse.Namespace) -> None:
     """Each counter of an ensemble, or the only one."""
+    from counting.commands.sources import member_names
     from counting.models.baselines import BASELINES
     from counting.models.zoo import zoo_names
 
-    for member in [what] if Path(what).exists() else what.split("+"):
+    for member in member_names(what):
         if member in BASELINES or ":" in member or Path(member).exists():
             continue
         if Path(member).suffix:
@@ -81,6 +82,18 @@ def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
             raise CountingError(f"{counter} does not count {name!r}: {choices(name, known or ())}")
 
 
+def _check_question(question: str, arguments: argparse.Namespace) -> None:
+    """That counts of the counter's categories answer it."""
+    from counting.models.zoo import BEST, find_weights
+    from counting.models.zoo.cards import read_categories
+    from counting.questions.parsing.parser import understood
+
+    counter = getattr(arguments, "counter", None) or BEST
+    known = None if ":" in counter else read_categories(find_weights(counter))
+    if known:
+        understood(question, known)
+
+
 def _check_data(data: str, arguments: argparse.Namespace) -> None:
     find_data_set(data)
 
@@ -103,5 +116,6 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "photo": _check_photo,
     "photos": _check_photos,
     "category": _check_categories,
+    "question": _check_question,
 }
 """By argument, in the order in which they are checked."""

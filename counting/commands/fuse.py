@@ -16,7 +16,7 @@ from counting_datasets.questions import load_questions
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the fused answers, and say how many the counts had a say in."""
+    """Write the fused answers, and print how many of them the counts changed."""
     for out in (arguments.out, arguments.scores_out):
         if out is not None and out.suffix != ".json":
             raise CountingError(f"{out}: end it in .json")

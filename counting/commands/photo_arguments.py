@@ -34,7 +34,7 @@ class NamedPhotos:
             return None
         total = self.left_out.total()
         kinds = ", ".join(f"{number} {ending}" for ending, number in self.left_out.most_common(5))
-        return f"left out {total} file{'s' * (total > 1)} that are not photos: {kinds}"
+        return f"left out {total} {'file that is no photo' if total == 1 else 'files that are no photos'}: {kinds}"
 
 
 def find_photos(places: Sequence[str]) -> NamedPhotos:

@@ -137,7 +137,7 @@ def add_improve(commands: Commands) -> None:
         "--rule",
         choices=["prior", "top-n"],
         help="prior: keep a box by its probability given the distribution of the count; top-n: keep as many boxes "
-        "as were counted, by score (default: prior if the counts come with distributions)",
+        "as were counted, by score (default: prior)",
     )
     parser.add_argument(
         "--fit", type=path, metavar="FILE", help="the detector's boxes on the validation split, to fit on"

@@ -28,7 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Train, then score the best epoch on the validation split and write its report."""
     config = read_config(arguments.config, arguments.overrides)
     folder = RunFolder(RUNS / (arguments.name or run_name(arguments.config)))
-    trained = train_counter(config, folder, resume=arguments.resume, device=arguments.device)
+    trained = train_counter(
+        config, folder, resume=arguments.resume, device=arguments.device, workers=arguments.workers
+    )
     if not trained.main_process:
         return 0
     console.print(trained.progress.ending(config.optimization), highlight=False)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.transforms.functional import to_pil_image
 
+from counting.detection.adapters import Classes, parts_of
 from counting.detection.detections import Detections
 from counting.detection.priors import CountPrior, top_n
 from counting.models.counters.base import Counter
@@ -21,9 +22,6 @@ from counting.stats.count_distribution import Calibration
 from counting.stats.metrics import Floats
 from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
-
-Classes = Sequence[str] | Mapping[int, str]
-"""A detector's names for its class numbers."""
 
 
 def improve_boxes(
@@ -37,13 +35,13 @@ def improve_boxes(
     """The output of a detector for one photo, of the same kind, with fewer boxes.
 
     ``counts`` are K raw counts of ``categories``. With a fitted ``prior``, the boxes get new scores from
-    ``distribution`` (K×(L + 1)); without, the top-n rule keeps the surest. Boxes of classes that have no category
-    stay as they are.
+    ``distribution`` (K×(L + 1)); without, the top-n rule keeps those of the highest scores. Boxes of classes that
+    have no category stay as they are.
 
     Raises:
         CountingError: no such output; a prior without a distribution or of other categories.
     """
-    boxes, scores, labels = _parts(output)
+    boxes, scores, labels = parts_of(output)
     names = dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
     matched = match_categories(list(names.values()), categories)
     column = {number: matched[place] for place, number in enumerate(names) if place in matched}
@@ -74,30 +72,6 @@ def _decide(
         raise CountingError("for a photo alone, a prior needs thresholds: fit_prior gives it some")
     scores = prior.rescore(found, distribution[None])
     return prior.keep(found, scores, distribution[None]), scores
-
-
-def _parts(output: Any) -> tuple[Floats, Floats, Floats]:
-    """Boxes (D×4), scores and class numbers (D) of an output of any of the three kinds."""
-    try:
-        if isinstance(output, dict):
-            parts = output["boxes"], output["scores"], output["labels"]
-        elif hasattr(output, "confidence"):
-            parts = output.xyxy, output.confidence, output.class_id
-        else:
-            parts = output.boxes.xyxy, output.boxes.conf, output.boxes.cls
-    except (KeyError, AttributeError):
-        raise CountingError(
-            f"{type(output).__name__}: no boxes as torchvision, supervision or ultralytics"
-        ) from None
-    if any(part is None for part in parts):
-        raise CountingError(f"{type(output).__name__}: its boxes have no scores or no classes")
-    boxes, scores, labels = (_array(part) for part in parts)
-    return boxes.reshape(-1, 4), scores, labels
-
-
-def _array(values: Any) -> Floats:
-    tensor = values.detach().cpu() if isinstance(values, Tensor) else values
-    return np.asarray(tensor, dtype=np.float64)
 
 
 def _with(output: Any, kept: NDArray[np.bool_], scores: Floats) -> Any:

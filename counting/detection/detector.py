@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 from torchvision.models import detection as architectures
-from torchvision.models import get_model_weights
+from torchvision.models import get_model_weights, list_models
 from torchvision.transforms.functional import pil_to_tensor
 
 from counting.detection.detections import Detections
@@ -20,6 +20,7 @@ from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
 
 LEAST_SCORE = 0.02
+"""Score below which a box is dropped as noise."""
 
 
 def build_detector(name: str, weights: Path | None = None) -> tuple[nn.Module, Sequence[str]]:
@@ -30,8 +31,8 @@ def build_detector(name: str, weights: Path | None = None) -> tuple[nn.Module, S
     Raises:
         CountingError: torchvision has no such detector, or the weights are missing or do not fit.
     """
-    if not hasattr(architectures, name) or not name.islower():
-        raise CountingError(f"torchvision has no detector {name!r}, such as fasterrcnn_resnet50_fpn")
+    if name not in (known := list_models(module=architectures)):
+        raise CountingError(f"torchvision has no detector {name!r}: there are {', '.join(known)}")
     pretrained = get_model_weights(name).DEFAULT
     if weights is None:
         try:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from counting.detection.count_calibration import poisson, prior_from_counts
 from counting.detection.detections import Detections
 from counting.detection.matching import Objects
-from counting.detection.priors import CountPrior, fit_prior, top_n, unfitted_prior
+from counting.detection.priors import CountPrior, fit_prior, top_n
 from counting.detection.results_file import CategoryIds, find_photos, read_detections, read_rows, whole_file
 from counting.stats.count_distribution import Calibration, fit_calibration
 from counting.tables.count_table import CountTable
@@ -75,13 +76,13 @@ class Improved:
 def improve(
     boxes: Path, counts: str, table: CountTable, data: DataSet, val: Val, rule: str | None = None
 ) -> Improved:
-    """Decide by ``rule`` which boxes of a results file to keep; by default ``prior`` if distributions are known.
+    """Decide by ``rule``, ``prior`` (the default) or ``top-n``, which boxes of a results file to keep.
 
     ``table`` holds the counts of the photos, read from ``counts``.
 
     Raises:
         CountingError: a file is malformed, the counts lack a category of the boxes or more than a tenth of their
-            photos, or the rule needs a file that is not given.
+            photos, or ``val`` has boxes but no counts.
     """
     try:
         rows = read_rows(boxes)
@@ -89,7 +90,7 @@ def improve(
     except DataError as error:
         raise DataError(f"{boxes}: {error}") from None
     if not rows:
-        return Improved([], 0, rule or "top-n", "there is no box")
+        return Improved([], 0, rule or "prior", "there is no box")
     every = file.detections
     table = _in_shared_categories(table, every, counts)
     try:
@@ -100,7 +101,7 @@ def improve(
     check_missing(missing, len(every.images), counts)
     counted = place[every.image] >= 0
     found, table = _joined(every, counted, place, table)
-    kept, scores, rule, why = _decide(found, table, replace(val, category_ids=file.category_ids), rule, counts)
+    kept, scores, rule, why = _decide(found, table, replace(val, category_ids=file.category_ids), rule)
     is_kept, new = np.ones(len(rows), dtype=bool), every.scores.copy()
     is_kept[counted], new[counted] = kept, scores
     left = [
@@ -145,31 +146,25 @@ def _joined(
 
 
 def _decide(
-    found: Detections, table: CountTable, val: Val, rule: str | None, counts: str
+    found: Detections, table: CountTable, val: Val, rule: str | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], str, str]:
     """Which boxes stay, their scores, the rule and why it is this one."""
-    known = table.distribution is not None or val.counts is not None
-    if rule == "top-n" or (rule is None and not known):
-        why = "as asked" if rule else "the counts say nothing of how sure they are"
-        return top_n(found, table.counts), found.scores, "top-n", why
-    if not known:
-        raise CountingError(
-            f"{counts} has no distributions: give Parquet or JSON from `counting predict`, name the counter's "
-            "counts of val with --fit-counts, or use --rule top-n"
-        )
+    if rule == "top-n":
+        return top_n(found, table.counts), found.scores, "top-n", "as asked"
     if val.boxes and not val.counts:
         raise CountingError("--fit needs the counts of the same photos: name them with --fit-counts FILE")
     prior, distribution = _fitted(found, table, val)
     scores = prior.rescore(found, distribution).round(DECIMALS)
-    why = f"fitted on {val.boxes}, trust in the counts {prior.trust}" if val.boxes else "scores taken as they are"
+    fitted = f"fitted on {val.boxes}, trust in the counts {prior.trust}"
+    why = fitted if val.boxes else "scores calibrated by the counts"
     return prior.keep(found, scores, distribution), scores, "prior", why
 
 
-def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior, NDArray[np.float32]]:
-    """The prior, and the distributions of ``table``: its own, or else by a calibration on the validation split."""
+def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior, NDArray[np.floating]]:
+    """The prior, and the distributions of ``table``: its own, else by a calibration on val, else Poisson's."""
     if val.counts is None:
-        assert table.distribution is not None
-        return unfitted_prior(found.categories), table.distribution
+        distribution = poisson(table.counts) if table.distribution is None else table.distribution
+        return prior_from_counts(found, distribution), distribution
     scenes = in_categories(val.scenes(), found.categories)
     truth, on_val, missing = join(
         CountTable.from_scenes(scenes, Protocol()), read_table(val.counts).in_categories(found.categories)
@@ -180,7 +175,7 @@ def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior,
         calibration: Calibration = fit_calibration(torch.from_numpy(on_val.counts), torch.from_numpy(truth.counts))
         of_table, of_val = (calibration.distribution(one.counts) for one in (table, on_val))
     if val.boxes is None:
-        return unfitted_prior(found.categories), of_table
+        return prior_from_counts(found, of_table), of_table
     scored = set(truth.images)
     objects = Objects.of([scene for scene in scenes if scene.id in scored], len(found.categories))
     return fit_prior(read_detections(val.boxes, truth, val.category_ids), objects, of_val), of_table

@@ -1,7 +1,7 @@
-"""Counts as a prior for a detector: which boxes to keep, and how sure they are once the counts are known.
+"""Counts as a prior for a detector: which boxes to keep, and their scores once the counts are known.
 
-Two rules. ``top-n``: of each photo and category the n surest boxes, n the rounded count (CEOS, "Counting to
-improve detection"). ``prior``: the scores, calibrated, say how many boxes are true (a Poisson-binomial
+Two rules. ``top-n``: in each photo and category the n boxes of the highest scores, n the rounded count (CEOS,
+"Counting to improve detection"). ``prior``: the calibrated scores say how many boxes are true (a Poisson-binomial
 distribution), and so does the counter; the two are pooled, p(n) ∝ p_boxes(n)^(1 − t) · p_counter(n)^t (the
 logarithmic opinion pool; Genest and Zidek 1986), and a box's new score is its probability under the pooled count.
 The boxes to keep are those that reach a threshold of their category, fitted for F1.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from counting.detection.detections import Detections
@@ -23,22 +24,20 @@ from counting.stats.poisson_binomial import count_probability, given_counts, gro
 from counting_datasets.errors import DataError
 
 FLOOR = 1e-12
-"""The least probability of a count: no counter is surer than that."""
+"""Least probability of a count."""
 
 EDGE = 1e-4
-"""How near to 0 and 1 scores are told apart."""
+"""Distance from 0 and 1 below which scores are not told apart."""
 
 PULLS = (1.0, 10.0, 100.0)
-"""How strongly a category's calibration may be drawn towards the shared one."""
+"""Strengths with which a category's calibration may be drawn towards the shared one."""
 
 TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""How much of the pool may be the counter's."""
-
-UNFITTED_TRUST = 0.5
+"""Shares of the counter in the pool that may be chosen."""
 
 
 def top_n(detections: Detections, counts: Floats) -> NDArray[np.bool_]:
-    """D flags: the n surest boxes of each photo and category, n its rounded count (``counts`` is N×K, raw)."""
+    """D flags: in each photo and category the n boxes of the highest scores; n is the rounded count (N×K, raw)."""
     n = round_half_up(counts)[detections.image, detections.category]
     return np.asarray(detections.rank < n)
 
@@ -81,13 +80,8 @@ class CountPrior:
         return _of_best_expected_f1(detections, scores, (distribution @ counts).sum(axis=0))
 
 
-def unfitted_prior(categories: tuple[str, ...]) -> CountPrior:
-    """Takes scores for the probabilities they should be, and detector and counter as seriously as each other."""
-    return CountPrior(categories, np.tile([0.0, 1.0], (len(categories), 1)), UNFITTED_TRUST)
-
-
 def fit_prior(detections: Detections, objects: Objects, distribution: NDArray[np.floating]) -> CountPrior:
-    """The prior of a detector and a counter, from their answers for the photos of Count-val and what is true.
+    """The prior of a detector and a counter, from their boxes and counts of the validation photos and the truth.
 
     Trust, and how strongly each category's calibration is drawn towards the shared one, are chosen by the log
     score of the boxes in cross-validation; the thresholds have the greatest F1.
@@ -134,7 +128,7 @@ def fit_box_probabilities(detections: Detections, objects: Objects) -> Floats:
 def calibrated(detections: Detections, weights: Floats) -> Floats:
     """D probabilities of being true, from the scores alone; ``weights`` as in ``CountPrior``."""
     own = weights[detections.category]
-    return np.asarray(1 / (1 + np.exp(-(own[:, 0] + own[:, 1] * _logit(detections.scores)))))
+    return np.asarray(expit(own[:, 0] + own[:, 1] * logit(detections.scores)))
 
 
 def pooled(detections: Detections, true: Floats, distribution: NDArray[np.floating], trust: float) -> Floats:
@@ -143,7 +137,7 @@ def pooled(detections: Detections, true: Floats, distribution: NDArray[np.floati
     found = np.empty(len(detections))
     for groups, places in groups_of_one_size(detections.groups):
         boxes = true[places]
-        theirs = _at_most(by_group[groups].astype(np.float64), places.shape[1])
+        theirs = at_most(by_group[groups].astype(np.float64), places.shape[1])
         log_ratio = np.log(theirs + FLOOR) - np.log(count_probability(boxes) + FLOOR)
         log_weight = trust * log_ratio
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
@@ -151,8 +145,8 @@ def pooled(detections: Detections, true: Floats, distribution: NDArray[np.floati
     return found
 
 
-def _at_most(distribution: Floats, boxes: int) -> Floats:
-    """G×(L + 1) → G×(boxes + 1): of more objects than boxes, all boxes can be true and no more."""
+def at_most(distribution: Floats, boxes: int) -> Floats:
+    """G×(L + 1) probabilities of counts → G×(boxes + 1) of the number of true boxes: at most all of them."""
     counts = distribution.shape[1]
     if counts <= boxes + 1:
         return np.pad(distribution, ((0, 0), (0, boxes + 1 - counts)))
@@ -160,7 +154,7 @@ def _at_most(distribution: Floats, boxes: int) -> Floats:
 
 
 def _of_best_expected_f1(detections: Detections, scores: Floats, expected: Floats) -> NDArray[np.bool_]:
-    """Of each category the surest boxes, as many as maximise 2 Σ score / (boxes + the K ``expected`` objects)."""
+    """By falling score, as many boxes of each category as maximise 2 Σ score / (boxes + ``expected`` objects)."""
     kept = np.zeros(len(detections), dtype=bool)
     for category in np.unique(detections.category):
         places = np.flatnonzero(detections.category == category)
@@ -170,7 +164,8 @@ def _of_best_expected_f1(detections: Detections, scores: Floats, expected: Float
     return kept
 
 
-def _logit(scores: Floats) -> Floats:
+def logit(scores: Floats) -> Floats:
+    """log s/(1 − s), for scores no nearer to 0 and 1 than ``EDGE``."""
     inside = scores.clip(EDGE, 1 - EDGE)
     return np.asarray(np.log(inside / (1 - inside)))
 
@@ -182,7 +177,7 @@ def _log_score(probability: Floats, true: NDArray[np.bool_]) -> float:
 
 def _fit(detections: Detections, true: NDArray[np.bool_], pull: float) -> Floats:
     """K×2 weights of ``CountPrior``; how strongly they are drawn to shared ones is ``pull``."""
-    design = torch.from_numpy(np.stack([np.ones(len(detections)), _logit(detections.scores)], axis=1))
+    design = torch.from_numpy(np.stack([np.ones(len(detections)), logit(detections.scores)], axis=1))
     target, category = torch.from_numpy(true).double(), torch.from_numpy(detections.category)
 
     def surprise(weights: torch.Tensor) -> torch.Tensor:

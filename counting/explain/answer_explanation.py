@@ -13,11 +13,12 @@ from counting.explain.count_grad_cam import BACKBONE, CountCam, Method, explain_
 from counting.explain.explanation import Explanation, Subject, explanation
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts
-from counting.questions.answering import Answer, answer_from, understood
+from counting.questions.answering import Answer, answer_from
 from counting.questions.how_many.encoding import EncodedQuestions, encode, read_questions
 from counting.questions.how_many.evidence import ANSWERS, Evidence, capped
 from counting.questions.how_many.head import HeadCommittee
 from counting.questions.how_many.model import shipped
+from counting.questions.parsing.parser import understood
 from counting.stats.count_distribution import Calibration
 from counting.utils.derivatives import evaluation_mode, ordinary_weights
 from counting_datasets.categories import COCO_CATEGORIES, match_categories

@@ -1,15 +1,17 @@
 """Augmentation that keeps boxes, hence counts, true. Nothing else imports albumentations."""
 
+import json
 import os
 from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else it asks the network for its version on import
-
-import albumentations
+if TYPE_CHECKING:
+    import albumentations
 
 VISIBLE_SHARE = 0.4
 """An object counts while at least this share of its box stays in the frame."""
@@ -41,7 +43,15 @@ def augment(
 
 
 @cache
-def _transform(side: int, zoom_out: bool) -> albumentations.Compose:
+def description(side: int, *, zoom_out: bool = False) -> str:
+    """All parameters of a random view and the version of the library that makes it, as JSON."""
+    transform = _albumentations().to_dict(_transform(side, zoom_out))
+    return json.dumps(transform, sort_keys=True, default=str)
+
+
+@cache
+def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
+    albumentations = _albumentations()
     shrink = albumentations.Affine(scale=ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
     return albumentations.Compose(
         [
@@ -60,3 +70,17 @@ def _transform(side: int, zoom_out: bool) -> albumentations.Compose:
             filter_invalid_bboxes=True,
         ),
     )
+
+
+def _albumentations() -> ModuleType:
+    """The library, told not to ask the network for its newest version while it is imported."""
+    before = os.environ.get("NO_ALBUMENTATIONS_UPDATE")
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    try:
+        import albumentations
+    finally:
+        if before is None:
+            del os.environ["NO_ALBUMENTATIONS_UPDATE"]
+        else:
+            os.environ["NO_ALBUMENTATIONS_UPDATE"] = before
+    return cast(ModuleType, albumentations)

@@ -7,8 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from counting.inputs.augmentation import augment
 from counting.inputs.grid import Grid
 from counting_datasets.scene import Scene
+
+FIRST_RANDOM_VIEW = 2
+"""Number of the first view that is drawn at random; before it come the photo and its mirror image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +51,6 @@ def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> 
         mirrored = scene.boxes[:, [2, 1, 0, 3]] / extent
         mirrored[:, [0, 2]] = 1 - mirrored[:, [0, 2]]
         return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, everything, number)
-    from counting.inputs.augmentation import augment  # albumentations takes a second to import
-
     seed = zlib.crc32(f"{scene.id} {number}".encode())
     image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out)
     return image, View(boxes, kept, number)

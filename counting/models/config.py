@@ -35,6 +35,7 @@ class SourceConfig(_Strict):
 
     name: str
     root: Path | None = None
+    annotations: Path | None = None
     images: Path | None = None
     unannotated_are_empty: bool = False
     train: str | None = None
@@ -46,8 +47,9 @@ class SourceConfig(_Strict):
 class DataConfig(_Strict):
     """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format.
 
-    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``. Paths
-    may contain environment variables.
+    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``; or both
+    splits are shares of one file, ``annotations`` (``train: train:80/20``, ``val: val:80/20``). Paths may contain
+    environment variables.
 
     In place of one data set there may be several ``sources``, or a list of them in place of the whole section.
     They share their categories by name, in the order in which the sources list them, unless ``categories`` names
@@ -57,6 +59,7 @@ class DataConfig(_Strict):
 
     name: str = "voc2007"
     root: Path | None = None
+    annotations: Path | None = None
     images: Path | None = None
     categories: tuple[str, ...] | None = None
     unannotated_are_empty: bool = False
@@ -75,7 +78,7 @@ class DataConfig(_Strict):
     def _sources_say_where_they_are(self) -> Self:
         given = [
             key
-            for key in ("name", "root", "images", "unannotated_are_empty", "train", "val")
+            for key in ("name", "root", "annotations", "images", "unannotated_are_empty", "train", "val")
             if getattr(self, key) != DataConfig.model_fields[key].default
         ]
         if self.sources and given:
@@ -149,10 +152,10 @@ class OptimizationConfig(_Strict):
 
     It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
-    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. Count-val is scored after
-    every ``validate_every`` epochs and after the last; training stops when it has not improved for ``patience``
-    epochs. With ``rescale`` the counts are then multiplied by the number that fits Count-val best. ``bfloat16`` is
-    faster on a CPU that has it, and less exact.
+    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. The validation
+    split is scored after every ``validate_every`` epochs and after the last; training stops when that has not
+    improved for ``patience`` epochs. With ``rescale`` the counts are multiplied by the number that fits it best.
+    ``bfloat16`` computes training steps (not validation) with fewer digits: faster on a CPU or GPU that has it.
     """
 
     epochs: PositiveInt = 40

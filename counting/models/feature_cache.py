@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,17 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from torch import Tensor
 
+from counting.inputs.augmentation import description
 from counting.inputs.preprocessing import to_square
-from counting.inputs.views import View, view_of
+from counting.inputs.views import FIRST_RANDOM_VIEW, View, view_of
 from counting.models.cells import Cells
 from counting.utils.files import remove_partial_files, write_bytes
 from counting.utils.progress import track
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
+
+LIBRARIES = ("torch", "torchvision", "timm", "pillow")
+"""Distributions whose version may change the features of a photo."""
 
 ABANDONED = 86_400
 """Age in seconds from which a file that is still being written belongs to a killed process."""
@@ -41,14 +46,15 @@ def cache_folder() -> Path:
 class FeatureCache:
     """Cell features of photos and their augmented views, one file each.
 
-    A file's name is a digest of everything it depends on: the backbone's weights, the cells, the photo's bytes
-    and, for a changed view, the boxes. Files appear whole, so a run broken off and two processes at once do no
-    harm: what is there is used, what is missing is computed.
+    A file's path is a digest of all that its features depend on: the backbone's weights, the cells, the versions
+    of the libraries, the photo's bytes, its boxes and, for a random view, the parameters of the augmentation.
+    Files appear whole, so killed runs and two processes at once do no harm: only what is missing is computed.
     """
 
     def __init__(self, cells: Cells, folder: Path | None = None) -> None:
         self.cells = cells
-        key = f"{cells.fingerprint()} {cells.mode} {cells.grid.side} {cells.side}"
+        versions = " ".join(f"{library} {version(library)}" for library in LIBRARIES)
+        key = f"{cells.fingerprint()} {cells.mode} {cells.grid.side} {cells.side} {versions}"
         self.folder = (folder or cache_folder()) / "features" / hashlib.sha256(key.encode()).hexdigest()[:16]
         self._names: dict[tuple[Scene, int], Path] = {}
 
@@ -105,15 +111,17 @@ class FeatureCache:
     def _path(self, scene: Scene, view: int) -> Path:
         known = self._names.get((scene, view))
         if known is None:
-            known = self._names[scene, view] = self.folder / f"{_digest(scene, view)}.safetensors"
+            augmentation = description(self.cells.side) if view >= FIRST_RANDOM_VIEW else ""
+            name = f"{_digest(scene, view, augmentation)}.safetensors"
+            known = self._names[scene, view] = self.folder / name
         return known
 
 
-def _digest(scene: Scene, view: int) -> str:
+def _digest(scene: Scene, view: int, augmentation: str) -> str:
     try:
         digest = hashlib.sha256(scene.path.read_bytes())
     except OSError:
         raise PhotoError(f"{scene.path}: no such photo") from None
     digest.update(scene.boxes.tobytes())
-    digest.update(f"{scene.id} {view}".encode())
+    digest.update(f"{scene.id} {view}{augmentation}".encode())
     return digest.hexdigest()[:32]

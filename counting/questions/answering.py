@@ -13,15 +13,13 @@ from counting.inputs.photo_sources import PhotoSource
 from counting.models import inference
 from counting.models.checkpoint import Checkpoint
 from counting.models.inference import PhotoCounts
-from counting.questions.generator.selection import is_plain
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
 from counting.questions.how_many.model import BEST_METHOD, shipped
-from counting.questions.parsing.parser import question_parser
+from counting.questions.parsing.parser import question_parser, understood
 from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
-from counting_datasets.errors import CountingError
 
 MOST_BEYOND = 0.1
 """The greatest probability of 20 or more at which the head is asked, for which all of these are one answer."""
@@ -29,7 +27,7 @@ MOST_BEYOND = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What was counted, how many, how sure that is, and where.
+    """An answer: what was counted, how many there are, with what probability, and where.
 
     Attributes:
         reading: how the question was understood.
@@ -39,7 +37,7 @@ class Answer:
         cells: g² shares of ``raw``, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
             None of a counter not calibrated.
-        learned: whether the how-many head had a say in the answer; not if the counts alone are asked for.
+        learned: whether the how-many head changed the answer; it does not where only the count is asked for.
         uncounted: COCO's categories that the question names too but the counter does not know.
     """
 
@@ -54,7 +52,7 @@ class Answer:
 
     @property
     def guess(self) -> BestGuess:
-        """What is said: of the counts as everywhere, but the head's likeliest answer where it had a say."""
+        """The best guess: that of the counts, or the head's likeliest answer if ``learned``."""
         told = None if self.distribution is None else self.distribution[None]
         guess = best_guesses(np.array([self.raw]), told)[0]
         if self.distribution is None or not self.learned:
@@ -84,19 +82,6 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     return answer_from(checkpoint, count_photo(checkpoint, path), reading)
 
 
-def understood(question: str, categories: tuple[str, ...]) -> Reading:
-    """What ``question`` asks a counter of ``categories`` to count.
-
-    Raises:
-        CountingError: the question cannot be answered by counting, or not by this counter; says why.
-    """
-    reading = question_parser(tuple(categories))(question)
-    if reading.refusal:
-        known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
-        raise CountingError(reading.explanation + known)
-    return reading
-
-
 def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
     """Count in the photo at ``path``.
 
@@ -115,7 +100,7 @@ def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) ->
     total = float(counts[columns].sum())
     gear = [categories.index(name) for name in reading.gear] if raw < total else []
     told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
-    learned = None if told is None or is_plain(reading) else _learned(reading.question, categories, counts, told)
+    learned = None if told is None or reading.is_plain else _learned(reading.question, categories, counts, told)
     return Answer(
         reading=reading,
         categories=counted,
@@ -153,7 +138,7 @@ def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
 
 
 def _told(distributions: NDArray[np.float32], columns: Sequence[int], gear: Sequence[int]) -> NDArray[np.float32]:
-    """That of the sum of ``columns``, but of no more than that of ``gear``, if it is given."""
+    """Distribution of the sum of ``columns``, limited by the sum of ``gear`` if it is given."""
     total = sum_of(distributions[columns])
     if not gear:
         return total

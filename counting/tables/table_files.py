@@ -1,5 +1,6 @@
 """CountTables in files: CSV, Parquet, JSON rows, and the .npz that the counting paper's counts come in."""
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -149,11 +150,18 @@ def _size_key(name: str) -> bytes:
 # .npz: `{split}_counts` and `{split}_ids`, in VOC's alphabetical or COCO's order of categories.
 
 
+_NPZ_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError),
+)
+"""Errors that zipfile and NumPy raise for damaged archives and arrays; unknown compression is a RuntimeError."""
+
+
 def _read_npz(path: Path, split: str) -> CountTable:
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored}
-    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, EOFError) as error:
+    except _NPZ_ERRORS as error:
         raise DataError(f"corrupt or truncated .npz file ({error})") from None
     splits = [name.removesuffix("_counts") for name in arrays if name.endswith("_counts")]
     if split not in splits or f"{split}_ids" not in arrays:

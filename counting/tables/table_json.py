@@ -115,16 +115,20 @@ def _image(number: Any, name: Any) -> str:
 def _json_count(row: dict[str, Any]) -> float:
     key = "count_raw" if "count_raw" in row else "count"
     count = row.get(key)
-    if isinstance(count, bool) or not isinstance(count, int | float) or not math.isfinite(count):
-        raise DataError(f"`{key}` is {count!r}, not a number")
-    return float(count)
+    try:
+        number = float(count) if isinstance(count, int | float) and not isinstance(count, bool) else math.nan
+    except OverflowError:  # a whole number beyond the largest float
+        number = math.inf
+    if not math.isfinite(number):
+        raise DataError(f"`{key}` is {str(count)[:40]}, not a finite number")
+    return number
 
 
 def _json_cells(listed: Any) -> NDArray[np.float32]:
     """The g² counts of a g×g list of lists, row by row."""
     try:
         cells = np.array(listed, dtype=np.float32)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         cells = np.empty(0, dtype=np.float32)
     if cells.ndim != 2 or cells.shape[0] != cells.shape[1] or cells.size == 0:
         raise DataError("`cells` is not a square list of lists of numbers")
@@ -135,7 +139,7 @@ def _json_distribution(listed: Any) -> NDArray[np.float32]:
     """The probabilities of 0, 1, 2, …."""
     try:
         probabilities = np.array(listed, dtype=np.float32)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         probabilities = np.empty(0, dtype=np.float32)
     if probabilities.ndim != 1 or probabilities.size == 0:
         raise DataError("`distribution` is not a list of numbers")
@@ -204,7 +208,7 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
     """One object an image and category, in the table's order; ``file_names`` as in ``write_table``."""
     for i, image in enumerate(table.images):
         whole = round_half_up(table.counts[i])
-        grids, sure = _square(table, i), _how_sure(table, i)
+        grids, spread = _square(table, i), _spread(table, i)
         for k, category in enumerate(table.categories):
             row = {
                 "image_id": int(image) if is_digits(image) else image,
@@ -215,10 +219,10 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
                 "count_raw": float(table.counts[i, k]),
             }
             cells = {} if grids is None else {"cells": grids[k].tolist()}
-            yield row | (sure[k] if sure else {}) | cells
+            yield row | (spread[k] if spread else {}) | cells
 
 
-def _how_sure(table: CountTable, image: int) -> list[dict[str, Any]]:
+def _spread(table: CountTable, image: int) -> list[dict[str, Any]]:
     """Interval, probability of at least one and distribution of each count in one image; none if unknown."""
     if table.distribution is None:
         return []

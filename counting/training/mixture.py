@@ -22,8 +22,8 @@ def load_source(
     source: DataConfig | SourceConfig, split: str, categories: tuple[str, ...] | None = None
 ) -> SceneSet:
     """A split of one data set, in its own categories or in some of them."""
-    annotations = _expanded(Path(split)) if split.endswith(".json") else None
-    root, images = (path and _expanded(path) for path in (source.root, source.images))
+    file = Path(split) if split.endswith(".json") else source.annotations
+    root, annotations, images = (path and _expanded(path) for path in (source.root, file, source.images))
     return load(source.name, split, Place(root, annotations, images, categories, source.unannotated_are_empty))
 
 

@@ -1,5 +1,6 @@
 """From a configuration to a trained counter in a run folder."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from counting.utils.derivatives import evaluation_mode
 from counting.utils.devices import find_device
 from counting_datasets.errors import CountingError
 
+MOST_WORKERS = 8
+"""Largest default number of processes that read photos."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -44,17 +48,26 @@ class Trained:
 
 
 def train_counter(
-    config: Config, run: RunFolder, *, resume: bool = False, device: str | torch.device | None = None
+    config: Config,
+    run: RunFolder,
+    *,
+    resume: bool = False,
+    device: str | torch.device | None = None,
+    workers: int | None = None,
 ) -> Trained:
     """Train the counter that ``config`` describes, into ``run``.
 
-    On a CPU the same configuration always gives the same weights.
+    On a CPU the same configuration always gives the same weights, with any number of ``workers`` that read photos;
+    by default there is none on a CPU, whose cores are busy, and up to eight beside another device.
 
     Raises:
         CountingError: the data, weights, device or run folder are not as they should be.
     """
     check_parts(config)
     accelerator, place = start_processes(find_device(device))
+    if workers is None:
+        idle = place.type == "cpu" or config.backbone.frozen
+        workers = 0 if idle else min(MOST_WORKERS, os.cpu_count() or 1)
     data = load_data(config)
     chosen = chosen_settings(config) if config.final else None
     torch.manual_seed(config.seed)
@@ -74,7 +87,7 @@ def train_counter(
         trained_on = {"data": f"{data.train.data}/{data.train.split}"}
         save(counter, config, path, {**trained_on, **card}, chosen.calibration if chosen else None)
 
-    trainer = Trainer(counter, criterion, losses, config, accelerator, place, old)
+    trainer = Trainer(counter, criterion, losses, config, accelerator, place, workers, old)
     progress = trainer.fit(train, val, run, write, resume=resume)
     return Trained(counter, data, progress, place, accelerator.is_main_process)
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,8 +80,9 @@ def start_processes(device: torch.device) -> tuple[Accelerator, torch.device]:
 class Trainer:
     """Trains a counter: its head if ``config.backbone`` is frozen, else all of it.
 
-    The batches carry the targets of ``losses``, which are added to ``criterion``. ``old`` weights stay as they
-    are.
+    The batches carry the targets of ``losses``, which are added to ``criterion``. With ``workers`` photos are
+    decoded and augmented in so many processes beside this one; the result is the same with any number. ``old``
+    weights stay as they are.
     """
 
     def __init__(
@@ -91,11 +93,12 @@ class Trainer:
         config: Config,
         accelerator: Accelerator,
         device: torch.device,
+        workers: int = 0,
         old: OldWeights | None = None,
     ) -> None:
         self.counter, self.criterion, self.losses = counter.to(device), criterion, losses
         self.options, self.seed = config.optimization, config.seed
-        self.accelerator, self.device = accelerator, device
+        self.accelerator, self.device, self.workers = accelerator, device, workers
         self.network: nn.Module = TrainedPart(counter, frozen=config.backbone.frozen)
         self.progress = TrainingProgress()
         self.old = old
@@ -129,14 +132,18 @@ class Trainer:
         groups = list(self._parameter_groups())
         optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
         self.network, self.optimizer, self.loader = self.accelerator.prepare(
-            self.network, optimizer, DataLoader(train, options.batch, sampler=self.sampler)
+            self.network, optimizer, self._loader(train, options.batch, self.sampler)
         )
-        self.val = None if val is None else self.accelerator.prepare(DataLoader(val, EVALUATION_BATCH))
+        self.val = None if val is None else self.accelerator.prepare(self._loader(val, EVALUATION_BATCH))
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,
             [group["lr"] for group in groups],
             total_steps=max(2, options.epochs * len(self.loader)),
         )
+
+    def _loader(self, views: ViewDataset, batch: int, sampler: EpochSampler | None = None) -> DataLoader[Batch]:
+        on_cuda = self.device.type == "cuda"
+        return DataLoader(views, batch, sampler=sampler, num_workers=self.workers, pin_memory=on_cuda)
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
         """The backbone's trainable parameters at their share of the learning rate, all others at the full rate."""
@@ -164,8 +171,12 @@ class Trainer:
         return mean
 
     def _on_device(self, loader: DataLoader[Batch]) -> Iterator[Batch]:
-        for batch in loader:
-            yield send_to_device(batch, self.device, non_blocking=True)
+        try:
+            for batch in loader:
+                yield send_to_device(batch, self.device, non_blocking=True)
+        except CountingError as error:  # a worker process puts its traceback before the message
+            message = str(error).strip().splitlines()[-1]
+            raise CountingError(re.sub(r"^[\w.]+Error: ", "", message)) from None
 
     def step(self, batch: Batch) -> Tensor:
         """One step of gradient descent; returns the loss."""

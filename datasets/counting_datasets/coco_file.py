@@ -105,6 +105,9 @@ def _images(path: Path, rows: list[_Row]) -> Iterator[CocoImage]:
     _check_distinct(path, "images id", ids)
     files = [_posix(file) for file in _texts(path, "images", rows, "file_name")]
     _check_distinct(path, "file_name", files)
+    nameless = next((index for index, file in enumerate(files) if PurePosixPath(file).name in ("", "..")), None)
+    if nameless is not None:
+        raise DataError(f"{path}: images[{nameless}] has file_name {files[nameless]!r}, should name a file")
     for row, key, file in zip(rows, ids, files, strict=True):
         crowds = row.get("crowd_categories") or []
         if not isinstance(crowds, list):

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from counting_datasets.photo import MOST_PIXELS
+
 
 def is_mask(segmentation: Any, size: tuple[int, int]) -> bool:
     """Whether it is polygons of three corners or more, or a run-length code of the photo's size."""
@@ -22,11 +24,13 @@ def decode(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
     """height×width, as ``COCO.annToMask`` gives it.
 
     Raises:
-        ValueError: a corner out of reach or runs that do not end where the photo does.
+        ValueError: a corner out of reach, runs that do not end where the photo does, or a size that no photo has.
     """
     from pycocotools import mask as coder
 
     width, height = size
+    if width * height > MOST_PIXELS:
+        raise ValueError("larger than any photo")
     if isinstance(segmentation, list):
         corners = np.concatenate([np.asarray(polygon, dtype=np.float64) for polygon in segmentation])
         if not (np.abs(corners) <= 100 * max(size)).all():

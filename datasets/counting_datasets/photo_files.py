@@ -31,11 +31,12 @@ def is_stray(path: PurePath | str) -> bool:
     thumbnails and metadata (``@eaDir``, ``__MACOSX``, ``Thumbs.db``). Every part of ``path`` is looked at, so pass
     it relative to the folder that is listed: a person may name a hidden folder on purpose.
     """
-    return any(_is_stray_name(part) for part in PurePath(path).parts)
+    parts = path.split("/") if isinstance(path, str) else path.parts
+    return any(map(_is_stray_name, parts))
 
 
 def _is_stray_name(name: str) -> bool:
-    return (name.startswith(".") and name != "..") or name.startswith("~$") or name.lower() in _STRAY
+    return (name.startswith(".") and name not in (".", "..")) or name.startswith("~$") or name.lower() in _STRAY
 
 
 def is_photo_name(path: PurePath | str) -> bool:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from counting_datasets.answers import numeric_answer
 from counting_datasets.errors import DataError
-from counting_datasets.text_files import read_json, read_text
+from counting_datasets.text_files import nfc, read_json, read_text
 
 _Row = dict[str, Any]
 
@@ -87,7 +87,7 @@ def _vqa_answers(path: Path) -> dict[int, tuple[int | None, tuple[str, ...]]]:
     for row in _rows(path, "annotations"):
         number = _integer(path, row, "question_id")
         if number in answers:
-            raise DataError(f"{path}: question {number} is there twice")
+            raise DataError(f"{path}: duplicate question id {number}")
         given = row.get("answers")
         if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
             raise DataError(f"{path}: question {number} has no list of answers")
@@ -127,8 +127,10 @@ def load_tallyqa(path: Path) -> list[Question]:
     found = []
     for row in _rows(path):
         number, text = _integer(path, row, "question_id"), _text(path, row, "question")
-        file = Path(_text(path, row, "image"))
+        file = PurePosixPath(nfc(_text(path, row, "image")).replace("\\", "/"))
         # Visual Genome numbers its photos too, so a number alone would be another photo's
+        if file.name in ("", ".."):
+            raise DataError(f"{path}: question {number} has image {row['image']!r}, should be a photo's file")
         in_coco = file.stem.startswith("COCO_")
         image = str(_integer(path, row, "image_id")) if in_coco else file.with_suffix("").as_posix()
         simple = row.get("issimple")
@@ -175,6 +177,8 @@ def _lines(path: Path) -> list[str]:
 
 def _integer(path: Path, row: _Row, key: str) -> int:
     value = row.get(key)
+    if isinstance(value, float) and value.is_integer():
+        return _integer(path, row | {key: int(value)}, key)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise DataError(f"{path}: {_which(row)} has {key} {value!r}, should be a whole number from 0")
     return value
@@ -195,6 +199,6 @@ def _unique(path: Path, questions: Iterable[Question]) -> list[Question]:
     found: dict[int, Question] = {}
     for question in questions:
         if question.id in found:
-            raise DataError(f"{path}: question {question.id} is there twice")
+            raise DataError(f"{path}: duplicate question id {question.id}")
         found[question.id] = question
     return list(found.values())

@@ -53,7 +53,11 @@ class VocFolder:
         """The annotations of photos, there or listed; an annotation of neither is left over and counts nowhere."""
         left_over = self.annotations.keys() - self.photos.keys() if self.photos else set()
         if left_over:
-            left_over -= {form for path in self.lists.values() for line in _lines(path) for form in _forms(line)}
+            columns = {
+                column for path in self.lists.values() for line in _lines(path) for column in _columns(line)
+            }
+            left_over -= columns
+            left_over -= {form for column in columns if re.search(r"[./\\]", column) for form in _forms(column)}
         return [Path(file) for name, file in self.annotations.items() if name not in left_over]
 
     def listed(self, split: str, *, unannotated_are_empty: bool = False) -> list[str]:
@@ -133,8 +137,8 @@ def is_split_folder(folder: VocFolder, split: str) -> bool:
 
 def _folder(root: Path) -> VocFolder | None:
     inside = {path.name.lower(): path for path in _entries(root) if path.is_dir()}
-    annotations = inside.get("annotations")
-    if annotations:
+    if "annotations" in inside or "imagesets" in inside:
+        annotations = inside.get("annotations", root / "Annotations")
         photos = inside.get("jpegimages") or inside.get("images")
         lists = inside.get("imagesets", root / "ImageSets")
         return VocFolder(
@@ -186,17 +190,23 @@ def _lines(path: Path) -> list[str]:
 
 
 def _is_stray_line(line: str) -> bool:
-    path = PureWindowsPath(line)
-    return is_stray(path.name if path.anchor else path.as_posix())
+    path = line.replace("\\", "/")
+    is_absolute = path.startswith("/") or path[1:2] == ":"
+    return is_stray(path.rpartition("/")[2] if is_absolute else path)
+
+
+def _columns(line: str) -> list[str]:
+    """All of a line, the line without a flag behind it, and its first column."""
+    with_flag = _WITH_FLAG.fullmatch(line)
+    return [line, *([with_flag[1]] if with_flag else []), line.split()[0]]
 
 
 def _forms(line: str) -> Iterator[str]:
     """The names that a line may mean: all of it, then without second column, ending and folders."""
-    with_flag = _WITH_FLAG.fullmatch(line)
-    columns = dict.fromkeys((line, with_flag[1] if with_flag else line, line.split()[0]))
+    columns = dict.fromkeys(_columns(line))
     yield from columns
     for column in columns:
-        path = PureWindowsPath(column)  # whose parts end at \\ and at /
+        path = PureWindowsPath(column)  # its parts end at / and at a backslash
         parts = path.parts[bool(path.anchor) :] or (column,)
         for start in range(len(parts)):
             yield _without_ending("/".join(parts[start:]))

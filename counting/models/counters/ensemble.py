@@ -56,7 +56,7 @@ def average(tables: Sequence[CountTable]) -> CountTable:
 
 
 def fit_weights(tables: Sequence[CountTable], truth: CountTable) -> EnsembleWeights:
-    """Non-negative least squares of the true counts on the members' counts, both of Count-val.
+    """Non-negative least squares of the true counts on the members' counts, both of the validation split.
 
     Each category's weights are held to those that serve all categories; how strongly is chosen by five-fold
     cross-validation of the rounded mRMSE.

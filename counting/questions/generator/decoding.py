@@ -19,7 +19,7 @@ MethodName = Literal["beam", "diverse", "sample"]
 DiversityName = Literal["hamming", "cumulative", "ngram", "embedding"]
 
 LENGTH = MAX_WORDS - len(BEGINNING) + 1
-"""Of a question in tokens, from the third word to its end."""
+"""Number of tokens of a question, from the third word to its end."""
 BEAMS = 20
 DIVERSITY: DiversityName = "hamming"
 STRENGTHS = {Mark.PEOPLE: 1.0, Mark.CAPTIONS: 0.35}

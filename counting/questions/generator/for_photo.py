@@ -30,7 +30,7 @@ def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> l
 
 
 def contents_of(checkpoint: Checkpoint, raw: NDArray[np.float64]) -> Contents:
-    """What is in a photo of K ``raw`` counts; of a counter not calibrated, what rounds to 1 or more."""
+    """Contents of a photo with K ``raw`` counts; without calibration, what rounds to 1 or more is there."""
     categories = checkpoint.counter.categories
     if checkpoint.calibration is None:
         return Contents.certain(categories, raw)

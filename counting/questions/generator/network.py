@@ -12,11 +12,11 @@ from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
 
 BEGINNING = ("how", "many")
-"""Of every question."""
+"""First words of every question."""
 MAX_WORDS = 15
 """Words in a question that it learns from; the few longer ones are captions turned into questions."""
 PER_CATEGORY = 3
-"""What it sees of one: whether it is known, whether it is there, log(1 + count)."""
+"""Inputs of each category: whether it is known, whether it is there, log(1 + count)."""
 
 State = tuple[Tensor, Tensor]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counting.questions.parsing.parser import question_parser
-from counting.questions.parsing.reading import Reading
+from counting.questions.parsing.reading import FILLERS, Reading
 from counting.questions.parsing.vocabulary import Vocabulary, words
 from counting.stats.metrics import round_half_up
 from counting.utils.inflection import is_plural
@@ -17,23 +17,13 @@ from counting_datasets.categories import COCO_CATEGORIES, canonical
 LEAST = 0.6
 """How probably something that a question asks for must be there: on VOC 2007 val it is for 93 % of those shown."""
 
-_SAY_NOTHING = frozenset({
-    "a", "all", "altogether", "an", "any", "appear", "appears", "are", "be", "can", "contained", "depicted",
-    "display", "displayed", "do", "does", "exist", "featured", "here", "image", "in", "is", "it", "its",
-    "now", "of", "one", "photo", "photograph", "photos", "picture", "pictured", "pictures", "present",
-    "scene", "screen", "see", "seen", "shot", "show", "shown", "that", "the", "there", "these", "they",
-    "this", "those", "total", "view", "visible", "we", "were", "what", "who", "you",
-})  # fmt: skip
-"""Words around a noun that ask for nothing more: "are there", "can be seen in this picture"."""
-
-
 _PROPERTIES = frozenset(words()["out-of-reach"]["properties"])
 _OF_ONE = [["is"], ["was"], ["has"], ["does"]]
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What is in a photo, as far as it is known: K ``categories``, raw counts, and how probably any at all."""
+    """Contents of a photo: K ``categories``, raw counts, and probabilities of at least one."""
 
     categories: Sequence[str]
     counts: NDArray[np.floating]
@@ -93,14 +83,9 @@ class WorthAsking:
         around = [*reading.modifiers, *reading.condition.split()]
         named = [*around, *(" ".join(pair) for pair in pairwise(around))]
         others = there.difference(reading.categories)
-        meanings = [self._things.meaning(word) for word in named if word not in _SAY_NOTHING]
+        meanings = [self._things.meaning(word) for word in named if word not in FILLERS]
         confirmed = all(not others.isdisjoint(each.categories) for each in meanings if each and each.categories)
         return confirmed and _PROPERTIES.isdisjoint(around)
-
-
-def is_plain(reading: Reading) -> bool:
-    """Whether a question asks for counts and nothing more: "how many dogs are there?"."""
-    return _SAY_NOTHING.issuperset((*reading.modifiers, *reading.condition.split())) and not reading.gear
 
 
 def _grammatical(reading: Reading) -> bool:
@@ -112,5 +97,5 @@ def _grammatical(reading: Reading) -> bool:
 def _kind(reading: Reading, contents: Contents) -> tuple[frozenset[int], frozenset[str]]:
     asked = contents.asked(reading)
     there = [category for category in asked if contents.probably[category] >= LEAST]
-    said = {*reading.modifiers, *reading.condition.split()} - _SAY_NOTHING
+    said = {*reading.modifiers, *reading.condition.split()} - FILLERS
     return frozenset(there or asked), frozenset(said)

@@ -15,7 +15,7 @@ from counting.questions.parsing.vocabulary import WORD, How
 from counting_datasets.categories import COCO_CATEGORIES
 
 MOST_WORDS = 24
-"""Those behind are not read."""
+"""Number of words that are read; the rest of a question is ignored."""
 
 _SCALE = 4.0
 """Word vectors are that long: of length 1, their entries would be too small to learn from."""

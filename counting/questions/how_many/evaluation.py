@@ -228,7 +228,7 @@ def compare_answers(
 
 
 def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Of every answer, 0 to 1."""
+    """Scores of every answer, from 0 to 1."""
     true = np.array([question.answer for question in questions], dtype=np.float64)
     points = {"exact": (answers == true).astype(np.float64)}
     if all(len(question.annotators) > 1 for question in questions):

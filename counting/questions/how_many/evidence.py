@@ -1,4 +1,4 @@
-"""What is known of a photo's counts, as the how-many head takes it in."""
+"""Distributions of a photo's counts in COCO's categories, the input of the how-many head."""
 
 from dataclasses import dataclass
 
@@ -42,7 +42,7 @@ class Evidence:
 
     @property
     def presence(self) -> "Evidence":
-        """Of each category, 1 if the photo has any, else 0."""
+        """For each category, 1 if the photo has any, else 0, as a distribution."""
         none = self.probability[..., :1]
         some = self.probability[..., 1:].sum(dim=-1, keepdim=True)
         rest = self.probability.new_zeros(*none.shape[:-1], ANSWERS - 2)
@@ -61,7 +61,7 @@ def sure(counts: Tensor) -> Evidence:
 
 
 def nothing(photos: int) -> Evidence:
-    """Of photos that nobody counted in."""
+    """Evidence about photos without any counts."""
     return Evidence(
         torch.zeros(photos, len(COCO_CATEGORIES), ANSWERS),
         torch.zeros(photos, len(COCO_CATEGORIES), dtype=torch.bool),

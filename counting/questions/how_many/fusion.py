@@ -22,12 +22,12 @@ from counting.questions.parsing.reading import Refusal
 from counting_datasets.categories import COCO_CATEGORIES
 
 DOUBTFUL: tuple[Refusal, ...] = ("kinds", "groups", "colour", "property", "capacity")
-"""What a question may ask beyond a count of the categories that it names."""
+"""Refusals of questions that ask more than the count of the categories they name."""
 SIGNS = 7 + len(DOUBTFUL)
-"""What is told of a question: see ``signs_of``."""
+"""Number of features of a question: see ``signs_of``."""
 
 _STRENGTH, _DOUBT = 0.5, -2.0
-"""What the weights and doubts are before they are squashed, where nothing is learned."""
+"""Weights and doubts before squashing, if nothing is learned."""
 _ITERATIONS = 200
 _PULL = 3.0
 """Weights that few questions speak for stay near where they start: as if drawn around it with variance 1/6."""

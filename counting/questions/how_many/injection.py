@@ -1,6 +1,5 @@
 """Counts for somebody else's VQA model: its answers' scores, fused with the count prior, in files."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,13 @@ from counting_datasets.text_files import read_json
 
 Scores = Mapping[str, float]
 
+LARGEST_SCORE = 1e100
+"""Largest score of an answer; scores of a question need not sum to 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Injected:
-    """What came of it: each question's answer scores, and which of them the counts had a say in."""
+    """Scores of each question's answers after fusion, and the questions whose scores the counts changed."""
 
     scores: Mapping[int, Scores]
     fused: frozenset[int]
@@ -49,7 +51,7 @@ def read_scores(path: Path) -> dict[int, Scores]:
         if not isinstance(number, int) or isinstance(number, bool):
             raise DataError(f"{path}: question_id {number!r} should be a whole number")
         if number in found:
-            raise DataError(f"{path}: question {number} is there twice")
+            raise DataError(f"{path}: question {number} is a duplicate")
         found[number] = _checked(path, number, row.get("answers"))
     return found
 
@@ -59,8 +61,9 @@ def _checked(path: Path, number: int, scores: Any) -> Scores:
         raise DataError(f"{path}: question {number} has no answers with scores")
     for answer, score in scores.items():
         right = isinstance(score, int | float) and not isinstance(score, bool)
-        if not right or not math.isfinite(score) or score < 0:
-            raise DataError(f"{path}: question {number} scores {answer!r} {score!r}, should be a probability")
+        if not right or not 0 <= score <= LARGEST_SCORE:
+            shown = str(score)[:40]
+            raise DataError(f"{path}: question {number} scores {answer!r} {shown}, should be a probability")
     total = sum(scores.values())
     if total <= 0:
         raise DataError(f"{path}: question {number} scores every answer 0")

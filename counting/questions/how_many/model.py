@@ -31,7 +31,7 @@ FUSIONS: Mapping[str, tuple[str, ...]] = {
 }
 INJECTION = f"{QUESTION} + {PRIOR}"
 BEST_METHOD = f"{HEAD} + {PRIOR}"
-"""Of the methods, the one that is right most often on validation."""
+"""Method that is right most often on validation questions."""
 _BATCH = 512
 
 
@@ -74,7 +74,7 @@ class HowMany:
         return found
 
     def experts(self, questions: EncodedQuestions, evidence: Evidence) -> tuple[dict[str, Tensor], Tensor]:
-        """What a fusion takes: B×21 by expert, zeros where the prior says nothing; and the questions' signs."""
+        """Inputs of a fusion: B×21 by expert, zeros where the prior says nothing; and the questions' signs."""
         experts = {
             QUESTION: self.head(questions, nothing(len(questions))),
             PRIOR: count_prior(questions, evidence),

@@ -1,4 +1,4 @@
-"""What a how-many head is trained to say: a question's answer and its annotators' numbers, as a distribution."""
+"""Training target of the how-many head: a question's answer and its annotators' numbers as a distribution."""
 
 import torch
 from torch import Tensor

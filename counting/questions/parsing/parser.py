@@ -26,11 +26,12 @@ from counting.questions.parsing.refusals import (
 from counting.questions.parsing.similarity import WordSimilarity
 from counting.questions.parsing.vocabulary import NO_CATEGORY, WORD, Meaning, Vocabulary
 from counting.utils.inflection import singular
+from counting_datasets.errors import CountingError
 
 MAX_CHARACTERS = 1000
-"""The most characters in a question."""
+"""Largest number of characters in a question."""
 THRESHOLD = 0.8
-"""The least cosine at which a similar word counts, fitted on training questions by ``fit_threshold``."""
+"""Cosine from which a similar word stands for another, fitted on training questions by ``fit_threshold``."""
 
 _ASKED = re.compile(r"\b(?:how\s+many|(?:number(?!\s+of\s+the\b)|amount|count)\s+of)\b([^?]*)", re.IGNORECASE)
 # "elephants' trunks" keeps its apostrophe, so that the elephants are not what is counted
@@ -72,7 +73,7 @@ class QuestionParser:
         return self._read(question, _TOKEN.findall(_PLURAL_APOSTROPHE.sub("s", _without_commas(rest))))
 
     def _read(self, question: str, tokens: list[str]) -> Reading:
-        """What a question asks for that goes on with ``tokens`` after its "how many"."""
+        """Read a question whose words after "how many" are ``tokens``."""
         phrase = find_noun_phrase(tokens, 0, self._vocabulary)
         start, first, end, noun = phrase.start, phrase.noun, phrase.end, _text(tokens, phrase)
         if not noun:
@@ -145,6 +146,19 @@ def question_parser(categories: tuple[str, ...]) -> QuestionParser:
     return QuestionParser(categories)
 
 
+def understood(question: str, categories: Sequence[str]) -> Reading:
+    """What ``question`` asks a counter of ``categories`` to count.
+
+    Raises:
+        CountingError: the question cannot be answered by counting, or not by this counter; says why.
+    """
+    reading = question_parser(tuple(categories))(question)
+    if reading.refusal:
+        known = f"; this counter knows {', '.join(categories)}" if reading.refusal == "no category" else ""
+        raise CountingError(reading.explanation + known)
+    return reading
+
+
 def _without_commas(text: str) -> str:
     """The commas of a list as "and": "dogs, cats and birds" → "dogs and cats and birds"."""
     text = _COMMA_AND.sub(r" \1", text)
@@ -158,7 +172,7 @@ def _text(tokens: Sequence[str], phrase: NounPhrase) -> str:
 
 
 def _sum(one: Meaning, other: Meaning) -> Meaning:
-    """Of dogs and cats: the categories of both, if both name some. How they do is said of the first."""
+    """Meaning of "dogs and cats": the categories of both, if both name some, and ``how`` of the first."""
     if not other.categories:
         return NO_CATEGORY
     return Meaning(tuple(dict.fromkeys(one.categories + other.categories)), one.how)

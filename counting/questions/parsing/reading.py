@@ -33,6 +33,14 @@ _WITH_ANOTHER = re.compile(r"\b(are|were) wearing\b")
 
 FEWEST = 0.5
 """Smallest count at which a photo is taken to have any of a thing."""
+FILLERS = frozenset({
+    "a", "all", "altogether", "an", "any", "appear", "appears", "are", "be", "can", "contained", "depicted",
+    "display", "displayed", "do", "does", "exist", "featured", "here", "image", "in", "is", "it", "its",
+    "now", "of", "one", "photo", "photograph", "photos", "picture", "pictured", "pictures", "present",
+    "scene", "screen", "see", "seen", "shot", "show", "shown", "that", "the", "there", "these", "they",
+    "this", "those", "total", "view", "visible", "we", "were", "what", "who", "you",
+})  # fmt: skip
+"""Words around a noun that ask for nothing more: "are there", "can be seen in this picture"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,11 @@ class Reading:
     def of_kinds(self) -> bool:
         """Whether kinds of things are asked for that are categories of their own: "kinds of animals"."""
         return self.refusal == "kinds" and len(self.categories) > 1
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the question asks for counts and nothing more: "how many dogs are there?"."""
+        return FILLERS.issuperset((*self.modifiers, *self.condition.split())) and not self.gear
 
     @property
     def mapped(self) -> bool:

@@ -34,7 +34,7 @@ class Meaning:
 
 
 NO_CATEGORY = Meaning((), "synonym")
-"""What a word means that names a thing which the counter does not know."""
+"""Meaning of a word for a thing that the counter does not know."""
 
 
 @cache
@@ -64,7 +64,7 @@ class Vocabulary:
         for category in self.categories:
             name = canonical(category)
             if not name or name in self._named:
-                raise CountingError(f"categories: {category!r} is {'there twice' if name else 'no name'}")
+                raise CountingError(f"categories: {category!r} is {'a duplicate' if name else 'no name'}")
             self._named[name] = category
         if not self._named:
             raise CountingError("categories: there are none to ask for")
