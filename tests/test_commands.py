@@ -228,12 +228,13 @@ def test_counts_against_counts_need_no_photos(shell: Shell) -> None:
     assert "--train-truth" in shell.refuses("evaluate", "mean", "--truth", "true.csv")
 
 
-def test_models_lists_the_zoo_uncut_and_says_which_answers(shell: Shell) -> None:
+def test_models_lists_the_zoo_uncut_and_says_which_is_the_default(shell: Shell) -> None:
     zoo = json.loads(shell("models", "--json")[0])["zoo"]
     out, _ = shell("models")
     assert "…" not in out
-    assert BEST in out
-    assert all(out.count(name) >= len(card["scores"]) for name, card in zoo.items())
+    assert f"{BEST} (default)" in out
+    assert all(f"  {name}" in out for name in zoo)
+    assert out.count("mRMSE") == sum(len(card["scores"]) for card in zoo.values())
 
 
 def test_predict_skips_what_is_no_photo_and_counts_the_rest(shell: Shell) -> None:
