@@ -421,3 +421,11 @@ def test_an_archive_with_an_unknown_compression_is_refused(tmp_path: Path) -> No
     file.write_bytes(content)
     with pytest.raises(DataError, match="corrupt or truncated"):
         read_table(f"{file}:test")
+
+
+def test_a_parquet_file_whose_names_are_no_utf_8_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "counts.parquet"
+    pq.write_table(pa.table({"image": ["1"], "zebra": [1.0]}), file)
+    file.write_bytes(file.read_bytes().replace(b"zebra", b"z\x80bra"))
+    with pytest.raises(DataError, match="not a Parquet file"):
+        read_table(file)

@@ -85,12 +85,21 @@ def split_source(source: str) -> tuple[Path, str]:
 
 def _read_parquet(path: Path) -> CountTable:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        stored = pq.ParquetFile(path).read()
-    except pa.ArrowException as error:
-        raise DataError(f"not a Parquet file ({str(error).splitlines()[0]})") from None
+        return _parquet_table(path)
+    except DataError:
+        raise
+    except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:  # ValueError: names not in UTF-8
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"not a Parquet file ({reason})") from None
+
+
+def _parquet_table(path: Path) -> CountTable:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stored = pq.ParquetFile(path).read()
     if not stored.column_names or not is_image_header(stored.column_names[0]):
         raise DataError("the first column must be `image`")
     if stored.columns[0].null_count:
