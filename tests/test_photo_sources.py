@@ -97,3 +97,9 @@ def test_a_folder_stands_for_its_photos_and_a_list_for_its_members(file: Path) -
 def test_a_generator_of_photos_is_read_no_further_than_needed() -> None:
     endless = (RGB for _ in iter(int, 1))
     assert next(photo_sources(endless)).name == "photo 1"
+
+
+def test_a_damaged_heic_photo_is_said_to_be_unreadable_once() -> None:
+    with pytest.raises(PhotoError) as caught:
+        PhotoSource.of(b"\0\0\0\x18ftypheic" + bytes(40)).open()
+    assert str(caught.value).count("not a readable image") == 1

@@ -88,7 +88,7 @@ def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     except OSError as error:
         raise PhotoError(f"{path}: {_reason(error)}") from None
     except Exception as error:  # Pillow's formats fail on damaged files each in its own way
-        raise PhotoError(f"{path}: not a readable image ({_reason(error)})") from None
+        raise PhotoError(f"{path}: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
