@@ -196,3 +196,5 @@ def test_no_home_folder_is_needed_where_the_cache_is_named(monkeypatch: pytest.M
 def test_an_unknown_home_folder_in_a_path_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "always-0", "--root", "~nobody-of-this-name/data"]) == 2
     assert "could not determine home directory" in capsys.readouterr().err
+    assert main(["predict", "~nobody-of-this-name/photo.jpg"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

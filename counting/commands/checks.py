@@ -6,6 +6,7 @@ from pathlib import Path
 
 from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError, choices
+from counting_datasets.text_files import expanded
 
 
 def check_request(arguments: argparse.Namespace) -> None:
@@ -63,7 +64,7 @@ def _check_photo(photo: Path, arguments: argparse.Namespace) -> None:
 
 def _check_photos(places: list[str], arguments: argparse.Namespace) -> None:
     """At least one of them must be there; a pattern, a URL and standard input are read later."""
-    if not any(place == "-" or set(place) & set("*?[:") or Path(place).expanduser().exists() for place in places):
+    if not any(place == "-" or set(place) & set("*?[:") or expanded(Path(place)).exists() for place in places):
         raise CountingError(f"{places[0]}: no photo there")
 
 
