@@ -234,7 +234,7 @@ def test_models_lists_the_zoo_uncut_and_says_which_is_the_default(shell: Shell) 
     assert "…" not in out
     assert f"{BEST} (default)" in out
     assert all(f"  {name}" in out for name in zoo)
-    assert out.count("mRMSE") == sum(len(card["scores"]) for card in zoo.values())
+    assert out.count("    mRMSE ") == sum(len(card["scores"]) for card in zoo.values())
 
 
 def test_predict_skips_what_is_no_photo_and_counts_the_rest(shell: Shell) -> None:
