@@ -1,9 +1,9 @@
 """The one answer about a count: its number and words in every table, drawing, file, command and page.
 
 The best guess is the raw count rounded half up, which is also what is scored. (On validation photos the
-median of the calibrated distribution is exact in 53 % of what is shown, in place of 50 %, but its errors are
-larger; its mode and mean are worse: ``benchmarks/shown_counts.py``.) Doubt is told by probabilities: a
-category is *shown* if its best guess is above 0 and at least one is there with a probability of
+median of the calibrated distribution is exact in 54 % of what is shown, in place of 50 %, but off by a little
+more on average; its mode and mean are worse: ``benchmarks/shown_counts.py``.) Doubt is told by probabilities:
+a category is *shown* if its best guess is above 0 and at least one is there with a probability of
 ``shown_from``, which is fitted on a validation split and stored with the counter's calibration.
 """
 
