@@ -121,7 +121,8 @@ BOTH = {"name": "voc2007", "train": "train", "val": "val"}
         ([{"name": "voc2007", "train": "train"}], "no source has a val split"),
         ([{"name": "voc2007", "val": "val"}], "no source has a train split"),
         ([{**BOTH, "weight": 0}], "sources.0.weight"),
-        ([{**BOTH, "protocol": "all"}], "sources.0.protocol"),
+        ([{**BOTH, "protocol": "all"}], "sources.0: unknown key"),
+        ([{**BOTH, "wieght": 2}], "did you mean 'weight'"),
         ([{"train": "train", "val": "val"}], "sources.0.name"),
     ],
 )

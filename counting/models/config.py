@@ -350,6 +350,8 @@ def _keys(sections: Sequence[str]) -> tuple[str, ...]:
     """The keys that a section of a configuration takes."""
     model: type[BaseModel] = Config
     for section in sections:
+        if section.isdigit():  # a place in a list
+            continue
         annotation = model.model_fields[section].annotation
         (model,) = (
             one
