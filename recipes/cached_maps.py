@@ -1,0 +1,315 @@
+"""Train loc-sub on cached maps: the frozen part of its backbone looks at each photo once.
+
+python -m recipes.cached_maps everyday80 runs/everyday80 [key=value …]
+
+The maps of every photo at strides 8 and 16 stay in the run's folder, in half precision: 490 KB for 480 pixels. A
+step takes windows of them in place of new views of the photos, and costs a third of one that begins with pixels.
+The rate stays what it is, and the counter is the moving average of the weights: the run may be stopped at any time
+(Ctrl-C), and goes on when it is called again.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from counting.inputs.augmentation import VISIBLE_SHARE
+from counting.inputs.preprocessing import to_square
+from counting.inputs.views import View
+from counting.models.checkpoint import build, save
+from counting.models.config import Config, read_config
+from counting.models.counters.base import Counter, count_cells
+from counting.models.counters.loc_sub import LocatingCounter
+from counting.models.locating import CentreMaps, centre_loss
+from counting.models.losses import CountLoss
+from counting.stats.metrics import as_scored, mean_over_categories, rmse
+from counting.training.data import TrainingData, load_data, without
+from counting.training.mixture import sampling_rates
+from counting.training.run import count_loss, prepare
+from counting.training.run_folder import RunFolder
+from counting.training.teacher import TeacherLoss
+from counting.training.trainer import hold_batch_norm, least_squares_scale
+from counting.utils.files import write_bytes
+from counting_datasets.errors import CountingError
+from counting_datasets.scene import Scene
+
+FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
+"""Stages of EfficientNet-Lite0 up to stride 16, and the blocks that they are made of."""
+
+SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
+"""Sides of the windows that a batch may show, as shares of the map's."""
+
+ROUND, VALIDATE = 200, 5
+"""Steps after which a run can be resumed, and rounds after which it is validated."""
+
+AVERAGE, WARM_UP = 0.998, 300
+"""How much of the average stays at each step, and steps until the rate is reached."""
+
+
+class Stages(nn.Module):
+    """An EfficientNet-Lite0 counter in two parts: the frozen stages, and all that is trained."""
+
+    def __init__(self, counter: Counter) -> None:
+        super().__init__()
+        if not isinstance(counter, LocatingCounter):
+            raise CountingError("cached maps are for loc_sub")
+        self.counter = counter
+        self.model: Any = counter.cells.backbone.features.model
+
+    @torch.no_grad()
+    def trunk(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """B×3×H×W photos → B×40×H/8×W/8 and B×112×H/16×W/16."""
+        features = self.model.bn1(self.model.conv_stem(images.contiguous(memory_format=torch.channels_last)))
+        maps = []
+        for block in self.model.blocks[:FROZEN_BLOCKS]:
+            features = block(features)
+            maps.append(features)
+        return maps[2], maps[4]
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunk's maps → the head's output, and the logits of centres."""
+        features = coarse
+        for block in self.model.blocks[FROZEN_BLOCKS:]:
+            features = block(features)
+        last = self.model.bn2(self.model.conv_head(features))
+        cells, logits = self.counter.cells.locate((fine, coarse, last), self.counter.grid.side)
+        return self.counter.head(cells), logits
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square part of a photo's maps, in places of the coarse one."""
+
+    left: int
+    top: int
+    side: int
+
+    def of(self, maps: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The same part of both maps."""
+        fine, coarse = (
+            map_[
+                :,
+                scale * self.top : scale * (self.top + self.side),
+                scale * self.left : scale * (self.left + self.side),
+            ]
+            for scale, map_ in zip((2, 1), maps, strict=True)
+        )
+        return fine, coarse
+
+    def view(self, scene: Scene, places: int) -> View:
+        """The objects that are in it, and where."""
+        shares = scene.boxes / np.array([*scene.size, *scene.size], dtype=np.float64)
+        boxes = (shares * places - np.array([self.left, self.top] * 2)) / self.side
+        inside = boxes.clip(0, 1)
+        seen = _areas(inside) >= VISIBLE_SHARE * np.maximum(_areas(boxes), 1e-12)
+        return View(inside[seen], np.flatnonzero(seen), number=2)
+
+
+def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+
+
+@dataclass(frozen=True)
+class CachedMaps:
+    """The maps of photos, from their files or computed."""
+
+    stages: Stages
+    folder: Path
+
+    def read(self, scene: Scene) -> tuple[Tensor, Tensor]:
+        """40×2n×2n and 112×n×n half floats."""
+        path = self.folder / f"{scene.id.replace('/', '-')}.npy"
+        cells = self.stages.counter.cells
+        places = cells.side // 16
+        try:
+            flat = torch.from_numpy(np.load(path))
+        except (OSError, ValueError, EOFError):
+            normalization = cells.backbone.normalization
+            photo = normalization(to_square(scene.image(), cells.side, normalization.interpolation))
+            with torch.autocast("cpu", torch.bfloat16):
+                maps = self.stages.trunk(photo[None])
+            flat = torch.cat([one.flatten().half() for one in maps])
+            np.save(path.with_suffix(".part.npy"), flat.numpy())
+            path.with_suffix(".part.npy").replace(path)
+        fine, coarse = flat.split_with_sizes([40 * 4 * places**2, 112 * places**2])
+        return fine.view(40, 2 * places, 2 * places), coarse.view(112, places, places)
+
+
+class CachedTraining:
+    """A run on cached maps."""
+
+    def __init__(self, config: Config, data: TrainingData, folder: Path) -> None:
+        if config.backbone.frozen_stages != FROZEN_STAGES or config.cells.side % 32:
+            raise CountingError("cached maps are of backbone.frozen_stages=4 and a side that is a multiple of 32")
+        self.config, self.data, self.folder = config, data, folder
+        torch.manual_seed(config.seed)
+        counters = [build(config, data.train.categories) for _ in range(2)]
+        for counter in counters:
+            prepare(config, counter, RunFolder(folder))
+        self.stages, self.average = (Stages(counter) for counter in counters)
+        self.average.load_state_dict(self.stages.state_dict())
+        self.maps = CachedMaps(self.average.eval(), folder / "maps")
+        self.criterion: CountLoss = count_loss(config, counters[0], data)
+        teacher = config.teacher
+        self.teacher = teacher and TeacherLoss(teacher.weight, self.criterion, counters[0].grid, teacher.distill)
+        self.optimizer = torch.optim.AdamW(list(self._groups()), weight_decay=config.optimization.weight_decay)
+        self.step, self.best = 0, float("inf")
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        options = self.config.optimization
+        of_backbone = set(self.stages.counter.cells.backbone.parameters())
+        trained = [weight for weight in self.stages.parameters() if weight.requires_grad]
+        for share, part in ((1.0, False), (options.backbone_rate, True)):
+            weights = [weight for weight in trained if (weight in of_backbone) == part]
+            yield {"params": weights, "lr": options.learning_rate * share, "share": share}
+
+    def run(self, rounds: int | None = None) -> None:
+        """Train until stopped, or for so many rounds."""
+        (self.folder / "maps").mkdir(parents=True, exist_ok=True)
+        self._restore()
+        scenes = [scene for scene in self.data.train if scene.path.is_file()]
+        weights = np.array([self.data.weights.get(scene.id, 1.0) for scene in scenes])
+        rates = sampling_rates(scenes, weights, self.config.data.rare)
+        done = 0
+        while rounds is None or done < rounds:
+            losses = self._round(scenes, rates / rates.sum())
+            done += 1
+            row: dict[str, Any] = {"step": self.step, "loss": losses}
+            self._store()
+            if self.data.val is not None and self.step % (ROUND * VALIDATE) == 0:
+                row["val_mRMSE"] = self.validate()
+                self._store()
+            with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(row, flush=True)
+
+    def _round(self, scenes: Sequence[Scene], share: NDArray[np.float64]) -> list[float]:
+        """``ROUND`` steps; the mean count loss, centre loss and teacher's loss."""
+        self.stages.train()
+        hold_batch_norm(self.stages)
+        random = np.random.default_rng((self.config.seed, self.step))
+        torch.manual_seed(self.step)
+        losses = []
+        for _ in range(ROUND):
+            chosen = [scenes[i] for i in random.choice(len(scenes), self.config.optimization.batch, p=share)]
+            losses.append(self._step(chosen, random))
+        return [round(value, 4) for value in np.mean(losses, axis=0).tolist()]
+
+    def _step(self, scenes: Sequence[Scene], random: np.random.Generator) -> list[float]:
+        options, places = self.config.optimization, self.stages.counter.cells.side // 16
+        side = 2 * round(random.choice(SIDES) * places / 2)
+        corners = 2 * random.integers(0, (places - side) // 2 + 1, (len(scenes), 2))
+        windows = [Window(left, top, side) for left, top in corners.tolist()]
+        views = [window.view(scene, places) for window, scene in zip(windows, scenes, strict=True)]
+        seen = [window.of(self.maps.read(scene)) for window, scene in zip(windows, scenes, strict=True)]
+        fine, coarse = (_stacked(maps) for maps in zip(*seen, strict=True))
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            output, logits = self.stages(fine, coarse)
+        losses = self._losses(output.float(), logits.float(), scenes, views, side)
+        for group in self.optimizer.param_groups:
+            group["lr"] = options.learning_rate * group["share"] * min(1, (self.step + 1) / WARM_UP)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(torch.stack(losses).sum())
+        nn.utils.clip_grad_norm_(self.stages.parameters(), options.gradient_norm)
+        self.optimizer.step()
+        self.step += 1
+        self._follow(min(AVERAGE, (1 + self.step) / (10 + self.step)))
+        return [loss.item() for loss in losses]
+
+    def _losses(
+        self, output: Tensor, logits: Tensor, scenes: Sequence[Scene], views: Sequence[View], side: int
+    ) -> list[Tensor]:
+        counter, protocol = self.stages.counter, self.data.protocol
+        pairs = list(zip(scenes, views, strict=True))
+        counts = torch.stack([_counts(counter, scene, view, self.data) for scene, view in pairs])
+        maps = CentreMaps(protocol, side)
+        centres = torch.stack([torch.from_numpy(maps(scene, view)) for scene, view in pairs])
+        losses = [
+            counter.loss(output, counts, self.criterion),
+            self.config.loss.centres * centre_loss(logits, centres),
+        ]
+        if self.teacher:
+            targets = torch.stack([self.teacher.target(scene, view) for scene, view in pairs])
+            losses.append(self.teacher.weight * counter.loss(output, targets, self.criterion))
+        return losses
+
+    @torch.no_grad()
+    def _follow(self, kept: float) -> None:
+        """Move the average towards the weights."""
+        pairs = zip(self.average.parameters(), self.stages.parameters(), strict=True)
+        for average, weight in pairs:
+            if weight.requires_grad:
+                average.lerp_(weight, 1 - kept)
+
+    @torch.inference_mode()
+    def validate(self) -> float:
+        """mRMSE of the average on the validation photos; the best so far is written with its scale."""
+        assert self.data.val is not None
+        scenes = without(self.data.val, {s.id: str(s.path) for s in self.data.val if not s.path.is_file()})
+        counts = []
+        for start in range(0, len(scenes), 16):
+            maps = [self.maps.read(scene) for scene in scenes[start : start + 16]]
+            fine, coarse = (_stacked(part) for part in zip(*maps, strict=True))
+            counts.append(count_cells(self.average(fine, coarse)[0]))
+        predicted = torch.cat(counts).double().numpy()
+        true = np.stack([scene.counts(self.data.protocol) for scene in scenes]).astype(np.float64)
+        known = np.stack([scene.known_counts(self.data.protocol) for scene in scenes])
+        scale = least_squares_scale(predicted[known], true[known])
+        score = float(mean_over_categories(rmse(as_scored(predicted * scale), true, known)))
+        self.average.counter.scale.fill_(scale)
+        if score < self.best:
+            self.best = score
+            self._write("best", {"epoch": self.step, "val_mRMSE": score})
+        return score
+
+    def _write(self, name: str, card: dict[str, Any]) -> None:
+        data = f"{self.data.train.data}/{self.data.train.split}"
+        path = self.folder / "weights" / f"{name}.safetensors"
+        save(self.average.counter, self.config, path, {"data": data, **card})
+
+    def _store(self) -> None:
+        state = {
+            "stages": self.stages.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "best": self.best,
+        }
+        torch.save(state, self.folder / "state.part")
+        (self.folder / "state.part").replace(self.folder / "state.pt")
+        self._write("last", {"epoch": self.step, "val_mRMSE": None})
+
+    def _restore(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.exists():
+            write_bytes(self.folder / "config.yaml", self.config.to_yaml().encode())
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.stages.load_state_dict(state["stages"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.best = state["step"], state["best"]
+
+
+def _counts(counter: Counter, scene: Scene, view: View, data: TrainingData) -> Tensor:
+    """Cells×K fractional counts of a view, NaN where unknown."""
+    counts = view.fractional_counts(scene, scene.counted(data.protocol), counter.grid)
+    counts[:, ~scene.certain_counts()] = np.nan
+    return torch.from_numpy(counts).float()
+
+
+def _stacked(maps: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(maps)).float().contiguous(memory_format=torch.channels_last)
+
+
+if __name__ == "__main__":
+    name, where, *overrides = sys.argv[1:]
+    configuration = read_config(name, overrides)
+    CachedTraining(configuration, load_data(configuration), Path(where)).run()

@@ -1,0 +1,77 @@
+"""Training on cached maps: windows are views, runs resume bit for bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_mixture import config_of
+from tiny import write_voc
+
+from counting.models.checkpoint import load
+from counting.models.config import Config
+from counting.training.data import load_data
+from counting_datasets.errors import CountingError
+from counting_datasets.scene import Scene
+from recipes import cached_maps
+from recipes.cached_maps import CachedTraining, Window
+
+
+def settings(root: Path, **sections: object) -> Config:
+    values = {
+        "counter": "loc_sub",
+        "backbone": {"name": "efficientnet_lite0_pyramid", "frozen": False, "frozen_stages": 4},
+        "cells": {"grid": 2, "side": 64},
+        "head": {"depth": 8, "hidden": 8, "heads": 2},
+        "loss": {"centres": 1.0},
+        "optimization": {"batch": 2},
+    }
+    return config_of({"name": "voc", "root": str(root)}, **{**values, **sections})
+
+
+@pytest.fixture
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached_maps, "ROUND", 2)
+    monkeypatch.setattr(cached_maps, "VALIDATE", 1)
+
+
+def test_a_window_shows_the_objects_of_which_enough_is_in_it() -> None:
+    boxes = np.array([[0, 0, 50, 50], [40, 40, 60, 60], [0, 40, 55, 60]], dtype=np.float64)
+    flags, labels = np.zeros(3, dtype=bool), np.array([0, 1, 0])
+    scene = Scene("x", "x", Path("x"), (100, 100), boxes, labels, flags, flags, ("a", "b"))
+    view = Window(left=4, top=4, side=4).view(scene, places=8)  # the lower right quarter
+    assert view.kept.tolist() == []
+    view = Window(left=2, top=2, side=4).view(scene, places=8)  # the middle
+    assert view.kept.tolist() == [1, 2]
+    np.testing.assert_allclose(view.boxes, [[0.3, 0.3, 0.7, 0.7], [0, 0.3, 0.6, 0.7]])
+
+
+def test_maps_are_computed_once_and_a_window_of_both_is_the_same_part(tmp_path: Path) -> None:
+    config = settings(write_voc(tmp_path / "voc", train=4, val=2))
+    data = load_data(config)
+    training = CachedTraining(config, data, tmp_path / "run")
+    (tmp_path / "run" / "maps").mkdir(parents=True)
+    computed, stored = (training.maps.read(data.train[0]) for _ in range(2))
+    assert [tuple(one.shape) for one in stored] == [(40, 8, 8), (112, 4, 4)]
+    assert all(torch.equal(a, b) for a, b in zip(computed, stored, strict=True))
+    fine, coarse = Window(left=2, top=0, side=2).of(stored)
+    assert torch.equal(fine, stored[0][:, :4, 4:])
+    assert torch.equal(coarse, stored[1][:, :2, 2:])
+
+
+@pytest.mark.usefixtures("short_rounds")
+def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    config = settings(write_voc(tmp_path / "voc", train=4, val=2))
+    data = load_data(config)
+    CachedTraining(config, data, tmp_path / "once").run(rounds=2)
+    for _ in range(2):
+        CachedTraining(config, data, tmp_path / "twice").run(rounds=1)
+    once, twice = (load(tmp_path / name / "weights" / "best.safetensors").counter for name in ("once", "twice"))
+    assert all(torch.equal(a, b) for a, b in zip(once.parameters(), twice.parameters(), strict=True))
+    assert once.categories == ("blue", "red")
+
+
+def test_other_backbones_have_no_such_maps(tmp_path: Path) -> None:
+    config = settings(write_voc(tmp_path / "voc", train=4, val=2), backbone={"name": "tiny", "frozen": False})
+    with pytest.raises(CountingError, match="frozen_stages=4"):
+        CachedTraining(config, load_data(config), tmp_path / "run")
