@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 2 a request that cannot be met, 130 on Ctrl-C."""
     with Output() as output:
         try:
-            parsed = _parse(arguments)
+            parsed = parse(arguments)
         except SystemExit as stop:
             return finished(stop.code if isinstance(stop.code, int) else REFUSED, "counting", output)
         keep_freed_memory()
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_command(parsed, output)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Unlike argparse alone, takes a configuration's key=value on either side of the options."""
     parser, commands = _parser()
     parsed, left = parser.parse_known_args(arguments)
