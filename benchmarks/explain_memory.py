@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from counting.explain.count_explanation import explain_photo
-from counting.models.zoo import BEST, find_counter
+from counting.networks.zoo import BEST, find_counter
 from counting.utils.memory import keep_freed_memory
 
 WARM = 50

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 
 from counting.explain.count_grad_cam import explain_counts
-from counting.models.zoo import BEST, find_counter
+from counting.networks.zoo import BEST, find_counter
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from rich.console import Console
 from torch import Tensor
 
 from counting.explain.map_evaluation import MapEvaluator
-from counting.models.backbones import Backbone, fingerprint
-from counting.models.zoo import find_counter
+from counting.networks.backbones import Backbone, fingerprint
+from counting.networks.zoo import find_counter
 from counting.utils.progress import track
 from counting_datasets.catalog import load
 

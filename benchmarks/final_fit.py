@@ -17,8 +17,8 @@ from pathlib import Path
 
 from voc2007_table import COUNTERS, DETECTORS, evaluate, print_row
 
-from counting.models.inference import count_scenes
-from counting.models.zoo import find_counter
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import find_counter
 from counting.tables.table_files import write_table
 from counting_datasets.catalog import Place, load
 

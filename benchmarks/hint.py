@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counting.inputs.batches import ViewDataset
-from counting.models.checkpoint import load
-from counting.models.config import Config, HintConfig, read_config
-from counting.models.feature_cache import FeatureCache
-from counting.models.inference import count_scenes
+from counting.networks.checkpoint import load
+from counting.networks.config import Config, HintConfig, read_config
+from counting.networks.feature_cache import FeatureCache
+from counting.networks.inference import count_scenes
 from counting.stats.bootstrap import PairedDifference, paired
 from counting.stats.metrics import as_scored
 from counting.training.data import load_split

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from counting.explain.map_evaluation import MapEvaluator
 from counting.explain.map_scores import Erasure, MapScores
-from counting.models.backbones import fingerprint
-from counting.models.zoo import find_counter
+from counting.networks.backbones import fingerprint
+from counting.networks.zoo import find_counter
 from counting.stats.bootstrap import paired
 from counting.utils.progress import track
 from counting_datasets.catalog import load

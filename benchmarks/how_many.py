@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from counting.models.inference import count_scenes
-from counting.models.zoo import BEST, find_counter
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import BEST, find_counter
 from counting.questions.how_many.evaluation import evaluate_questions, with_counts
 from counting.questions.how_many.model import HowMany, shipped
 from counting.tables.count_table import CountTable

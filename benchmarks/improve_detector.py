@@ -36,9 +36,9 @@ from counting.detection.matching import (
 )
 from counting.detection.priors import CountPrior, fit_prior, top_n
 from counting.detection.results_file import read_detections
-from counting.models.counters.ensemble import fit_weights
-from counting.models.inference import count_scenes
-from counting.models.zoo import find_counter
+from counting.networks.counters.ensemble import fit_weights
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import find_counter
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.metrics import count_metrics
 from counting.tables.count_table import CountTable

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-import counting.models.zoo
-from counting.models.zoo import find_counter
+import counting.networks.zoo
+from counting.networks.zoo import find_counter
 from counting.utils.memory import keep_freed_memory
 
 SIZE = (500, 375)
@@ -40,7 +40,7 @@ def main() -> None:
                 start = time.perf_counter()
                 counter.count(counter.preprocess(photo)[None])
                 seconds.append(time.perf_counter() - start)
-        file = Path(counting.models.zoo.__file__).parent / f"{name}.safetensors"
+        file = Path(counting.networks.zoo.__file__).parent / f"{name}.safetensors"
         size = f"{file.stat().st_size / 1e6:.1f} MB" if file.is_file() else ""
         print(f"{name:24} {1000 * median(seconds[WARM_UP:]):.0f} ms a photo  {size}")
 

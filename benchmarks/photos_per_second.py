@@ -20,8 +20,8 @@ import torch
 
 import counting
 from counting.inputs.photo_sources import PhotoSource
-from counting.models.inference import default_workers
-from counting.models.zoo import BEST
+from counting.networks.inference import default_workers
+from counting.networks.zoo import BEST
 from counting.utils.memory import keep_freed_memory
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from counting.models.checkpoint import build
-from counting.models.config import parse_config
+from counting.networks.checkpoint import build
+from counting.networks.config import parse_config
 from counting_datasets.categories import VOC_CATEGORIES
 
 ROUNDS, SIDE = 15, 576

@@ -37,8 +37,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from counting.models.inference import count_scenes
-from counting.models.zoo import find_counter
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import find_counter
 from counting.questions.generator.decoding import DiversityName, Method
 from counting.questions.generator.files import load_generator
 from counting.questions.generator.for_photo import contents_of

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.models.inference import count_scenes
-from counting.models.zoo import find_counter
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import find_counter
 from counting.stats.best_guess import THRESHOLDS, fit_shown_from, is_shown
 from counting.stats.metrics import round_half_up
 from counting_datasets.catalog import load

@@ -16,24 +16,26 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "load": "counting.predictor.predictor",
+    "models": "counting.networks.zoo.cards",
     "Predictor": "counting.predictor.predictor",
     "CountResult": "counting.predictor.count_result",
     "CategoryCount": "counting.predictor.count_result",
     "to_pandas": "counting.predictor.frames",
     "evaluate": "counting.evaluation.arrays",
-    "register_counter": "counting.models.counters.base",
-    "register_backbone": "counting.models.backbones",
+    "register_counter": "counting.networks.counters.base",
+    "register_backbone": "counting.networks.backbones",
     "CountingError": "counting_datasets.errors",
     "DataError": "counting_datasets.errors",
     "PhotoError": "counting_datasets.errors",
 }
 
-__all__ = ["__version__", "models", *_HOMES]
+__all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
     from counting.evaluation.arrays import evaluate as evaluate
-    from counting.models.backbones import register_backbone as register_backbone
-    from counting.models.counters.base import register_counter as register_counter
+    from counting.networks.backbones import register_backbone as register_backbone
+    from counting.networks.counters.base import register_counter as register_counter
+    from counting.networks.zoo.cards import models as models
     from counting.predictor.count_result import CategoryCount as CategoryCount
     from counting.predictor.count_result import CountResult as CountResult
     from counting.predictor.frames import to_pandas as to_pandas
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "models":
-        return import_module("counting.models")
     if name not in _HOMES:
         raise AttributeError(f"module 'counting' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 
 from counting.evaluation.scores import Evaluation, evaluate
-from counting.models.baselines import BASELINES
-from counting.models.checkpoint import load
-from counting.models.config import Config, read_config
-from counting.models.inference import count_scenes
+from counting.networks.baselines import BASELINES
+from counting.networks.checkpoint import load
+from counting.networks.config import Config, read_config
+from counting.networks.inference import count_scenes
 from counting.report.report import write_report
 from counting.tables.count_table import CountTable
 from counting.training.data import load_split

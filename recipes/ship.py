@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counting.evaluation.scores import Evaluation, evaluate
-from counting.models.checkpoint import Checkpoint, load, save
-from counting.models.config import Config
-from counting.models.inference import count_scenes
-from counting.models.zoo import find_counter
+from counting.networks.checkpoint import Checkpoint, load, save
+from counting.networks.config import Config
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import find_counter
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
 from counting.training.data import load_split

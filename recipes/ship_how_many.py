@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from counting.models.zoo import find_counter
+from counting.networks.zoo import find_counter
 from counting.questions.how_many.evidence import sure
 from counting.questions.how_many.fusion import Fusion, fit_fusion
 from counting.questions.how_many.head import HeadCommittee

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from counting.inputs.batches import Batch, ViewDataset
-from counting.models.config import read_config
+from counting.networks.config import read_config
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 

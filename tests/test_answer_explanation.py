@@ -13,7 +13,7 @@ import torch
 from counting.cli import main
 from counting.explain.answer_explanation import answer_logits, explain_answer, on_device
 from counting.explain.count_explanation import explain_photo
-from counting.models.zoo import BEST, find_counter
+from counting.networks.zoo import BEST, find_counter
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import Evidence, from_counts
 from counting.questions.how_many.model import shipped

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counting.models.inference import PhotoCounts
+from counting.networks.inference import PhotoCounts
 from counting.questions.answering import answer_from, sum_of
 from counting.questions.parsing.parser import QuestionParser
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import resnet152, vgg16
 
 from counting.inputs.preprocessing import to_square
-from counting.models.backbones import (
+from counting.networks.backbones import (
     IMAGENET,
     Backbone,
     Weights,

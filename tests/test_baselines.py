@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from counting.models.baselines import BASELINES
+from counting.networks.baselines import BASELINES
 from counting.stats.metrics import count_metrics
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import read_table

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import tiny_cells
 
-from counting.models.cells import cut, mean_and_max
+from counting.networks.cells import cut, mean_and_max
 
 
 @pytest.mark.parametrize("mode", ["pool", "crop"])

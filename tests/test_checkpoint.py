@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny import tiny_config
 
-from counting.models.checkpoint import build, load, save
+from counting.networks.checkpoint import build, load, save
 from counting.stats.count_distribution import Calibration
 from counting_datasets.errors import CountingError
 

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from shell import Shell
 
-from counting.models.zoo import BEST
+from counting.networks.zoo import BEST
 from counting_datasets.catalog import Place, load
 from counting_datasets.generated import write_scenes
 from counting_datasets.scene import SceneSet

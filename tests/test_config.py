@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tiny import tiny_cells
 
-from counting.models.config import Config, config_names, read_config
-from counting.models.counters import build_counter
+from counting.networks.config import Config, config_names, read_config
+from counting.networks.counters import build_counter
 from counting_datasets.data_sets import DATA_SETS
 from counting_datasets.errors import CountingError
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from counting.detection.count_aware import CountAwareDetector, improve_boxes
 from counting.detection.priors import CountPrior
-from counting.models.counters import build_counter
+from counting.networks.counters import build_counter
 from counting.stats.count_distribution import Calibration
 from counting_datasets.errors import CountingError
 

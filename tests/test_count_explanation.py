@@ -18,8 +18,8 @@ from counting.explain.figure import Panel, overlay, side_by_side
 from counting.explain.grad_cam import Cam, grad_cam
 from counting.explain.layer_fusion import BLUR, fuse
 from counting.explain.map_evaluation import MapEvaluator, occluded
-from counting.models.counters import Committee, Counter, build_counter
-from counting.models.zoo import BEST, find_counter
+from counting.networks.counters import Committee, Counter, build_counter
+from counting.networks.zoo import BEST, find_counter
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 from counting_datasets.scene import Scene

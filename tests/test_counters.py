@@ -12,12 +12,12 @@ from tiny import tiny_cells, tiny_config
 from torch import Tensor, nn
 
 from counting.inputs.grid import Grid
-from counting.models.cells import Cells
-from counting.models.checkpoint import build, load, save
-from counting.models.counters import Committee, Counter, build_counter, register_counter, registered_counters
-from counting.models.counters.gt_class import ClassCounter
-from counting.models.counters.seq_sub import serpentine_by_columns, serpentine_by_rows
-from counting.models.losses import CountLoss
+from counting.networks.cells import Cells
+from counting.networks.checkpoint import build, load, save
+from counting.networks.counters import Committee, Counter, build_counter, register_counter, registered_counters
+from counting.networks.counters.gt_class import ClassCounter
+from counting.networks.counters.seq_sub import serpentine_by_columns, serpentine_by_rows
+from counting.networks.losses import CountLoss
 
 CATEGORIES = ("cat", "dog", "person")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from counting.detection.detect import fit_soft_count, fit_thresholds
 from counting.detection.detections import Detections
 from counting.detection.results_file import read_detections
-from counting.models.counters.ensemble import average, fit_weights
+from counting.networks.counters.ensemble import average, fit_weights
 from counting.stats.metrics import count_metrics
 from counting.tables.count_table import CountTable
 from counting_datasets.catalog import Place, load

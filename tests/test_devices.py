@@ -8,7 +8,7 @@ import torch
 from tiny import tiny_config, write_voc
 
 from counting.cli import main
-from counting.models.checkpoint import Checkpoint, build
+from counting.networks.checkpoint import Checkpoint, build
 from counting.stats.count_distribution import Calibration
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder

@@ -7,7 +7,7 @@ import pytest
 import timm
 import torch
 
-from counting.models.efficientnet_lite import EfficientNetLite0
+from counting.networks.efficientnet_lite import EfficientNetLite0
 
 
 def test_weights_have_the_names_order_and_shapes_of_timm() -> None:

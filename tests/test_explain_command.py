@@ -9,7 +9,7 @@ from PIL import Image
 from tiny import tiny_config
 
 from counting.cli import main
-from counting.models.checkpoint import build, save
+from counting.networks.checkpoint import build, save
 
 NAMES = ("sofa", "a/b", "a_b", "..", "été à la plage", "x" * 300, "Dog", "dog")
 

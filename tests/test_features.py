@@ -15,10 +15,10 @@ from tiny import tiny_cells, write_voc
 
 from counting.inputs import augmentation
 from counting.inputs.grid import Grid
-from counting.models import feature_cache
-from counting.models.backbones import build_backbone
-from counting.models.cells import Cells
-from counting.models.feature_cache import FeatureCache
+from counting.networks import feature_cache
+from counting.networks.backbones import build_backbone
+from counting.networks.cells import Cells
+from counting.networks.feature_cache import FeatureCache
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
 from counting_datasets.voc import load_voc
@@ -189,7 +189,7 @@ FILL = """
 import sys
 from pathlib import Path
 from tiny import tiny_cells
-from counting.models.feature_cache import FeatureCache
+from counting.networks.feature_cache import FeatureCache
 from counting_datasets.voc import load_voc
 scenes = load_voc(Path(sys.argv[1]), "train", categories=None)
 assert FeatureCache(tiny_cells(), Path(sys.argv[2])).fill(scenes, 3) == {}

@@ -16,10 +16,10 @@ from tiny import CATEGORIES, tiny_cells, tiny_config, write_voc
 from counting.inputs.batches import ViewDataset
 from counting.inputs.grid import Grid
 from counting.inputs.views import view_of
-from counting.models.checkpoint import load as load_checkpoint
-from counting.models.config import HintConfig, parse_config
-from counting.models.counters.base import Outputs, build_counter
-from counting.models.feature_cache import FeatureCache
+from counting.networks.checkpoint import load as load_checkpoint
+from counting.networks.config import HintConfig, parse_config
+from counting.networks.counters.base import Outputs, build_counter
+from counting.networks.feature_cache import FeatureCache
 from counting.training.hint.human_importance import (
     HumanImportance,
     attention,

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 from tiny import CATEGORIES, tiny_cells
 from torch import Tensor, nn
 
-from counting.models.counters import Counter, build_counter
+from counting.networks.counters import Counter, build_counter
 from counting.training.hint.scores import grounding_scores, rank_correlation
 
 

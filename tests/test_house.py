@@ -19,7 +19,7 @@ ROOMS = (
     "questions",
     "training",
     "detection",
-    "models",
+    "networks",
     "inputs",
     "search",
     "evaluation",

@@ -16,9 +16,9 @@ from counting.evaluation.scores import compare, evaluate
 from counting.inputs.batches import ViewDataset
 from counting.inputs.grid import Grid
 from counting.inputs.views import View
-from counting.models.counters import build_counter
-from counting.models.locating import CentreMaps, centre_loss
-from counting.models.losses import CountLoss, balancing_weights
+from counting.networks.counters import build_counter
+from counting.networks.locating import CentreMaps, centre_loss
+from counting.networks.losses import CountLoss, balancing_weights
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.metrics import FIGURES, Floats, count_metrics
 from counting.tables.count_table import CountTable

@@ -11,12 +11,12 @@ from torch import nn
 
 from counting.inputs.grid import Grid
 from counting.inputs.views import View
-from counting.models.cells import Cells, cut, put_together
-from counting.models.config import parse_config
-from counting.models.counters import build_counter
-from counting.models.counters.att_sub import AttentiveHead
-from counting.models.counters.loc_sub import LocatingHead
-from counting.models.locating import CentreMaps, LocatedCells, Neck, centre_loss, scaled_to, soft_counts
+from counting.networks.cells import Cells, cut, put_together
+from counting.networks.config import parse_config
+from counting.networks.counters import build_counter
+from counting.networks.counters.att_sub import AttentiveHead
+from counting.networks.counters.loc_sub import LocatingHead
+from counting.networks.locating import CentreMaps, LocatedCells, Neck, centre_loss, scaled_to, soft_counts
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting_datasets.errors import CountingError

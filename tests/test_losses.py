@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from counting.models.losses import CountLoss, Kind, Part, balancing_weights
+from counting.networks.losses import CountLoss, Kind, Part, balancing_weights
 from counting_datasets.errors import CountingError
 
 random = np.random.default_rng(0)

@@ -10,7 +10,7 @@ import pytest
 from tiny import tiny_config, write_voc
 
 from counting.inputs.batches import EpochSampler
-from counting.models.config import Config, parse_config
+from counting.networks.config import Config, parse_config
 from counting.training.data import load_data, load_split
 from counting.training.mixture import common_categories, sampling_rates
 from counting.training.run import train_counter

@@ -12,7 +12,7 @@ import pytest
 
 from counting.cli import main
 from counting.commands import models
-from counting.models import feature_cache
+from counting.networks import feature_cache
 from counting_datasets.errors import CountingError
 
 COMMANDS = ("predict", "ask", "questions", "explain", "train", "evaluate", "improve", "fuse", "models", "download")

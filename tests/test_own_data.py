@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from counting.cli import main
-from counting.models.config import Config
+from counting.networks.config import Config
 from counting.training.data import load_data
 from counting_datasets.errors import CountingError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from counting.models.config import config_names
+from counting.networks.config import config_names
 
 ROOT = Path(__file__).resolve().parents[1]
 MEGABYTE = 10**6
@@ -81,7 +81,7 @@ def test_hugging_faces_datasets_works_at_the_root_beside_ours() -> None:
 
 
 def test_an_editable_install_reads_the_checkouts_configurations(tmp_path: Path) -> None:
-    ask = "from counting.models.config import config_folder; print(config_folder())"
+    ask = "from counting.networks.config import config_folder; print(config_folder())"
     assert Path(run(sys.executable, "-I", "-c", ask, cwd=tmp_path).strip()) == ROOT / "configs"
 
 
@@ -109,7 +109,7 @@ def test_the_zoo_fits_into_the_wheel(wheel: Path) -> None:
             if entry.filename.endswith(".safetensors")
         }
     assert set(weights) == {
-        str(file.relative_to(ROOT)) for file in ROOT.glob("counting/models/zoo/**/*.safetensors")
+        str(file.relative_to(ROOT)) for file in ROOT.glob("counting/networks/zoo/**/*.safetensors")
     }
     assert all(size <= 25 * MEGABYTE for size in weights.values()), weights
 
@@ -124,7 +124,7 @@ def test_the_installed_wheel_runs_from_anywhere(installed: Path, tmp_path: Path)
     assert "usage: counting" in run(installed / "bin" / "counting", "--help", cwd=tmp_path, path=installed)
     ask = (
         "import counting, counting_datasets\n"
-        "from counting.models.config import config_names\n"
+        "from counting.networks.config import config_names\n"
         "print(counting.__file__, counting_datasets.__file__, *config_names())"
     )
     ours, data, *names = run(sys.executable, "-c", ask, cwd=tmp_path, path=installed).split()

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from tiny import write_voc
 
-from counting.models.config import read_config
-from counting.models.plugins import import_plugins
+from counting.networks.config import read_config
+from counting.networks.plugins import import_plugins
 from counting_datasets.errors import CountingError
 
 COUNTER = """
 from torch import nn
-from counting.models.counters import Counter, register_counter
+from counting.networks.counters import Counter, register_counter
 
 @register_counter("mine")
 def mine(cells, categories, hidden: int = 4):

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny import CATEGORIES, tiny_config
 
 from counting.cli import main
-from counting.models.checkpoint import build, save
+from counting.networks.checkpoint import build, save
 from counting.stats.count_distribution import Calibration
 from counting.tables.table_files import read_table
 

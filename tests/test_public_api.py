@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import counting
-from counting.models.zoo import BEST
+from counting.networks.zoo import BEST
 
 
 @pytest.fixture(scope="module")
@@ -203,8 +203,8 @@ def test_threads_count_as_one_photo_at_a_time_does(counter: Any, photo: Path) ->
 
 
 def test_own_counters_and_backbones_register_by_decorators() -> None:
-    from counting.models.backbones import register_backbone
-    from counting.models.counters import register_counter
+    from counting.networks.backbones import register_backbone
+    from counting.networks.counters import register_counter
 
     assert counting.register_counter is register_counter
     assert counting.register_backbone is register_backbone

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from counting.models.zoo import find_counter
+from counting.networks.zoo import find_counter
 
 FIXTURE = Path(__file__).parent / "fixtures" / "counts_of_blobs.json"
 COUNTS: dict[str, list[list[float]]] = json.loads(FIXTURE.read_text())

@@ -15,8 +15,8 @@ from counting.detection.detections import Detections
 from counting.detection.photo_boxes import boxes_on
 from counting.inputs.grid import Grid
 from counting.inputs.views import View
-from counting.models.locating import CentreMaps, centre_loss
-from counting.models.losses import CountLoss
+from counting.networks.locating import CentreMaps, centre_loss
+from counting.networks.losses import CountLoss
 from counting.training.data import load_data
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder

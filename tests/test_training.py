@@ -22,10 +22,10 @@ from tiny import tiny_config, write_voc
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from counting.models.cells import Cells
-from counting.models.checkpoint import load
-from counting.models.config import Config
-from counting.models.inference import count_scenes
+from counting.networks.cells import Cells
+from counting.networks.checkpoint import load
+from counting.networks.config import Config
+from counting.networks.inference import count_scenes
 from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate

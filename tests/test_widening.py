@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 from test_mixture import config_of
 from tiny import tiny_cells, write_voc
 
-from counting.models.checkpoint import Checkpoint, build, load, save
-from counting.models.config import Config
-from counting.models.counters import Counter
-from counting.models.locating import LocatedCells
-from counting.models.widening import category_axes, take_over
+from counting.networks.checkpoint import Checkpoint, build, load, save
+from counting.networks.config import Config
+from counting.networks.counters import Counter
+from counting.networks.locating import LocatedCells
+from counting.networks.widening import category_axes, take_over
 from counting.stats.count_distribution import Calibration
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate

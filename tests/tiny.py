@@ -9,9 +9,9 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from counting.inputs.grid import Grid
-from counting.models.backbones import IMAGENET, Backbone, Weights, register_backbone
-from counting.models.cells import Cells
-from counting.models.config import Config, parse_config
+from counting.networks.backbones import IMAGENET, Backbone, Weights, register_backbone
+from counting.networks.cells import Cells
+from counting.networks.config import Config, parse_config
 
 CATEGORIES = ("blue", "red")
 COLOURS = {"blue": (40, 60, 230), "red": (230, 50, 40)}

@@ -7,7 +7,7 @@ from math import isqrt
 import numpy as np
 from rich.console import Console
 
-from counting.models.zoo import BEST, find_counter
+from counting.networks.zoo import BEST, find_counter
 from counting.questions.answering import Answer, answer
 from counting.stats.count_distribution import LEVEL
 

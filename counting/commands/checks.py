@@ -29,7 +29,7 @@ def check_counter(counter: str) -> None:
     """
     if ":" in counter:  # a detector or another kind of counter, which its own reader checks
         return
-    from counting.models.zoo import find_weights
+    from counting.networks.zoo import find_weights
 
     file = Path(counter)
     if file.suffix and file.is_file():
@@ -42,8 +42,8 @@ def check_counter(counter: str) -> None:
 def _check_what(what: str, arguments: argparse.Namespace) -> None:
     """Each counter of an ensemble, or the only one."""
     from counting.commands.sources import member_names
-    from counting.models.baselines import BASELINES
-    from counting.models.zoo import zoo_names
+    from counting.networks.baselines import BASELINES
+    from counting.networks.zoo import zoo_names
 
     for member in member_names(what):
         if member in BASELINES or ":" in member or Path(member).exists():
@@ -70,8 +70,8 @@ def _check_photos(places: list[str], arguments: argparse.Namespace) -> None:
 
 def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
     """Those that the counter counts, or synonyms of them."""
-    from counting.models.zoo import BEST, find_weights
-    from counting.models.zoo.cards import read_categories
+    from counting.networks.zoo import BEST, find_weights
+    from counting.networks.zoo.cards import read_categories
     from counting_datasets.categories import match_categories
 
     counter = getattr(arguments, "counter", None) or BEST
@@ -85,8 +85,8 @@ def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
 
 def _check_question(question: str, arguments: argparse.Namespace) -> None:
     """That counts of the counter's categories answer it."""
-    from counting.models.zoo import BEST, find_weights
-    from counting.models.zoo.cards import read_categories
+    from counting.networks.zoo import BEST, find_weights
+    from counting.networks.zoo.cards import read_categories
     from counting.questions.parsing.parser import understood
 
     counter = getattr(arguments, "counter", None) or BEST
@@ -100,7 +100,7 @@ def _check_data(data: str, arguments: argparse.Namespace) -> None:
 
 
 def _check_config(config: str, arguments: argparse.Namespace) -> None:
-    from counting.models.config import config_names
+    from counting.networks.config import config_names
 
     if not Path(config).is_file() and config not in config_names():
         if Path(config).suffix in (".yaml", ".yml"):

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
     from counting.explain.map_evaluation import evaluate_explanations
-    from counting.models.zoo import find_counter
+    from counting.networks.zoo import find_counter
 
     if split.scenes is None:
         raise CountingError("--explanations looks at photos, but --truth gives none: use --data")

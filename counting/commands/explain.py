@@ -14,7 +14,7 @@ from counting.explain.answer_explanation import explain_answer
 from counting.explain.count_explanation import explain_photo
 from counting.explain.count_grad_cam import BACKBONE, column_of
 from counting.explain.explanation import Explanation
-from counting.models.zoo import BEST, find_counter
+from counting.networks.zoo import BEST, find_counter
 from counting.utils.files import atomic_write
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo

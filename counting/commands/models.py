@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
-from counting.models.baselines import BASELINES
-from counting.models.config import config_names
-from counting.models.zoo.cards import BEST, read_card, zoo_names
+from counting.networks.baselines import BASELINES
+from counting.networks.config import config_names
+from counting.networks.zoo.cards import BEST, read_card, zoo_names
 
 
 def run(arguments: argparse.Namespace) -> int:

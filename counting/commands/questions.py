@@ -5,7 +5,7 @@ import json
 import sys
 
 from counting.commands.ask import number, to_json
-from counting.models.zoo import BEST, find_counter
+from counting.networks.zoo import BEST, find_counter
 from counting.questions.generator.decoding import Method
 from counting.questions.generator.for_photo import questions_for_photo
 from counting.questions.generator.tokens import Mark

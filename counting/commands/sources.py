@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from counting.models.baselines import BASELINES
+from counting.networks.baselines import BASELINES
 from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
 from counting.tables.table_files import read_table, split_source
@@ -72,7 +72,7 @@ def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> C
     answers = [_answer(member, split, fit, device) for member in members]
     if len(members) == 1:
         return answers[0]
-    from counting.models.counters.ensemble import average, fit_weights
+    from counting.networks.counters.ensemble import average, fit_weights
 
     lost = {photo: why for answer in answers for photo, why in answer.lost.items()}
     tables = _shared([answer.table for answer in answers], split.truth, members)
@@ -175,8 +175,8 @@ def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
 
 
 def _learned(name: str, split: Split, device: str | None) -> Counts:
-    from counting.models.inference import count_scenes
-    from counting.models.zoo import find_counter
+    from counting.networks.inference import count_scenes
+    from counting.networks.zoo import find_counter
 
     checkpoint = find_counter(name, device)
     if split.scenes is None:

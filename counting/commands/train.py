@@ -8,10 +8,10 @@ import torch
 
 from counting.evaluation.score_tables import score_table
 from counting.evaluation.scores import evaluate
-from counting.models.baselines import BASELINES
-from counting.models.config import read_config
-from counting.models.inference import count_scenes
-from counting.models.zoo import find_counter
+from counting.networks.baselines import BASELINES
+from counting.networks.config import read_config
+from counting.networks.inference import count_scenes
+from counting.networks.zoo import find_counter
 from counting.report.report import write_report
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate

@@ -17,7 +17,7 @@ from torchvision.transforms.functional import to_pil_image
 from counting.detection.adapters import Classes, parts_of
 from counting.detection.detections import Detections
 from counting.detection.priors import CountPrior, top_n
-from counting.models.counters.base import Counter
+from counting.networks.counters.base import Counter
 from counting.stats.count_distribution import Calibration
 from counting.stats.metrics import Floats
 from counting_datasets.categories import match_categories

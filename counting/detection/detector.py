@@ -12,7 +12,7 @@ from torchvision.models import get_model_weights, list_models
 from torchvision.transforms.functional import pil_to_tensor
 
 from counting.detection.detections import Detections
-from counting.models.backbones import read_state_dict
+from counting.networks.backbones import read_state_dict
 from counting.tables.count_table import CountTable
 from counting.utils.progress import track
 from counting_datasets.categories import match_categories

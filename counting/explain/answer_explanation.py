@@ -11,8 +11,8 @@ from torch import Tensor
 
 from counting.explain.count_grad_cam import BACKBONE, CountCam, Method, explain_scores
 from counting.explain.explanation import Explanation, Subject, explanation
-from counting.models.checkpoint import Checkpoint
-from counting.models.inference import PhotoCounts
+from counting.networks.checkpoint import Checkpoint
+from counting.networks.inference import PhotoCounts
 from counting.questions.answering import Answer, answer_from
 from counting.questions.how_many.encoding import EncodedQuestions, encode, read_questions
 from counting.questions.how_many.evidence import ANSWERS, Evidence, capped

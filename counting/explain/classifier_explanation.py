@@ -11,7 +11,7 @@ from counting.explain.feature_maps import AsMaps
 from counting.explain.grad_cam import grad_cam
 from counting.explain.guided_backpropagation import guided_backpropagation
 from counting.inputs.preprocessing import Normalization, to_square
-from counting.models.backbones import IMAGENET
+from counting.networks.backbones import IMAGENET
 from counting_datasets.errors import CountingError
 
 

@@ -11,8 +11,8 @@ from counting.explain.count_grad_cam import BACKBONE, Method, column_of, explain
 from counting.explain.explanation import Explanation, Map, Subject, explanation
 from counting.explain.grad_cam import Cam, to_size
 from counting.explain.guided_backpropagation import guided_backpropagation, guided_grad_cam
-from counting.models.checkpoint import Checkpoint
-from counting.models.counters.base import Counter
+from counting.networks.checkpoint import Checkpoint
+from counting.networks.counters.base import Counter
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting.stats.count_distribution import SHOWN_FROM, Calibration
 

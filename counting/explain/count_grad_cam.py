@@ -11,9 +11,9 @@ from counting.explain.feature_maps import AsMaps, layout_of, to_maps
 from counting.explain.grad_cam import Cam, cams_of, checked_scores
 from counting.explain.layer_fusion import fuse
 from counting.explain.layer_recording import recorded
-from counting.models.backbones import Backbone
-from counting.models.cells import put_together
-from counting.models.counters.base import Counter
+from counting.networks.backbones import Backbone
+from counting.networks.cells import put_together
+from counting.networks.counters.base import Counter
 from counting.utils.derivatives import differentiable, evaluation_mode, ordinary_weights
 from counting_datasets.categories import canonical
 from counting_datasets.errors import CountingError

@@ -11,7 +11,7 @@ from counting.explain.count_grad_cam import METHODS, column_of, explain_by_metho
 from counting.explain.grad_cam import to_size
 from counting.explain.map_metrics import covered
 from counting.explain.map_scores import Erasure, ExplanationScores, MapScores
-from counting.models.counters.base import Counter
+from counting.networks.counters.base import Counter
 from counting.training.hint.scores import rank_correlation
 from counting.utils.derivatives import evaluation_mode
 from counting.utils.progress import track

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from counting.inputs.photo_sources import PhotoSource
-from counting.models.checkpoint import Checkpoint
-from counting.models.inference import count_photo
+from counting.networks.checkpoint import Checkpoint
+from counting.networks.inference import count_photo
 from counting.questions.answering import Answer, answer_from
 from counting.questions.parsing.parser import understood
 from counting_datasets.errors import CountingError

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counting.inputs.photo_sources import PhotoSource, is_folder, is_several, photo_sources
-from counting.models.inference import PhotoCounts, count_photos, default_workers
-from counting.models.locating import scaled_to
-from counting.models.zoo import BEST, find_counter
+from counting.networks.inference import PhotoCounts, count_photos, default_workers
+from counting.networks.locating import scaled_to
+from counting.networks.zoo import BEST, find_counter
 from counting.predictor.count_result import CountResult
 from counting_datasets.errors import CountingError, PhotoError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from counting.explain.explanation import Explanation
-    from counting.models.checkpoint import Checkpoint
+    from counting.networks.checkpoint import Checkpoint
     from counting.predictor.answer import AskedCount
 
 OnError = Literal["raise", "skip"] | Callable[[PhotoError], object]

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from counting.inputs.photo_sources import PhotoSource
-from counting.models import inference
-from counting.models.checkpoint import Checkpoint
-from counting.models.inference import PhotoCounts
+from counting.networks import inference
+from counting.networks.checkpoint import Checkpoint
+from counting.networks.inference import PhotoCounts
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
 from counting.questions.how_many.model import BEST_METHOD, shipped

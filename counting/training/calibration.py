@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from counting.models.checkpoint import Checkpoint, load, save
-from counting.models.zoo import find_counter
+from counting.networks.checkpoint import Checkpoint, load, save
+from counting.networks.zoo import find_counter
 from counting.stats.best_guess import fit_shown_from
 from counting.stats.count_distribution import Calibration, fit_calibration
 from counting.stats.least_squares import FOLDS

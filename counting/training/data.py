@@ -11,9 +11,9 @@ from torch import Tensor
 from counting.inputs.batches import Reader, ViewDataset
 from counting.inputs.preprocessing import Normalization, to_square
 from counting.inputs.views import View, view_of
-from counting.models.config import Config, DataConfig, TeacherConfig
-from counting.models.counters.base import AuxiliaryLoss, Counter
-from counting.models.feature_cache import FeatureCache
+from counting.networks.config import Config, DataConfig, TeacherConfig
+from counting.networks.counters.base import AuxiliaryLoss, Counter
+from counting.networks.feature_cache import FeatureCache
 from counting.tables.join import check_missing
 from counting.training.mixture import load_source, load_sources, sampling_rates, together
 from counting.training.teacher import with_teacher

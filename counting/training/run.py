@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from counting.models.checkpoint import Checkpoint, build, check_parts, save
-from counting.models.config import Config, LossConfig
-from counting.models.counters.base import AuxiliaryLoss, Counter
-from counting.models.losses import CountLoss, balancing_weights
-from counting.models.widening import OldWeights, take_over, train_new_categories_alone
-from counting.models.zoo import find_counter
+from counting.networks.checkpoint import Checkpoint, build, check_parts, save
+from counting.networks.config import Config, LossConfig
+from counting.networks.counters.base import AuxiliaryLoss, Counter
+from counting.networks.losses import CountLoss, balancing_weights
+from counting.networks.widening import OldWeights, take_over, train_new_categories_alone
+from counting.networks.zoo import find_counter
 from counting.training.data import TrainingData, datasets, load_data
 from counting.training.hint.human_importance import HumanImportance
 from counting.training.hint.loss import HintLoss

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from counting.models.config import Config, read_config
+from counting.networks.config import Config, read_config
 from counting.utils.files import remove_partial_files, write_bytes, write_json, write_text
 from counting_datasets.errors import CountingError
 

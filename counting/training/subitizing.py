@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from counting.inputs.batches import EpochSampler
 from counting.inputs.preprocessing import to_square
-from counting.models.backbones import Backbone
-from counting.models.config import SubitizingConfig
+from counting.networks.backbones import Backbone
+from counting.networks.config import SubitizingConfig
 from counting.training.trainer import hold_batch_norm
 from counting.utils.files import write_bytes
 from counting.utils.progress import console, report_skipped

@@ -18,8 +18,8 @@ from counting.detection.matching import Objects
 from counting.detection.priors import calibrated, fit_box_probabilities
 from counting.inputs.grid import Grid
 from counting.inputs.views import View
-from counting.models.counters.base import Counter, Outputs
-from counting.models.losses import CountLoss
+from counting.networks.counters.base import Counter, Outputs
+from counting.networks.losses import CountLoss
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
 

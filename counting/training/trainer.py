@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from counting.inputs.batches import Batch, EpochSampler, ViewDataset
-from counting.models.config import Config, OptimizationConfig
-from counting.models.counters.base import AuxiliaryLoss, Counter, Outputs, count_cells
-from counting.models.losses import CountLoss
-from counting.models.widening import OldWeights
+from counting.networks.config import Config, OptimizationConfig
+from counting.networks.counters.base import AuxiliaryLoss, Counter, Outputs, count_cells
+from counting.networks.losses import CountLoss
+from counting.networks.widening import OldWeights
 from counting.stats.metrics import Floats, as_scored, mean_over_categories, rmse
 from counting.training.run_folder import RunFolder
 from counting.utils.progress import EpochProgress

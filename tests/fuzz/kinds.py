@@ -208,8 +208,8 @@ optimization:
 
 
 def _settings() -> list[Kind]:
-    from counting.models.config import config_folder, read_config
-    from counting.models.zoo.cards import read_categories
+    from counting.networks.config import config_folder, read_config
+    from counting.networks.zoo.cards import read_categories
     from counting.utils.weights_files import read_weights
     from counting_datasets.errors import CountingError
 

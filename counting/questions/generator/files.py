@@ -6,7 +6,7 @@ from typing import Any
 
 from safetensors.torch import save as serialize
 
-import counting.models.zoo
+import counting.networks.zoo
 from counting.questions.generator.network import QuestionGenerator
 from counting.questions.generator.tokens import WordTokens
 from counting.utils.files import write_bytes
@@ -14,7 +14,7 @@ from counting.utils.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
 GENERATOR_FORMAT = "everyday-counting-questions/1"
-GENERATOR_FILE = Path(counting.models.zoo.__file__).parent / "questions" / "ask-what.safetensors"
+GENERATOR_FILE = Path(counting.networks.zoo.__file__).parent / "questions" / "ask-what.safetensors"
 """The generator that asks when none is named."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from counting.models.checkpoint import Checkpoint
+from counting.networks.checkpoint import Checkpoint
 from counting.questions.answering import Answer, answer_from, count_photo
 from counting.questions.generator.decoding import Method
 from counting.questions.generator.files import load_generator

@@ -20,7 +20,7 @@ from counting.utils.files import write_bytes
 from counting.utils.weights_files import read_weights
 from counting_datasets.errors import CountingError
 
-HOW_MANY_FILE = Path(__file__).parents[2] / "models" / "zoo" / "questions" / "how-many.safetensors"
+HOW_MANY_FILE = Path(__file__).parents[2] / "networks" / "zoo" / "questions" / "how-many.safetensors"
 HOW_MANY_FORMAT = "everyday-counting/how-many/3"
 
 QUESTION, PRIOR, HEAD = "question", "prior", "head"

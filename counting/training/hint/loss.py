@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from counting.inputs.views import View
-from counting.models.counters.base import Counter, Outputs
+from counting.networks.counters.base import Counter, Outputs
 from counting.training.hint.human_importance import HumanImportance
 from counting.utils.derivatives import differentiable
 from counting_datasets.scene import Scene

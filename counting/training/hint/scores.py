@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from counting.inputs.batches import batched
-from counting.models.counters.base import Counter
+from counting.networks.counters.base import Counter
 from counting.training.hint.loss import importance
 from counting.utils.derivatives import differentiable, evaluation_mode
 

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from counting.inputs.batches import batched
 from counting.inputs.photo_sources import PhotoSource
-from counting.models.checkpoint import Checkpoint
-from counting.models.counters.base import Counter
-from counting.models.feature_cache import FeatureCache
-from counting.models.locating import LocatedCells
+from counting.networks.checkpoint import Checkpoint
+from counting.networks.counters.base import Counter
+from counting.networks.feature_cache import FeatureCache
+from counting.networks.locating import LocatedCells
 from counting.tables.count_table import CountTable
 from counting.utils.progress import track
 from counting_datasets.errors import PhotoError

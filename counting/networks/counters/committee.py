@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from counting.models.counters.base import AuxiliaryLoss, Counter
-from counting.models.losses import CountLoss
+from counting.networks.counters.base import AuxiliaryLoss, Counter
+from counting.networks.losses import CountLoss
 from counting_datasets.protocol import Protocol
 
 

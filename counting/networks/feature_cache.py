@@ -16,7 +16,7 @@ from torch import Tensor
 from counting.inputs.augmentation import description
 from counting.inputs.preprocessing import to_square
 from counting.inputs.views import FIRST_RANDOM_VIEW, View, view_of
-from counting.models.cells import Cells
+from counting.networks.cells import Cells
 from counting.utils.files import remove_partial_files, write_bytes
 from counting.utils.progress import track
 from counting_datasets.errors import CountingError, PhotoError

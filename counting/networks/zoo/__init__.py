@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from counting.models.zoo.cards import BEST, FOLDER, read_card, zoo_names
+from counting.networks.zoo.cards import BEST, FOLDER, read_card, zoo_names
 from counting_datasets.errors import CountingError, choices
 
 if TYPE_CHECKING:
     import torch
 
-    from counting.models.checkpoint import Checkpoint
+    from counting.networks.checkpoint import Checkpoint
 
 __all__ = ["BEST", "find_counter", "find_weights", "read_card", "zoo_names"]
 
@@ -20,7 +20,7 @@ def find_counter(name: str, device: "str | torch.device | None" = None) -> "Chec
     Raises:
         CountingError: there is no such counter or device, or the counter's file is damaged.
     """
-    from counting.models.checkpoint import load
+    from counting.networks.checkpoint import load
     from counting.utils.devices import find_device
 
     place = find_device(device)

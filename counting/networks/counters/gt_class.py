@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from counting.inputs.grid import Grid
-from counting.models.cells import Cells
-from counting.models.counters.base import Counter, Dropout, Hidden, register_counter
-from counting.models.counters.glance import GlanceHead
-from counting.models.losses import CountLoss
+from counting.networks.cells import Cells
+from counting.networks.counters.base import Counter, Dropout, Hidden, register_counter
+from counting.networks.counters.glance import GlanceHead
+from counting.networks.losses import CountLoss
 
 
 class ClassCounter(Counter):

@@ -5,8 +5,8 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 
 from counting.inputs.grid import Grid
-from counting.models.cells import Cells
-from counting.models.counters.base import Counter, Dropout, embedding, register_counter
+from counting.networks.cells import Cells
+from counting.networks.counters.base import Counter, Dropout, embedding, register_counter
 
 
 def serpentine_by_rows(grid: Grid) -> list[int]:

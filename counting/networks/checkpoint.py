@@ -13,11 +13,11 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from counting.inputs.grid import Grid
-from counting.models.backbones import Weights, backbone_builder, build_backbone, fingerprint
-from counting.models.cells import Cells
-from counting.models.config import Config, parse_config
-from counting.models.counters import Committee, Counter, build_counter, counter_builder
-from counting.models.plugins import import_plugins
+from counting.networks.backbones import Weights, backbone_builder, build_backbone, fingerprint
+from counting.networks.cells import Cells
+from counting.networks.config import Config, parse_config
+from counting.networks.counters import Committee, Counter, build_counter, counter_builder
+from counting.networks.plugins import import_plugins
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting.stats.count_distribution import PARAMETERS, SHOWN_FROM, Calibration
 from counting.utils.files import write_bytes

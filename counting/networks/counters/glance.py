@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from counting.inputs.grid import Grid
-from counting.models.cells import Cells
-from counting.models.counters.base import Counter, Dropout, Hidden, mlp, register_counter
+from counting.networks.cells import Cells
+from counting.networks.counters.base import Counter, Dropout, Hidden, mlp, register_counter
 
 
 class GlanceHead(nn.Module):

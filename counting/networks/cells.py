@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, adaptive_max_pool2d
 
 from counting.inputs.grid import Grid
-from counting.models.backbones import Backbone, fingerprint
+from counting.networks.backbones import Backbone, fingerprint
 
 Mode = Literal["pool", "crop"]
 

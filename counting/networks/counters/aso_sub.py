@@ -1,7 +1,7 @@
 """Associative subitizing: every cell counted on its own (CEOS)."""
 
-from counting.models.cells import Cells
-from counting.models.counters.base import Counter, Dropout, Hidden, mlp, register_counter
+from counting.networks.cells import Cells
+from counting.networks.counters.base import Counter, Dropout, Hidden, mlp, register_counter
 
 
 @register_counter("aso_sub")

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from counting.inputs.preprocessing import Interpolation, Normalization
-from counting.models.efficientnet_lite import EfficientNetLite0
+from counting.networks.efficientnet_lite import EfficientNetLite0
 from counting_datasets.errors import CountingError, choices
 
 IMAGENET = Normalization(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), interpolation="bilinear")

@@ -9,10 +9,10 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from counting.inputs.views import View
-from counting.models.cells import Cells
-from counting.models.counters.att_sub import AttentiveHead
-from counting.models.counters.base import AuxiliaryLoss, Counter, Dropout, Outputs, register_counter
-from counting.models.locating import GROUPS, CentreMaps, LocatedCells, centre_loss
+from counting.networks.cells import Cells
+from counting.networks.counters.att_sub import AttentiveHead
+from counting.networks.counters.base import AuxiliaryLoss, Counter, Dropout, Outputs, register_counter
+from counting.networks.locating import GROUPS, CentreMaps, LocatedCells, centre_loss
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, logsigmoid, pad
 
 from counting.inputs.views import View
-from counting.models.backbones import fingerprint
-from counting.models.cells import Cells, cut, mean_and_max, put_together
+from counting.networks.backbones import fingerprint
+from counting.networks.cells import Cells, cut, mean_and_max, put_together
 from counting.utils.derivatives import evaluation_mode
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene

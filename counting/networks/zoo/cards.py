@@ -30,3 +30,8 @@ def read_categories(weights: Path) -> tuple[str, ...] | None:
         return tuple(map(str, json.loads(header["__metadata__"]["categories"])))
     except (OSError, ValueError, KeyError, TypeError, MemoryError):
         return None
+
+
+def models() -> dict[str, dict[str, Any]]:
+    """The names of the counters that ship, and their cards: what each was trained on and how it scored."""
+    return {name: read_card(name) for name in zoo_names()}

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from counting.models.checkpoint import Checkpoint, build_empty
-from counting.models.config import Config
-from counting.models.counters import Counter
+from counting.networks.checkpoint import Checkpoint, build_empty
+from counting.networks.config import Config
+from counting.networks.counters import Counter
 from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from counting.inputs.grid import Grid
 from counting.inputs.preprocessing import to_square
 from counting.inputs.views import View
-from counting.models.cells import Cells
-from counting.models.losses import CountLoss
+from counting.networks.cells import Cells
+from counting.networks.losses import CountLoss
 from counting_datasets.errors import CountingError, choices, unknown_key
 from counting_datasets.protocol import Protocol as CountingProtocol
 from counting_datasets.scene import Scene

@@ -4,8 +4,8 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
-from counting.models.cells import Cells
-from counting.models.counters.base import Counter, Dropout, embedding, register_counter
+from counting.networks.cells import Cells
+from counting.networks.counters.base import Counter, Dropout, embedding, register_counter
 from counting_datasets.errors import CountingError
 
 

@@ -129,9 +129,9 @@ class CellsConfig(_Strict):
 
 
 class LossConfig(_Strict):
-    """See ``counting.models.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training.
+    """See ``counting.networks.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training.
 
-    ``centres`` is the weight of ``counting.models.locating.centre_loss`` beside it, for a counter that locates.
+    ``centres`` is the weight of ``counting.networks.locating.centre_loss`` beside it, for a counter that locates.
     """
 
     kind: Literal["huber", "mse"] = "mse"

@@ -1,7 +1,7 @@
 """The counters, published ones and ours, each in a file of its own, and the registry they and yours join."""
 
-from counting.models.counters import aso_sub, att_sub, glance, gt_class, loc_sub, seq_sub
-from counting.models.counters.base import (
+from counting.networks.counters import aso_sub, att_sub, glance, gt_class, loc_sub, seq_sub
+from counting.networks.counters.base import (
     Counter,
     build_counter,
     count_cells,
@@ -9,7 +9,7 @@ from counting.models.counters.base import (
     register_counter,
     registered_counters,
 )
-from counting.models.counters.committee import Committee
+from counting.networks.counters.committee import Committee
 
 __all__ = [
     "Committee",
