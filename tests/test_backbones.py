@@ -219,7 +219,7 @@ def test_the_fingerprint_tells_weights_and_normalization_apart() -> None:
     ("name", "says"),
     [
         ("efficientnet_lite", "unknown backbone 'efficientnet_lite': did you mean 'efficientnet_lite0'?"),
-        ("squeezenet", "unknown backbone 'squeezenet': there are: .*efficientnet_lite0.*, and timm/NAME"),
+        ("squeezenet", "unknown backbone 'squeezenet': available: .*efficientnet_lite0.*, and timm/NAME"),
         ("timm/resnet9", "no model 'resnet9': did you mean resnet"),
         ("timm/qqqqq", r"no model 'qqqqq': see timm.list_models\(\)"),
     ],

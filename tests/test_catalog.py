@@ -129,7 +129,7 @@ def test_count_val_and_count_test_are_the_halves_of_val2014(
 
 def test_a_part_of_val2014_has_no_halves(tmp_path: Path) -> None:
     write_coco(tmp_path / "annotations" / "instances_val2014.json")
-    assert "40,504 photos, but its annotations name 3" in refusal("coco2014", "val", Place(tmp_path))
+    assert "40,504 photos, but the annotation file lists 3" in refusal("coco2014", "val", Place(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ class TestInCategories:
         assert in_categories(scenes, ("couch", "fork", "dog")) is scenes
 
     def test_a_category_that_nobody_annotated_cannot_be_counted(self, scenes: SceneSet) -> None:
-        with pytest.raises(DataError, match="coco has no category 'cat', 'bus'; there are: couch, fork, dog"):
+        with pytest.raises(DataError, match="coco has no category 'cat', 'bus'; available: couch, fork, dog"):
             in_categories(scenes, ("cat", "dog", "bus"))
 
     def test_a_data_set_is_loaded_in_the_categories_asked_for(self, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_data_sets_format_and_categories_are_known_unopened() -> None:
 
 def test_an_unknown_data_set_is_told_the_nearest() -> None:
     with pytest.raises(
-        DataError, match=r"unknown data set 'voc207': did you mean 'voc2007'\? There are: voc2007, voc2012"
+        DataError, match=r"unknown data set 'voc207': did you mean 'voc2007'\? Available: voc2007, voc2012"
     ):
         find_data_set("voc207")
 
@@ -228,7 +228,7 @@ def test_what_is_not_there_says_what_to_do(tmp_path: Path, monkeypatch: pytest.M
             monkeypatch.delenv("COUNTING_DATA", raising=False)
         for data in set(DATA_SETS) - {"voc", "coco"}:
             line = refusal(data, "train")
-            assert ("no such folder" if set_it else "Set COUNTING_DATA") in line
+            assert ("no such folder" if set_it else "set COUNTING_DATA") in line
             assert "--root" in line
             assert (f"counting download {data}" in line) == (data in downloadable())
 
@@ -246,12 +246,12 @@ def test_downloads_go_where_they_are_looked_for(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("data", "split", "place", "says"),
     [
-        ("imagenet", "train", USUAL, "there are: voc2007, voc2012, coco2014, coco2017, voc, coco"),
+        ("imagenet", "train", USUAL, "available: voc2007, voc2012, coco2014, coco2017, voc, coco"),
         ("voc", "train", USUAL, "--root"),
         ("coco", "train", USUAL, "--root"),
         ("voc", "train", Place(Path("nowhere")), "nowhere: no such folder"),
-        ("coco2017", "test", Place(Path()), "there are: train, val"),
-        ("coco2014", "trainval", Place(Path()), "did you mean 'train'? There are: train, val, test"),
+        ("coco2017", "test", Place(Path()), "available: train, val"),
+        ("coco2014", "trainval", Place(Path()), "did you mean 'train'? Available: train, val, test"),
         ("coco2014", "val", Place(annotations=Path("boxes.json")), "coco, not coco2014"),
         ("voc", "val", Place(annotations=Path("boxes.json")), "coco, not voc"),
         ("voc", "val", Place(Path(), images=Path("photos")), "JPEGImages"),

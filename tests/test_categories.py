@@ -65,6 +65,6 @@ def test_a_list_of_categories_is_composed_and_has_each_once() -> None:
 
 
 def test_an_unknown_name_is_told_the_nearest_and_all_there_are() -> None:
-    assert choices("vla", ["train", "val"]) == "did you mean 'val'? There are: train, val"
-    assert choices("VOC2007", ["voc2007", "coco"]) == "did you mean 'voc2007'? There are: voc2007, coco"
-    assert choices("zebra", ["train", "val"]) == "there are: train, val"
+    assert choices("vla", ["train", "val"]) == "did you mean 'val'? Available: train, val"
+    assert choices("VOC2007", ["voc2007", "coco"]) == "did you mean 'voc2007'? Available: voc2007, coco"
+    assert choices("zebra", ["train", "val"]) == "available: train, val"

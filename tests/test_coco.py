@@ -167,7 +167,7 @@ def test_what_is_no_outline_is_no_mask(tmp_path: Path, segmentation: Any) -> Non
 def test_a_damaged_mask_says_whose_it_is(tmp_path: Path, segmentation: Any) -> None:
     masks = read(tmp_path, with_segmentation(segmentation))[1].masks
     assert masks is not None
-    with pytest.raises(DataError, match="annotation 1 has a damaged segmentation"):
+    with pytest.raises(DataError, match="annotation 1 has an invalid segmentation"):
         masks()
 
 
@@ -201,7 +201,7 @@ def test_what_is_no_instances_file_is_refused(tmp_path: Path, content: Any, says
 
 def test_a_missing_file_names_the_splits_that_are_there(tmp_path: Path) -> None:
     instances(tmp_path)
-    with pytest.raises(DataError, match=r"no such annotation file; there are: train"):
+    with pytest.raises(DataError, match=r"no such annotation file; available: train"):
         load_coco(tmp_path / "instances_val.json", tmp_path, split="val")
 
 
@@ -225,30 +225,33 @@ def test_whatever_is_missing_is_named(tmp_path: Path, section: str, key: str | N
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda c: c["annotations"][1].update(image_id=31), "annotation 2 has image_id 31, which no images"),
+        (
+            lambda c: c["annotations"][1].update(image_id=31),
+            "annotation 2 has image_id 31, which is not in images",
+        ),
         (
             lambda c: c["annotations"][1].update(image_id=30.5),
-            "annotations image_id 30.5: should be a whole number",
+            "annotations has image_id 30.5, should be an integer",
         ),
-        (lambda c: c["annotations"][1].update(category_id=[9]), "annotations category_id [9]: should be"),
-        (lambda c: c["annotations"][1].update(category_id=True), "annotations category_id True: should be"),
-        (lambda c: c["annotations"][1].update(id=1), "duplicate annotations id '1'"),
-        (lambda c: c["images"][1].update(id=30), "duplicate images id 30"),
-        (lambda c: c["images"][1].update(id="30"), "duplicate images id 30"),
-        (lambda c: c["images"][1].update(id=None), "images id None: should be"),
-        (lambda c: c["images"][1].update(id=float("nan")), "images id nan: should be"),
+        (lambda c: c["annotations"][1].update(category_id=[9]), "annotations has category_id [9], should be"),
+        (lambda c: c["annotations"][1].update(category_id=True), "annotations has category_id True, should be"),
+        (lambda c: c["annotations"][1].update(id=1), "duplicate annotation id '1'"),
+        (lambda c: c["images"][1].update(id=30), "duplicate image id 30"),
+        (lambda c: c["images"][1].update(id="30"), "duplicate image id 30"),
+        (lambda c: c["images"][1].update(id=None), "images has id None, should be"),
+        (lambda c: c["images"][1].update(id=float("nan")), "images has id nan, should be"),
         (lambda c: c["images"][1].update(file_name="b.jpg"), "duplicate file_name 'b.jpg'"),
         (lambda c: c["images"][1].update(file_name=7), "images[1] has file_name 7"),
         (lambda c: c["images"][1].update(file_name=" "), "images[1] has file_name ' '"),
-        (lambda c: c["images"][1].update(width=-3), "image 4 has no width"),
-        (lambda c: c["images"][1].update(height="high"), "image 4 has no width"),
-        (lambda c: c["images"][1].update(height=8.5), "image 4 has no width"),
-        (lambda c: c["categories"][1].update(id=9), "duplicate categories id 9"),
+        (lambda c: c["images"][1].update(width=-3), "image 4 has width or height"),
+        (lambda c: c["images"][1].update(height="high"), "image 4 has width or height"),
+        (lambda c: c["images"][1].update(height=8.5), "image 4 has width or height"),
+        (lambda c: c["categories"][1].update(id=9), "duplicate category id 9"),
         (lambda c: c["categories"][1].update(name="dog"), "duplicate category name 'dog'"),
         (lambda c: c["categories"][1].update(name=" dog "), "duplicate category name 'dog'"),
         (lambda c: c["annotations"][1].update(iscrowd="no"), "annotation 2 has iscrowd 'no'"),
         (lambda c: c["annotations"][1].update(iscrowd=[1]), "annotation 2 has iscrowd [1]"),
-        (lambda c: c["annotations"][2].update(bbox=None), "annotation 3 has no bbox, and no segmentation"),
+        (lambda c: c["annotations"][2].update(bbox=None), "annotation 3 has no bbox and no segmentation"),
     ],
 )
 def test_what_contradicts_itself_is_named(tmp_path: Path, change: Callable[[Any], None], says: str) -> None:

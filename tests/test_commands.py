@@ -160,7 +160,7 @@ def test_explain_writes_maps_of_the_photos_size_and_pictures(shell: Shell, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--category", "giraffe"], "does not count 'giraffe': there are: bottle, car, "),
+        (["--category", "giraffe"], "does not count 'giraffe': available: bottle, car, "),
         (["--category", "car", "--layer", "cells.spine"], "unknown layer 'cells.spine': cells has cells.backbone"),
         (
             ["--category", "car", "--layer", "cells.backbone.features.model.global_pool"],

@@ -59,11 +59,11 @@ def test_on_is_a_key_and_no_a_category(file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("colour=red", "unknown key 'colour', there are: backbone, cells, counter, "),
+        ("colour=red", "unknown key 'colour', available: backbone, cells, counter, "),
         ("optimisation.epochs=3", r"mine.yaml: unknown key 'optimisation', did you mean 'optimization'\?"),
         ("backbone.subitizing={folder: sos, epoch: 2}", "backbone.subitizing: unknown key 'epoch', did you mean"),
         ("hint.waight=1", "hint: unknown key 'waight', did you mean 'weight'"),
-        ("hint.lambda=1", "hint: unknown key 'lambda', there are: cue, importance, share, weight"),
+        ("hint.lambda=1", "hint: unknown key 'lambda', available: cue, importance, share, weight"),
         ("loss.beta=2", "loss: .*beta is for kind: huber"),
         ("optimization.epoch=3", r"optimization: unknown key 'epoch', did you mean 'epochs'\?"),
         ("optimization.epochs=many", "optimization.epochs: Input should be a valid integer"),
@@ -136,7 +136,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         (
             "aso",
             {},
-            "unknown counter 'aso': did you mean 'aso_sub'\\? There are: aso_sub, att_sub, glance, gt_class, ",
+            "unknown counter 'aso': did you mean 'aso_sub'\\? Available: aso_sub, att_sub, glance, gt_class, ",
         ),
         ("aso_sub", {}, "head.hidden: missing"),
         ("aso_sub", {"hiden": [3], "hidden": [3]}, "head: unknown key 'hiden', did you mean 'hidden'\\?"),

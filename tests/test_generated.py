@@ -102,7 +102,7 @@ def test_what_hides_behind_others(hidden: int, annotated: bool, difficult: bool,
     for chair in chairs:
         assert chair.difficult == difficult
         assert not chair.truncated
-        assert chair.seen == 1 - hidden / 40
+        assert chair.visible == 1 - hidden / 40
         assert chair.box == (100, 80, 140 - hidden, 120)
         colors = np.asarray(scene.image)[chair.mask]
         assert (colors[:, 0] > colors[:, 2] + 50).all()
@@ -112,7 +112,7 @@ def test_what_leaves_the_image_is_truncated() -> None:
     scene = paint(np.random.default_rng(0), Image.new("RGB", (320, 240), "white"), [_square("car", RED, -10, 250)])
     (car,) = scene.objects
     assert car.truncated
-    assert car.seen == (30 * 30) / (40 * 40)
+    assert car.visible == (30 * 30) / (40 * 40)
     assert car.box == (0, 210, 30, 240)
 
 

@@ -70,7 +70,7 @@ def test_an_annotated_crowd_is_counted_or_left_out_but_its_number_is_not_certain
 
 @pytest.mark.parametrize("crowds", [[4], 3, "person", [[3]]])
 def test_crowds_of_no_category_are_refused(tmp_path: Path, crowds: object) -> None:
-    with pytest.raises(DataError, match=r"image 1 has crowd_categories .* not a list of category ids"):
+    with pytest.raises(DataError, match=r"image 1 has crowd_categories .* should be a list of category ids"):
         scenes(tmp_path, crowds)
 
 
@@ -93,7 +93,7 @@ class TestOtherCategories:
         assert found.known_counts(NO_CROWD).tolist() == [[True, True]]
 
     def test_a_data_set_without_any_of_the_categories_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="coco has no category dog, cat"):
+        with pytest.raises(DataError, match="coco has no category 'dog', 'cat'"):
             in_categories(scenes(tmp_path), ("dog", "cat"), partly=True)
 
 

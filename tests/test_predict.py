@@ -91,7 +91,7 @@ def test_unreadable_photos_are_named_and_the_rest_is_counted(
 ) -> None:
     (camera / "100" / "broken.jpg").write_bytes(b"no image")
     assert predict(camera, "--counter", counter, "--workers", 2) == 0
-    assert "broken.jpg: empty, or no image of a known format" in capsys.readouterr().err
+    assert "broken.jpg: empty, or not an image of a known format" in capsys.readouterr().err
     assert predict(camera / "100" / "broken.jpg", "--counter", counter) == 2
     said = capsys.readouterr().err
     assert "skipped" in said

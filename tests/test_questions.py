@@ -107,17 +107,21 @@ class TestMalformed:
         ("asked", "annotated", "says"),
         [
             ({}, None, r"questions.json: should hold a list of questions"),
-            ([3], None, r"questions.json: should hold a list of questions, an object each"),
+            ([3], None, r"questions.json: should hold a list of questions, each a JSON object"),
             ([{"question_id": "7", "image_id": 7, "question": "?"}], None, r"question '7' has question_id '7'"),
             ([{"question_id": 7, "question": "?"}], None, r"question 7 has image_id None"),
-            ([{"question_id": 7, "image_id": True, "question": "?"}], None, r"image_id True, should be a whole"),
+            (
+                [{"question_id": 7, "image_id": True, "question": "?"}],
+                None,
+                r"image_id True, should be an integer",
+            ),
             ([{"question_id": 7, "image_id": 7, "question": 3}], None, r"question 3, should be text"),
             ([ASKED[0], ASKED[0]], None, r"questions.json: duplicate question id 7001"),
-            (None, ANNOTATED[:1], r"annotations.json: no annotation of question 7001, which questions.json asks"),
+            (None, ANNOTATED[:1], r"annotations.json: no annotation for question 7001 of questions.json"),
             (None, [{**ANNOTATED[0], "answers": "sleeping"}], r"question 7000 has no list of answers"),
             (None, [{**ANNOTATED[0], "answers": [{}]}], r"has answer None, should be text"),
             (None, [*ANNOTATED, ANNOTATED[0]], r"annotations.json: duplicate question id 7000"),
-            (None, [{"answers": []}], r"a row .* has question_id None"),
+            (None, [{"answers": []}], r"row .* has question_id None"),
         ],
     )
     def test_vqa(self, tmp_path: Path, asked: Any, annotated: Any, says: str) -> None:
@@ -129,7 +133,7 @@ class TestMalformed:
         ("files", "says"),
         [
             ({"answers": "three\n"}, r"answers.txt: 1 lines, but questions.txt has 2"),
-            ({"img_ids": "12\nx\n"}, r"img_ids.txt: line 2 is 'x', should be an image's number"),
+            ({"img_ids": "12\nx\n"}, r"img_ids.txt: line 2 is 'x', should be an image id"),
             ({"types": "1\n4\n"}, r"types.txt: line 2 is '4', should be 0, 1, 2 or 3"),
             ({"types": None}, r"types.txt: no such file"),
         ],
@@ -141,7 +145,7 @@ class TestMalformed:
     @pytest.mark.parametrize(
         ("row", "says"),
         [
-            ({"answer": "4"}, r"question 20000001 has answer '4', should be a whole number from 0"),
+            ({"answer": "4"}, r"question 20000001 has answer '4', should be an integer of at least 0"),
             ({"issimple": "yes"}, r"question 20000001 has issimple 'yes', should be true or false"),
             ({"image": None}, r"question 20000001 has image None, should be text"),
             ({"image": "."}, r"question 20000001 has image '.', should be a photo's file"),
@@ -250,7 +254,7 @@ class TestVqaAccuracy:
         assert vqa_accuracy(answer, [written] * 9 + ["17"]) == (1.0 if same else 0.0)
 
     def test_needs_annotators(self) -> None:
-        with pytest.raises(CountingError, match="there are 0"):
+        with pytest.raises(CountingError, match="at least two annotators, not 0"):
             vqa_accuracy(2, [])
 
 

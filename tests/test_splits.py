@@ -60,5 +60,5 @@ def test_a_share_of_no_such_part_is_refused(split: str) -> None:
 
 
 def test_a_share_that_would_hold_nothing_is_refused() -> None:
-    with pytest.raises(DataError, match="'val:80/20' of 2 photos holds none"):
+    with pytest.raises(DataError, match="'val:80/20' of 2 photos is empty"):
         share("val:80/20").of(["a", "b"])

@@ -358,7 +358,7 @@ def test_a_photo_that_a_worker_cannot_read_is_named_in_one_line(tmp_path: Path) 
     (own / "JPEGImages" / "000003.jpg").write_bytes(b"no photo")
     config = tiny_config(own, backbone=FINE_TUNED)
     for workers in (0, 2):
-        with pytest.raises(CountingError, match=r"000003.jpg: empty, or no image") as refused:
+        with pytest.raises(CountingError, match=r"000003.jpg: empty, or not an image") as refused:
             train_counter(config, RunFolder(tmp_path / "run"), device="cpu", workers=workers)
         assert "\n" not in str(refused.value)
 

@@ -219,13 +219,13 @@ def test_own_data_without_any_object_has_no_categories(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("listing", "says"),
     [
-        (b"", "lists no image"),
-        (b"\r\n \r\n", "lists no image"),
+        (b"", "lists no photo"),
+        (b"\r\n \r\n", "lists no photo"),
         (b"caf\xe9\n", "UTF-8"),
-        ("000007".encode("utf-16-le"), "lists no image"),
+        ("000007".encode("utf-16-le"), "lists no photo"),
         (b"000007\n000008\n", "lists '000008', but there is no annotation 000008.xml"),
-        (b"000007\n000007\n", "lists 000007 2 times"),
-        (None, "no such split; there are: aeroplane_extra, val"),
+        (b"000007\n000007\n", "duplicate photo '000007'"),
+        (None, "no such split; available: aeroplane_extra, val"),
     ],
 )
 def test_splits_that_cannot_be_read_are_refused(tmp_path: Path, listing: bytes | None, says: str) -> None:
@@ -239,4 +239,4 @@ def test_splits_that_cannot_be_read_are_refused(tmp_path: Path, listing: bytes |
 
 
 def test_a_folder_of_another_layout_is_told_which_it_should_have(tmp_path: Path) -> None:
-    assert "ImageSets/Main, Annotations, JPEGImages" in refusal(tmp_path)
+    assert "ImageSets/Main, Annotations and JPEGImages" in refusal(tmp_path)

@@ -73,7 +73,7 @@ def test_stray_files_are_data_nowhere(tmp_path: Path) -> None:
         "ImageSets/Main/val.txt": "._p1\n._p1.jpg\np1\np2\nThumbs.db\n.DS_Store\n__MACOSX/p1\n",
     }
     assert counts(read(write(tmp_path, FRUIT | stray))) == RIGHT
-    assert "there are: val" in refusal(tmp_path, "test")
+    assert "available: val" in refusal(tmp_path, "test")
 
 
 def test_a_list_of_photos_in_a_hidden_folder_lists_photos(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_photos_of_every_kind_are_found(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("split", ["a" * 300, "val\0", "../val/.."])
 def test_a_split_that_no_file_can_have_is_refused(tmp_path: Path, split: str) -> None:
-    assert "There are: val".lower() in refusal(write(tmp_path, LISTED), split).lower()
+    assert "Available: val".lower() in refusal(write(tmp_path, LISTED), split).lower()
 
 
 # Lists
@@ -239,7 +239,7 @@ def test_a_folder_for_each_split(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         assert counts(read(tmp_path, "val")) == counts(read(tmp_path, "valid")) == {"b": {"apple": 1}}
     assert read(tmp_path, "train").categories == ("apple", "plum")
     assert caplog.text == ""
-    assert "did you mean 'train'? There are: train, valid" in refusal(tmp_path, "trian")
+    assert "did you mean 'train'? Available: train, valid" in refusal(tmp_path, "trian")
 
 
 def test_published_data_have_the_splits_of_their_lists_alone(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_photo_without_annotation_is_empty_where_the_user_says_so(tmp_path: Pa
     (tmp_path / "Annotations" / "p2.xml").unlink()
     assert counts(read(tmp_path, unannotated_are_empty=True)) == {"p1": {"apple": 2}, "p2": {}}
     if lists:
-        assert "lists 'p2', but there is no annotation p2.xml; count it as empty" in refusal(tmp_path)
+        assert "lists 'p2', but there is no annotation p2.xml; to count it as empty" in refusal(tmp_path)
 
 
 def test_a_listed_name_of_no_photo_and_no_annotation_is_never_empty(tmp_path: Path) -> None:

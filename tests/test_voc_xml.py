@@ -103,14 +103,17 @@ def test_objects_are_found_in_wrappers_namespaces_and_any_case(tmp_path: Path, c
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (f"<annotation>{BOX}</annotation>", "a <bndbox> outside of any <object>"),
-        (f"<annotation>{APPLE}<item><name>pear</name>{BOX}</item></annotation>", "outside of any <object>"),
-        ("<annotation><thing><name>pear</name><xmin>3</xmin></thing></annotation>", "a <xmin> outside"),
-        ("<annotation><shape><polygon/></shape></annotation>", "a <polygon> outside"),
-        (f"<annotation><object><name>a</name>{BOX}{PEAR}</object></annotation>", "inside the <object> of a a"),
-        (f"<annotation><object><name>a</name><boxes>{BOX}</boxes></object></annotation>", "inside its <boxes>"),
-        (f"<annotations><annotation>{APPLE}</annotation><annotation/></annotations>", "holds 2 annotations"),
-        (f"<annotation><annotation>{APPLE}</annotation><annotation/></annotation>", "holds 2 annotations"),
+        (f"<annotation>{BOX}</annotation>", "<bndbox> outside any <object>"),
+        (f"<annotation>{APPLE}<item><name>pear</name>{BOX}</item></annotation>", "outside any <object>"),
+        ("<annotation><thing><name>pear</name><xmin>3</xmin></thing></annotation>", "<xmin> outside"),
+        ("<annotation><shape><polygon/></shape></annotation>", "<polygon> outside"),
+        (
+            f"<annotation><object><name>a</name>{BOX}{PEAR}</object></annotation>",
+            "object 'a' contains another <object>",
+        ),
+        (f"<annotation><object><name>a</name><boxes>{BOX}</boxes></object></annotation>", "inside <boxes>"),
+        (f"<annotations><annotation>{APPLE}</annotation><annotation/></annotations>", "has 2 annotations"),
+        (f"<annotation><annotation>{APPLE}</annotation><annotation/></annotation>", "has 2 annotations"),
         ("<annotations><image><box label='a'/></image></annotations>", "outermost element is <annotations>"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Photos with counted objects: VOC, COCO, your own in either format, and generated ones."""
+"""Photos with annotated objects: VOC, COCO, your own data in either format, and generated scenes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ __all__ = ["CountingError", "DataError", "PhotoError", "Protocol", "Scene", "Sce
 
 
 def __getattr__(name: str) -> Any:
-    """``Protocol``, ``Scene`` and ``SceneSet``, imported when first asked for: errors alone need no NumPy."""
+    """Import ``Protocol``, ``Scene`` and ``SceneSet`` on first use, so that importing an error loads no NumPy."""
     if name == "Protocol":
         from counting_datasets.protocol import Protocol
 

@@ -1,4 +1,4 @@
-"""Answers to "how many …?": the number that is meant, and the VQA accuracy."""
+"""Answers to "how many …?": parsing them as numbers, and VQA accuracy."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _SMALL = {word: value for value, word in enumerate(_ONES)} | {
     word: 10 * (place + 2) for place, word in enumerate(_TENS)
 }
 _SCALES = {"hundred": 100, "thousand": 1000}
-_SAID = {
+_PHRASES = {
     "none": 0, "no": 0, "nothing": 0, "nobody": 0, "no one": 0, "couple": 2, "pair": 2, "half dozen": 6,
     "half a dozen": 6, "dozen": 12, "hundred": 100, "thousand": 1000,
 }  # fmt: skip
@@ -22,7 +22,7 @@ _DIGITS = re.compile(r"(\d{1,9}|\d{1,3}(,\d{3}){1,2})(\.0*)?", flags=re.ASCII)
 _HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _ARTICLE = re.compile(r"^(a|an) ")
 
-# How VQA's official evaluation reads an answer (``VQAEval``; Antol et al., ICCV 2015), without its contractions.
+# Normalization of answers in the official VQA evaluation (``VQAEval``, ICCV 2015), except contractions
 _VQA_PUNCTUATION = (*';/[]"{}()=+\\_-><@`,?!',)
 _VQA_THOUSANDS = re.compile(r"\d,\d", flags=re.ASCII)
 _VQA_FULL_STOP = re.compile(r"\.(?!\d)", flags=re.ASCII)
@@ -31,19 +31,19 @@ _VQA_ARTICLES = frozenset({"a", "an", "the"})
 
 
 def numeric_answer(answer: str) -> int | None:
-    """The whole number that an answer gives: "three", "3", "3.0", "twenty-one", "a couple", "none" (0).
+    """Parse an answer as a whole number: "three", "3", "3.0", "twenty-one", "a couple", "none" (0).
 
-    None for any other answer: "many", "1 or 2", "2.5", "7 elephants".
+    Returns None for any other answer: "many", "1 or 2", "2.5", "7 elephants".
     """
     text = " ".join(_HYPHEN.sub(" ", answer.lower()).split()).rstrip(".")
     if _DIGITS.fullmatch(text):
         return int(text.replace(",", "").partition(".")[0])
     text = _ARTICLE.sub("", text)
-    return _SAID[text] if text in _SAID else _spelled(text.split())
+    return _PHRASES[text] if text in _PHRASES else _parse_number_words(text.split())
 
 
-def _spelled(words: Sequence[str]) -> int | None:
-    """The value of number words from zero to 999,999, or None."""
+def _parse_number_words(words: Sequence[str]) -> int | None:
+    """The number from 0 to 999,999 that ``words`` spell, or None."""
     total = current = 0
     previous = 10**6
     for word in words:
@@ -54,7 +54,7 @@ def _spelled(words: Sequence[str]) -> int | None:
             total, current = (total + current * scale, 0) if scale == 1000 else (total, current * scale)
             previous = scale
             continue
-        # "twenty one" goes on, "one twenty" and "twenty eleven" do not
+        # "twenty one" is a number; "one twenty" and "twenty eleven" are not
         value = _SMALL.get(word)
         if value is None or not (previous >= 100 or (previous >= 20 and 0 < value < 10)):
             return None
@@ -63,31 +63,31 @@ def _spelled(words: Sequence[str]) -> int | None:
 
 
 def vqa_accuracy(answer: str | int, annotators: Sequence[str]) -> float:
-    """min(annotators who agree / 3, 1), averaged over the sets that leave one annotator out (0–1).
+    """min(number of annotators who agree / 3, 1), averaged over all subsets without one annotator (0–1).
 
-    Answers are compared as VQA's official evaluation compares those of annotators who disagree: a mark of
-    punctuation becomes a blank ("twenty-one", "1/2"), or nothing where it touches one ("2 -") or a comma stands
-    between digits ("1,000"); other signs stay ("5%", "$5"); articles go, and "none" and the words for 0 to 10
-    become digits. (Antol et al., "VQA", ICCV 2015, section 3; averaged as in the official evaluation.)
+    Answers are normalized as in the official evaluation where annotators disagree: each punctuation mark becomes
+    a space ("twenty-one", "1/2"), or is removed if it is next to a space ("2 -") or if the answer has a comma
+    between digits ("1,000"); other symbols are kept ("5%", "$5"); articles are removed; "none" and the words for
+    0 to 10 become digits. (Antol et al., "VQA", ICCV 2015, section 3.)
 
     Raises:
         CountingError: fewer than two annotators.
     """
     n = len(annotators)
     if n < 2:
-        raise CountingError(f"VQA accuracy leaves out one annotator of several, but there are {n}")
-    ours = _as_vqa(str(answer))
-    agree = sum(_as_vqa(theirs) == ours for theirs in annotators)
+        raise CountingError(f"VQA accuracy needs the answers of at least two annotators, not {n}")
+    normalized = _normalize(str(answer))
+    agree = sum(_normalize(other) == normalized for other in annotators)
     without_one_that_agrees = min((agree - 1) / 3, 1.0) if agree else 0.0
     return (agree * without_one_that_agrees + (n - agree) * min(agree / 3, 1.0)) / n
 
 
-def _as_vqa(answer: str) -> str:
+def _normalize(answer: str) -> str:
     text = answer.replace("\n", " ").replace("\t", " ").strip()
-    thousands = _VQA_THOUSANDS.search(text) is not None
-    without = text
+    has_thousands = _VQA_THOUSANDS.search(text) is not None
+    cleaned = text
     for mark in _VQA_PUNCTUATION:
-        touches_a_blank = f"{mark} " in text or f" {mark}" in text
-        without = without.replace(mark, "" if touches_a_blank or thousands else " ")
-    words = _VQA_FULL_STOP.sub("", without).lower().split()
+        next_to_space = f"{mark} " in text or f" {mark}" in text
+        cleaned = cleaned.replace(mark, "" if next_to_space or has_thousands else " ")
+    words = _VQA_FULL_STOP.sub("", cleaned).lower().split()
     return " ".join(number for word in words if (number := _VQA_NUMBERS.get(word, word)) not in _VQA_ARTICLES)

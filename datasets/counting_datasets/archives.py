@@ -1,4 +1,4 @@
-"""Files that data sets are published in, and how to tell that what is in them is there."""
+"""The archives that data sets are published in, and checks that their content is installed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ class Archive:
     """One file to download and unpack.
 
     Attributes:
-        url: where it is published.
-        into: the folder it unpacks into, below the one that holds all data sets.
-        is_there: whether a data set's home already holds everything in it.
-        md5: its published hash; without one, its size and its own CRCs are all there is to check.
-        size: its length in bytes.
+        url: its download address.
+        into: the folder to unpack it into, relative to the folder of all data sets.
+        is_installed: whether a data set's home folder already holds the archive's content.
+        md5: its published hash; None if none is published, and only its size and CRCs are checked.
+        size: its size in bytes; None if unknown.
     """
 
     url: str
     into: str
-    is_there: Callable[[Path], bool]
+    is_installed: Callable[[Path], bool]
     md5: str | None = None
     size: int | None = None
 
@@ -39,12 +39,12 @@ def has_voc_split(home: Path, split: str) -> bool:
 
 
 def has_coco_photos(home: Path, split: str, number: int) -> bool:
-    """Whether ``home`` holds ``number`` photos of ``split``, in one of the places where they are kept."""
+    """Whether ``home`` holds at least ``number`` photos of ``split``, in ``<split>`` or ``images/<split>``."""
     return any(len(_stems(folder)) >= number for folder in (home / split, home / "images" / split))
 
 
 def has_coco_annotations(home: Path) -> bool:
-    """Whether ``home`` holds the instances of COCO 2014."""
+    """Whether ``home`` holds the instances files of COCO 2014."""
     return all((home / "annotations" / f"instances_{split}2014.json").is_file() for split in ("train", "val"))
 
 

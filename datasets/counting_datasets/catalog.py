@@ -1,4 +1,4 @@
-"""Data sets by name: where their files lie, and which of them a split is."""
+"""Load a split of a data set by name."""
 
 import os
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from counting_datasets.voc import load_voc
 
 @dataclass(frozen=True)
 class Place:
-    """Where data lie and what to count in them, where that is not the usual.
+    """Where the data are and which categories to count; None selects the data set's default.
 
     Attributes:
         root: the folder that holds JPEGImages (VOC) or annotations (COCO).
-        annotations: a file of the user's own in COCO's format, in place of ``root``.
-        images: the folder of the photos that a COCO file names.
-        categories: for ``voc``, every category in the data; for the others, the ones to count, by name.
-        unannotated_are_empty: for ``voc``, whether a photo without an XML file is one without objects.
+        annotations: the user's own annotation file in COCO format, instead of ``root``.
+        images: the folder of the photos that a COCO file lists.
+        categories: for ``voc``, all categories in the data; otherwise the names of the categories to count.
+        unannotated_are_empty: for ``voc``, whether a photo without an XML file has no objects.
     """
 
     root: Path | None = None
@@ -36,18 +36,18 @@ class Place:
 
 
 def load(data: str, split: str, place: Place = Place()) -> SceneSet:
-    """The scenes of a split of ``data``, one of ``DATA_SETS``; ``voc`` and ``coco`` are the user's own.
+    """Load a split of ``data``, a name in ``DATA_SETS``; ``voc`` and ``coco`` are the user's own data.
 
     Raises:
-        DataError: an unknown data set or split, or files that are missing or malformed.
+        DataError: an unknown data set or split, or missing or malformed files.
     """
     data_set = find_data_set(data)
     if place.annotations and data != "coco":
-        raise DataError(f"an annotation file of your own is read with data set coco, not {data}")
+        raise DataError(f"{place.annotations}: your own annotation file needs data set coco, not {data}")
     if place.images and data_set.family == "voc":
-        raise DataError(f"{data} keeps its photos in JPEGImages: name no folder of images")
+        raise DataError(f"{place.images}: {data} reads its photos from JPEGImages; leave the image folder out")
     if place.unannotated_are_empty and data != "voc":
-        raise DataError(f"photos without annotation can be empty in data set voc alone, not in {data}")
+        raise DataError(f"unannotated_are_empty needs data set voc, not {data}")
     categories = tuple(" ".join(nfc(name).split()) for name in place.categories) if place.categories else None
     if data == "voc":
         empty = place.unannotated_are_empty
@@ -62,12 +62,12 @@ def load(data: str, split: str, place: Place = Place()) -> SceneSet:
 
 
 def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool = False) -> SceneSet:
-    """The same photos in another list of categories, by name (couch is sofa); other objects are left out.
+    """Map the labels of ``scenes`` to ``categories`` by name (couch = sofa); drop objects of other categories.
 
-    With ``partly``, categories that ``scenes`` does not have are unknown in all its photos.
+    With ``partly``, a category that ``scenes`` lacks has an unknown count in every photo.
 
     Raises:
-        DataError: ``scenes`` lacks a category, so that nobody annotated it there; with ``partly``, it has none.
+        DataError: ``scenes`` lacks one of the categories; with ``partly``, it lacks all of them.
     """
     if tuple(categories) == scenes.categories:
         return scenes
@@ -81,7 +81,7 @@ def in_categories(scenes: SceneSet, categories: Sequence[str], *, partly: bool =
 
 
 def _root(data_set: DataSet, place: Place) -> Path:
-    """The folder that the user named, or the usual one under ``$COUNTING_DATA``."""
+    """The folder that the user named, or the data set's home in ``$COUNTING_DATA``."""
     name = data_set.name
     if place.root:
         root = expanded(place.root)
@@ -89,14 +89,15 @@ def _root(data_set: DataSet, place: Place) -> Path:
             raise DataError(f"{root}: no such folder; the root holds JPEGImages (VOC) or annotations (COCO)")
         return root
     if data_set.home is None:
-        raise DataError(f"{name} is your own data: say where it lies with --root (root in a configuration)")
-    advice = f"`counting download {name}` or --root" if data_set.archives else "see datasets/README.md, or --root"
+        raise DataError(f"data set {name} is your own data: name its folder with --root (root in a configuration)")
+    source = f"run `counting download {name}`" if data_set.archives else "see datasets/README.md"
+    advice = f"{source} or name the folder with --root"
     home = os.environ.get("COUNTING_DATA")
     if not home:
-        raise DataError(f"where is {name}? Set COUNTING_DATA to the folder of all data sets; {advice}")
+        raise DataError(f"no folder given for {name}: set COUNTING_DATA to the folder of all data sets; {advice}")
     root = expanded(Path(home)) / data_set.home
     if not is_folder(root):
-        raise DataError(f"{root}: no such folder, so no {name}; {advice}")
+        raise DataError(f"{root}: no such folder; to get {name}, {advice}")
     return root
 
 
@@ -121,10 +122,10 @@ def _read(data_set: DataSet, split: str, place: CocoSplit) -> SceneSet:
 
 
 def _half(scenes: SceneSet, half: int) -> SceneSet:
-    """Count-val or Count-test, as ``scenes.split`` says, of all of val2014. (CEOS, data sets.)"""
+    """Count-val (first half of val2014) or Count-test (second half), by ``scenes.split``. (CEOS, data sets.)"""
     if len(scenes) != 2 * half:
         raise DataError(
             f"{scenes.data}: Count-val and Count-test are the halves of val2014's {2 * half:,} photos, "
-            f"but its annotations name {len(scenes):,}; use data set coco for a part of COCO"
+            f"but the annotation file lists {len(scenes):,}; use data set coco for a subset of COCO"
         )
     return scenes[:half] if scenes.split == "val" else scenes[half:]

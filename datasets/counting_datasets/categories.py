@@ -1,4 +1,4 @@
-"""Category names of VOC and COCO, and which names mean the same thing."""
+"""Category names of VOC and COCO, and synonyms among them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _SAME = {
 
 
 def canonical(name: str) -> str:
-    """The name under which VOC and COCO agree: ``couch`` → ``sofa``, ``Potted_Plant`` → ``pottedplant``."""
+    """One name for VOC's and COCO's synonyms: ``couch`` → ``sofa``, ``Potted_Plant`` → ``pottedplant``."""
     plain = " ".join(_lower(name).replace("_", " ").replace("-", " ").split())
     return _SAME.get(plain, plain)
 
@@ -41,11 +41,10 @@ def _lower(name: str) -> str:
 
 
 def match_categories(theirs: Sequence[str], ours: Sequence[str]) -> dict[int, int]:
-    """Index in ``theirs`` → index in ``ours``, for the names that mean the same; the rest are left out.
+    """Index in ``theirs`` → index in ``ours``, for names with the same meaning; other names are left out.
 
-    Equal names match first, then names that differ in upper and lower case alone, then ``canonical`` names. One
-    of ``ours`` that has found an equal name takes no similar one: where theirs are bike and bicycle and ours is
-    bicycle, bike is left out.
+    Identical names match first, then names that differ only in case, then ``canonical`` names. A name in ``ours``
+    with an identical match takes no similar one: of bike and bicycle, only bicycle matches ours, bicycle.
     """
     matched: dict[int, int] = {}
     for form in (nfc, _lower, canonical):
@@ -57,10 +56,10 @@ def match_categories(theirs: Sequence[str], ours: Sequence[str]) -> dict[int, in
 
 
 def parse_categories(text: str) -> tuple[str, ...]:
-    """The names in a list such as ``apple, pear``; space around them and a comma at the end mean nothing.
+    """Parse a list such as ``apple, pear``; spaces around names and a trailing comma are ignored.
 
     Raises:
-        DataError: no name at all, or one twice.
+        DataError: no name or a duplicate.
     """
     names = tuple(nfc(name) for name in map(str.strip, text.split(",")) if name)
     if not names:
@@ -70,7 +69,7 @@ def parse_categories(text: str) -> tuple[str, ...]:
 
 
 def require_distinct(categories: Sequence[str]) -> None:
-    """Raises DataError where a category is listed twice."""
+    """Raise DataError if a category is listed twice."""
     name, times = Counter(map(nfc, categories)).most_common(1)[0]
     if times > 1:
         raise DataError(f"duplicate category {name!r} in {', '.join(categories)}")

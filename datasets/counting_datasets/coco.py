@@ -1,4 +1,4 @@
-"""COCO's format: one JSON file of instances for each split."""
+"""The COCO format: one JSON file of instances for each split."""
 
 from functools import partial
 from pathlib import Path
@@ -14,14 +14,14 @@ from counting_datasets.scene import Masks, Scene, SceneSet
 
 
 def load_coco(annotations: Path, images: Path, *, split: str, data: str = "coco") -> SceneSet:
-    """All scenes of an instances file, by file name; images without any object stay. No photo is opened.
+    """All scenes of an instances file, sorted by file name, including images without objects. Opens no photo.
 
-    ``images`` is the folder of the photos; ``PhotoFinder`` says where they may lie in it. Categories come in the
-    order of their ids. A scene has masks where every object in it has one. An image may list under
-    ``crowd_categories`` the ids of categories with a crowd region that is not among the annotations.
+    ``images`` is the folder in which ``PhotoFinder`` looks for the photos. Categories are in the order of their
+    ids. A scene has masks if every object in it has one. An image's optional ``crowd_categories`` lists the ids of
+    categories with a crowd region that has no annotation.
 
     Raises:
-        DataError: the file is missing, no JSON, or lacks or contradicts itself in what counting needs.
+        DataError: the file is missing, is not JSON, or is incomplete or inconsistent.
     """
     content = read_instances(annotations, lambda: no_such_annotations(annotations))
     place = {category: index for index, category in enumerate(content.categories)}
@@ -65,6 +65,6 @@ def _masks(file: Path, size: tuple[int, int], objects: list[CocoObject]) -> list
     for thing in objects:
         try:
             masks.append(decode(thing.segmentation, size))
-        except Exception as error:  # pycocotools raises whatever its C code met
-            raise DataError(f"{file}: annotation {thing.name} has a damaged segmentation ({error})") from None
+        except Exception as error:  # pycocotools raises many kinds of errors
+            raise DataError(f"{file}: annotation {thing.name} has an invalid segmentation ({error})") from None
     return masks

@@ -1,4 +1,4 @@
-"""A COCO instances file as any tool writes it: read, checked and brought into one form."""
+"""Read, check and normalize COCO instances files of any tool."""
 
 import math
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ _SECTIONS = ("images", "annotations", "categories")
 
 @dataclass(frozen=True, slots=True)
 class CocoImage:
-    """A photo: its file's path, its size, and the categories with a crowd that is not annotated."""
+    """A photo: its path, its (width, height) if known, and the categories with an unannotated crowd region."""
 
     id: Id
     file: str
@@ -42,7 +42,7 @@ class CocoImage:
 
 @dataclass(frozen=True, slots=True)
 class CocoObject:
-    """An annotated object: x, y, width and height of its box in pixels."""
+    """An annotated object; ``box`` is (x, y, width, height) in pixels."""
 
     name: str
     category: Id
@@ -53,13 +53,13 @@ class CocoObject:
 
 @dataclass(frozen=True)
 class Instances:
-    """What an instances file says.
+    """The content of an instances file.
 
     Attributes:
-        images: its photos, in the file's order.
-        objects: the objects in each photo, by its id.
-        categories: names by id, in the order of ids.
-        category_ids: names by id as text, also of a category that is left out.
+        images: photos, in the file's order.
+        objects: each photo's objects, by the photo's id.
+        categories: names by id, sorted by id.
+        category_ids: names by id as text, including a category that is left out.
     """
 
     images: list[CocoImage]
@@ -69,17 +69,18 @@ class Instances:
 
 
 def read_instances(path: Path, missing: Missing = no_such_file) -> Instances:
-    """Read the file; ``missing`` says what to do where it is not there.
+    """Read an instances file; ``missing`` words the error for a missing file.
 
-    Ids may be whole numbers written as text or with a decimal point. A photo's size may be left out, and a box
-    where there is a segmentation. A category without objects that is the supercategory of all others is left out.
+    Ids may be integers, also written as text or with a decimal point. A photo's size is optional, and so is the
+    box of an object with a segmentation. A category without objects that is the supercategory of all others is
+    left out.
 
     Raises:
-        DataError: it is no JSON, or lacks or contradicts itself in what counting needs.
+        DataError: the file is missing, is not JSON, or is incomplete or inconsistent.
     """
-    content = read_json(path, missing, nan=True)
+    content = read_json(path, missing, allow_nan=True)
     if not isinstance(content, dict):
-        raise DataError(f"{path}: not an instances file, which is an object of images, annotations, categories")
+        raise DataError(f"{path}: not an instances file: needs an object with images, annotations and categories")
     for section in _SECTIONS:
         _check_rows(path, section, content.get(section))
     images = list(_images(path, content["images"]))
@@ -92,17 +93,17 @@ def read_instances(path: Path, missing: Missing = no_such_file) -> Instances:
 
 def _check_rows(path: Path, section: str, rows: Any) -> None:
     if not isinstance(rows, list):
-        raise DataError(f"{path}: has no list of {section}")
+        raise DataError(f"{path}: no list of {section}")
     odd = next((index for index, row in enumerate(rows) if not isinstance(row, dict)), None)
     if odd is not None:
-        raise DataError(f"{path}: {section}[{odd}] is no object with keys and values")
+        raise DataError(f"{path}: {section}[{odd}] should be a JSON object")
     if not rows and section != "annotations":
-        raise DataError(f"{path}: its list of {section} is empty")
+        raise DataError(f"{path}: the list of {section} is empty")
 
 
 def _images(path: Path, rows: list[_Row]) -> Iterator[CocoImage]:
     ids = _column(path, "images", rows, "id")
-    _check_distinct(path, "images id", ids)
+    _check_distinct(path, "image id", ids)
     files = [_posix(file) for file in _texts(path, "images", rows, "file_name")]
     _check_distinct(path, "file_name", files)
     nameless = next((index for index, file in enumerate(files) if PurePosixPath(file).name in ("", "..")), None)
@@ -111,42 +112,42 @@ def _images(path: Path, rows: list[_Row]) -> Iterator[CocoImage]:
     for row, key, file in zip(rows, ids, files, strict=True):
         crowds = row.get("crowd_categories") or []
         if not isinstance(crowds, list):
-            raise DataError(f"{path}: image {key} has crowd_categories {str(crowds)[:80]}, which is not a list")
+            raise DataError(_wrong_crowds(path, key, crowds))
         yield CocoImage(key, file, _size(path, key, row), tuple(map(_id, crowds)))
 
 
 def _category_names(path: Path, rows: list[_Row]) -> tuple[list[Id], list[str]]:
     ids = _column(path, "categories", rows, "id")
-    _check_distinct(path, "categories id", ids)
+    _check_distinct(path, "category id", ids)
     return ids, [" ".join(name.split()) for name in _texts(path, "categories", rows, "name")]
 
 
 def _categories(path: Path, content: dict[str, Any], ids: list[Id], names: list[str]) -> dict[Id, str]:
-    root = _root(content, ids)
+    root = _root_category(content, ids)
     if root is not None:
-        note(f"{path}: category {names[root]!r} is left out: it has no objects and stands above all others")
+        note(f"{path}: ignoring category {names[root]!r}, the supercategory of all others, which has no objects")
     named = {key: name for index, (key, name) in enumerate(zip(ids, names, strict=True)) if index != root}
     _check_distinct(path, "category name", list(named.values()))
-    for similar in _in_lower_case(named.values()):
-        note(f"{path}: {' and '.join(map(repr, similar))} differ in case alone, but are counted apart")
+    for similar in _case_variants(named.values()):
+        note(f"{path}: {' and '.join(map(repr, similar))} differ only in case, but are separate categories")
     return {key: named[key] for key in sorted(named, key=lambda key: (isinstance(key, str), key))}
 
 
-def _in_lower_case(names: Iterable[str]) -> list[list[str]]:
-    """The groups of names that differ in case alone."""
+def _case_variants(names: Iterable[str]) -> list[list[str]]:
+    """Groups of names that differ only in case."""
     groups = defaultdict(list)
     for name in names:
         groups[name.casefold()].append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
-def _root(content: dict[str, Any], ids: list[Id]) -> int | None:
-    """The category that Roboflow puts above all others: its place in the list, if there is one without objects."""
+def _root_category(content: dict[str, Any], ids: list[Id]) -> int | None:
+    """The index of the objectless supercategory of all others that Roboflow adds, or None."""
     rows = content["categories"]
     for index, row in enumerate(rows):
-        above = row.get("supercategory") in (None, "", "none")
-        others = [other.get("supercategory") for place, other in enumerate(rows) if place != index]
-        if above and others and all(name == row["name"] for name in others):
+        is_top = row.get("supercategory") in (None, "", "none")
+        others = [other.get("supercategory") for other_index, other in enumerate(rows) if other_index != index]
+        if is_top and others and all(name == row["name"] for name in others):
             used = any(_id(thing.get("category_id")) == ids[index] for thing in content["annotations"])
             return None if used else index
     return None
@@ -156,7 +157,7 @@ def _objects(
     path: Path, rows: list[_Row], images: set[Id], categories: dict[Id, str]
 ) -> dict[Id, list[CocoObject]]:
     names = [str(row["id"]) if row.get("id") is not None else f"[{index}]" for index, row in enumerate(rows)]
-    _check_distinct(path, "annotations id", names)
+    _check_distinct(path, "annotation id", names)
     image_of = _links(path, rows, names, "image_id", images, "images")
     category_of = _links(path, rows, names, "category_id", categories, "categories")
     boxes = _boxes(path, rows, names)
@@ -171,10 +172,10 @@ def _links(
     path: Path, rows: list[_Row], names: list[str], key: str, known: Iterable[Id], section: str
 ) -> list[Id]:
     ids = _column(path, "annotations", rows, key)
-    there = set(known)
+    valid = set(known)
     for name, link in zip(names, ids, strict=True):
-        if link not in there:
-            raise DataError(f"{path}: annotation {name} has {key} {link!r}, which no {section} entry has")
+        if link not in valid:
+            raise DataError(f"{path}: annotation {name} has {key} {link!r}, which is not in {section}")
     return ids
 
 
@@ -183,8 +184,8 @@ def _boxes(path: Path, rows: list[_Row], names: list[str]) -> list[Sequence[floa
     if not _are_boxes(boxes):
         name, odd = next((name, box) for name, box in zip(names, boxes, strict=True) if not _are_boxes([box]))
         raise DataError(
-            f"{path}: annotation {name} has bbox {str(odd)[:80]}, which is not four finite numbers "
-            "x, y, width, height with no negative side"
+            f"{path}: annotation {name} has bbox {str(odd)[:80]}, should be four finite numbers "
+            "x, y, width, height with width and height at least 0"
         )
     return boxes
 
@@ -192,10 +193,10 @@ def _boxes(path: Path, rows: list[_Row], names: list[str]) -> list[Sequence[floa
 def _box_around(path: Path, name: str, row: _Row) -> list[float]:
     try:
         box = box_around(row.get("segmentation"))
-    except Exception as error:  # pycocotools raises whatever its C code met
-        raise DataError(f"{path}: annotation {name} has a damaged segmentation ({error})") from None
+    except Exception as error:  # pycocotools raises many kinds of errors
+        raise DataError(f"{path}: annotation {name} has an invalid segmentation ({error})") from None
     if box is None:
-        raise DataError(f"{path}: annotation {name} has no bbox, and no segmentation to take it from")
+        raise DataError(f"{path}: annotation {name} has no bbox and no segmentation to compute it from")
     return box
 
 
@@ -220,23 +221,25 @@ def _check_crowds(path: Path, images: list[CocoImage], categories: dict[Id, str]
     for image in images:
         for key in image.crowd_categories:
             if not isinstance(key, int | str) or key not in categories:
-                raise DataError(
-                    f"{path}: image {image.id} has {str(key)[:80]} in crowd_categories, no category's id"
-                )
+                raise DataError(_wrong_crowds(path, image.id, list(image.crowd_categories)))
+
+
+def _wrong_crowds(path: Path, image: Id, crowds: Any) -> str:
+    return f"{path}: image {image} has crowd_categories {str(crowds)[:80]}, should be a list of category ids"
 
 
 def _size(path: Path, key: Id, row: _Row) -> tuple[int, int] | None:
-    """(width, height), or None where either is left out, null or 0."""
+    """(width, height), or None if either is missing, null or 0."""
     sides = [_id(row.get(side)) for side in ("width", "height")]
     odd = next((side for side in sides if side and (not isinstance(side, int) or side < 0)), None)
     if odd is not None:
-        raise DataError(f"{path}: image {key} has no width and height that are positive integers, but {odd!r}")
+        raise DataError(f"{path}: image {key} has width or height {odd!r}, should be a positive integer")
     width, height = sides
     return (width, height) if width and height else None
 
 
 def _id(value: Any) -> Any:
-    """A whole number as an integer, also where a tool wrote 7.0 or "7"; other text composed; the rest as it is."""
+    """7.0 and "7" as the integer 7, other text in NFC, and any other value unchanged."""
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():
         return int(value)
     if not isinstance(value, str):
@@ -246,26 +249,29 @@ def _id(value: Any) -> Any:
 
 
 def _column(path: Path, section: str, rows: list[_Row], key: str) -> list[Id]:
-    """Whole numbers or text, of one kind."""
-    lacking = next((index for index, row in enumerate(rows) if key not in row), None)
-    if lacking is not None:
-        raise DataError(f"{path}: {section}[{lacking}] has no {key!r}")
+    """The ids that all ``rows`` have under ``key``: integers or text."""
+    _check_key(path, section, rows, key)
     ids = [_id(row[key]) for row in rows]
     odd = next((value for value in ids if isinstance(value, bool) or not isinstance(value, int | str)), None)
     if odd is not None or None in ids:
-        raise DataError(f"{path}: {section} {key} {odd!r}: should be a whole number or text")
+        raise DataError(f"{path}: {section} has {key} {odd!r}, should be an integer or text")
     return ids
 
 
 def _texts(path: Path, section: str, rows: list[_Row], key: str) -> list[str]:
+    _check_key(path, section, rows, key)
     texts = []
     for index, row in enumerate(rows):
-        if key not in row:
-            raise DataError(f"{path}: {section}[{index}] has no {key!r}")
         if not isinstance(row[key], str) or not row[key].strip():
             raise DataError(f"{path}: {section}[{index}] has {key} {row[key]!r}, should be text")
         texts.append(nfc(row[key]))
     return texts
+
+
+def _check_key(path: Path, section: str, rows: list[_Row], key: str) -> None:
+    lacking = next((index for index, row in enumerate(rows) if key not in row), None)
+    if lacking is not None:
+        raise DataError(f"{path}: {section}[{lacking}] has no {key!r}")
 
 
 def _check_distinct(path: Path, what: str, values: Sequence[Any]) -> None:
@@ -274,5 +280,5 @@ def _check_distinct(path: Path, what: str, values: Sequence[Any]) -> None:
 
 
 def _posix(file: str) -> str:
-    """With / between folders, where Windows writes \\\\."""
+    """The path with / as the separator, also if it was written on Windows."""
     return str(PurePosixPath(file.strip().replace("\\", "/")))

@@ -1,4 +1,4 @@
-"""A folder of COCO's format, or of one that labelling tools write: its instances files and its photos."""
+"""Instances files and photos in a folder in the layout of COCO or of an annotation tool."""
 
 import os
 from collections import Counter
@@ -9,15 +9,15 @@ from typing import NamedTuple
 from counting_datasets.errors import DataError, choices
 from counting_datasets.notes import note
 from counting_datasets.photo_files import is_stray
-from counting_datasets.splits import SAME_SPLIT, parse_share
+from counting_datasets.splits import SPLIT_SYNONYMS, parse_share
 from counting_datasets.text_files import is_folder, nfc
 
 _PREFIX = "instances_"
-_WHOLE = frozenset({
+_UNSPLIT = frozenset({
     "instances_default", "instances", "annotations", "_annotations.coco", "annotations.coco", "result", "labels",
     "coco",
 })  # fmt: skip
-"""Names, without .json, of instances files that belong to no split (CVAT, Label Studio and others)."""
+"""Stems of instances files that belong to no split (CVAT, Label Studio and others)."""
 
 
 class CocoSplit(NamedTuple):
@@ -28,17 +28,17 @@ class CocoSplit(NamedTuple):
 
 
 def find_instances(root: Path, split: str) -> CocoSplit:
-    """The instances file of ``split`` below ``root``.
+    """Find the instances file of ``split`` in ``root``.
 
-    That is ``annotations/instances_<split>.json``, or the one JSON file in the folder ``<split>`` (Roboflow), or
-    else a file that belongs to no split, such as Label Studio's ``result.json``. The split ``val`` may be called
-    ``valid``.
+    It is ``annotations/instances_<split>.json``, or the only JSON file in the folder ``<split>`` (Roboflow), or
+    else the only file of a data set without splits, such as Label Studio's ``result.json``. The split ``val`` may
+    also be called ``valid``.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such file.
     """
     annotations = root / "annotations"
-    for name in (split, SAME_SPLIT.get(split, split)):
+    for name in (split, SPLIT_SYNONYMS.get(split, split)):
         listed = next((file for file in _json(annotations) if nfc(file.stem) == _PREFIX + name), None)
         if listed:
             return CocoSplit(listed, _photo_folder(root, name))
@@ -46,30 +46,31 @@ def find_instances(root: Path, split: str) -> CocoSplit:
         if len(beside) == 1 and name != "annotations":
             return CocoSplit(beside[0], root / name)
     splits = _splits(root)
-    whole = [file for folder in (root, annotations) for file in _json(folder) if file.stem in _WHOLE]
-    if len(whole) != 1 or splits:
-        known = choices(split, splits) if splits else "nor any other"
+    unsplit = [file for folder in (root, annotations) for file in _json(folder) if file.stem in _UNSPLIT]
+    if len(unsplit) != 1 or splits:
+        known = choices(split, splits) if splits else "found no other"
         raise DataError(f"{annotations / _PREFIX}{split}.json: no such annotation file; {known}")
+    file = unsplit[0]
     if not parse_share(split):
-        note(f"{whole[0]}: nothing lists splits, so {split} is all of its photos")
-    return CocoSplit(whole[0], root if whole[0].parent == root else _photo_folder(root, "default"))
+        note(f"{file}: the data set has no splits, so {split} is all of its photos")
+    return CocoSplit(file, root if file.parent == root else _photo_folder(root, "default"))
 
 
 def no_such_annotations(file: Path) -> str:
-    """What to say of an instances file that is not there: the splits beside it."""
+    """The error for a missing instances file, with the splits that are in the same folder."""
     splits = [found.stem.removeprefix(_PREFIX) for found in _json(file.parent) if found.stem.startswith(_PREFIX)]
-    return f"no such annotation file{'; there are: ' if splits else ''}{', '.join(splits)}"
+    return f"no such annotation file{'; available: ' if splits else ''}{', '.join(splits)}"
 
 
 def _splits(root: Path) -> list[str]:
     listed = [file.stem for file in _json(root / "annotations")]
     folders = [name for name in _names(root) if name != "annotations" and len(_json(root / name)) == 1]
-    names = [stem.removeprefix(_PREFIX) for stem in listed if stem.startswith(_PREFIX) and stem not in _WHOLE]
+    names = [stem.removeprefix(_PREFIX) for stem in listed if stem.startswith(_PREFIX) and stem not in _UNSPLIT]
     return sorted({nfc(name) for name in (*names, *folders)})
 
 
 def _photo_folder(root: Path, name: str) -> Path:
-    """The first that exists of R/images/NAME, R/NAME, both without what follows the last _, and R/images."""
+    """The first existing folder of images/NAME, NAME, the same two for NAME without its last _PART, and images."""
     plain = name.rpartition("_")[0] or name
     candidates = [root / "images" / name, root / name, root / "images" / plain, root / plain, root / "images"]
     return next((folder for folder in candidates if is_folder(folder)), candidates[0])
@@ -80,7 +81,7 @@ def _json(folder: Path) -> list[Path]:
 
 
 def photo_names(files: Sequence[str]) -> dict[str, str]:
-    """File → the name of its counts: the stem, where stems repeat the path without ending, or else all of it."""
+    """File → photo id: the shortest of stem, path without suffix and whole path that is unique for all files."""
     paths = [PurePosixPath(file) for file in files]
     for names in ([path.stem for path in paths], [path.with_suffix("").as_posix() for path in paths]):
         if len(set(names)) == len(names):
@@ -89,11 +90,11 @@ def photo_names(files: Sequence[str]) -> dict[str, str]:
 
 
 class PhotoFinder:
-    """Finds the photos that an instances file names, which tools write with folders of the machine they ran on.
+    """Finds the photos of an instances file, whose paths may come from another machine.
 
-    ``images/1/a.jpg`` is looked for at ``folder/images/1/a.jpg``, and where no two photos share a file name also
-    at ``folder/1/a.jpg`` and ``folder/a.jpg``; then at the same places below ``folder/images``. Names compare in
-    NFC, and in any case where none is equal.
+    ``images/1/a.jpg`` is searched as ``folder/images/1/a.jpg`` and, if all file names are distinct, also as
+    ``folder/1/a.jpg`` and ``folder/a.jpg``; then in the same way in ``folder/images``. Names are compared in NFC;
+    a name that differs only in case is used if none is identical.
     """
 
     def __init__(self, folder: Path, files: Sequence[str]) -> None:
@@ -102,17 +103,17 @@ class PhotoFinder:
         self._listings: dict[Path, dict[str, str]] = {}
 
     def find(self, file: str) -> Path:
-        """Where the photo lies; where it should lie, if it is nowhere."""
+        """The path of the photo, or its expected path if it is missing."""
         parts = [part for part in PurePosixPath(file).parts if part not in ("/", "..") and not part.endswith(":")]
         starts = range(len(parts)) if self._distinct else range(1)
         for folder in (self.folder, self.folder / "images"):
             for start in starts:
-                found = self._at(folder, parts[start:])
+                found = self._resolve(folder, parts[start:])
                 if found:
                     return found
         return self.folder.joinpath(*parts)
 
-    def _at(self, folder: Path, parts: Sequence[str]) -> Path | None:
+    def _resolve(self, folder: Path, parts: Sequence[str]) -> Path | None:
         for part in parts:
             listing = self._listing(folder)
             name = listing.get(part) or listing.get(part.casefold())

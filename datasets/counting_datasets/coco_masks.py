@@ -1,4 +1,4 @@
-"""Segmentations of COCO's format, polygons or run-length codes: the masks and boxes they give."""
+"""Masks and boxes from COCO segmentations, which are polygons or run-length encodings (RLE)."""
 
 import math
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counting_datasets.photo import MOST_PIXELS
+from counting_datasets.photo import MAX_PIXELS
 
 
 def is_mask(segmentation: Any, size: tuple[int, int]) -> bool:
-    """Whether it is polygons of three corners or more, or a run-length code of the photo's size."""
+    """Whether ``segmentation`` is polygons of at least three corners each, or an RLE of the photo's size."""
     if isinstance(segmentation, dict):
         return "counts" in segmentation and segmentation.get("size") == [size[1], size[0]]
     if not isinstance(segmentation, list) or not segmentation:
@@ -21,41 +21,41 @@ def is_mask(segmentation: Any, size: tuple[int, int]) -> bool:
 
 
 def decode(segmentation: Any, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """height×width, as ``COCO.annToMask`` gives it.
+    """The height×width mask, as ``COCO.annToMask`` decodes it; ``size`` is (width, height).
 
     Raises:
-        ValueError: a corner out of reach, runs that do not end where the photo does, or a size that no photo has.
+        ValueError: a corner far outside the photo, runs that do not add up to its pixels, or too large a size.
     """
     from pycocotools import mask as coder
 
     width, height = size
-    if width * height > MOST_PIXELS:
-        raise ValueError("larger than any photo")
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"more than {MAX_PIXELS:,} pixels")
     if isinstance(segmentation, list):
         corners = np.concatenate([np.asarray(polygon, dtype=np.float64) for polygon in segmentation])
         if not (np.abs(corners) <= 100 * max(size)).all():
             raise ValueError("a corner far outside the photo")
-        code = coder.merge(coder.frPyObjects(segmentation, height, width))
+        rle = coder.merge(coder.frPyObjects(segmentation, height, width))
     elif isinstance(segmentation["counts"], list):
         if sum(segmentation["counts"]) != width * height:
-            raise ValueError("its runs do not end where the photo does")
-        code = coder.frPyObjects(segmentation, height, width)
+            raise ValueError("its runs do not add up to the photo's pixels")
+        rle = coder.frPyObjects(segmentation, height, width)
     else:
-        code = segmentation
-    decoded: NDArray[np.uint8] = coder.decode(code)
-    if int(decoded.sum()) != int(coder.area(code)):
-        raise ValueError("its runs do not end where the photo does")
+        rle = segmentation
+    decoded: NDArray[np.uint8] = coder.decode(rle)
+    if int(decoded.sum()) != int(coder.area(rle)):
+        raise ValueError("its runs do not add up to the photo's pixels")
     return decoded.astype(bool)
 
 
 def box_around(segmentation: Any) -> list[float] | None:
-    """The box (x, y, width, height) around polygons or a run-length code; None where it is neither.
+    """The box (x, y, width, height) around polygons or an RLE; None if ``segmentation`` is neither.
 
     Raises:
-        ValueError: a damaged run-length code.
+        ValueError: an invalid RLE.
     """
     if isinstance(segmentation, dict):
-        return _box_around_code(segmentation)
+        return _box_around_rle(segmentation)
     numbers = _corners(segmentation)
     if len(numbers) < 6 or len(numbers) % 2 or not all(map(math.isfinite, numbers)):
         return None
@@ -64,7 +64,7 @@ def box_around(segmentation: Any) -> list[float] | None:
 
 
 def _corners(segmentation: Any) -> list[float]:
-    """x, y, x, y, … of all polygons, which some tools write without a list around one or as pairs."""
+    """x, y, x, y, … of all polygons, which some tools write as a flat list or as pairs."""
     if not isinstance(segmentation, list):
         return []
     numbers: list[float] = []
@@ -78,11 +78,12 @@ def _corners(segmentation: Any) -> list[float]:
     return numbers
 
 
-def _box_around_code(code: dict[str, Any]) -> list[float] | None:
-    size = code.get("size")
+def _box_around_rle(rle: dict[str, Any]) -> list[float] | None:
+    size = rle.get("size")
     if not isinstance(size, list) or len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
         return None
-    columns = np.flatnonzero((mask := decode(code, (size[1], size[0]))).any(axis=0))
+    mask = decode(rle, (size[1], size[0]))
+    columns = np.flatnonzero(mask.any(axis=0))
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return [0, 0, 0, 0]

@@ -1,4 +1,4 @@
-"""The data sets that are known by name: all facts about each, in one place."""
+"""The data sets known by name, and all facts about each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ _COCO = "http://images.cocodataset.org"
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set.
+    """The facts about a data set.
 
     Attributes:
-        name: what it is called on the command line and in configurations.
+        name: its name on the command line and in configurations.
         family: its format.
-        home: the folder that it lives in below ``$COUNTING_DATA``; None for the user's own data.
-        categories: what is annotated in it; None where only the data can tell.
-        files: the instances file of each split (``train2014`` for ``instances_train2014.json``); empty where the
-            data themselves say which splits there are.
-        half: the number of photos in ``val`` and in ``test``, where these are the halves of one file in the order
-            of file names.
-        archives: what it is published in, where ``counting download`` can fetch it.
+        home: its folder, relative to ``$COUNTING_DATA``; None for the user's own data.
+        categories: the annotated categories; None if they are read from the data.
+        files: the instances file of each split (``train2014`` for ``instances_train2014.json``); empty if the
+            splits are read from the data.
+        half: the number of photos in ``val`` and in ``test`` if these are the two halves of one file, sorted by
+            file name.
+        archives: its published archives; empty if ``counting download`` cannot fetch it.
     """
 
     name: str
@@ -39,11 +39,11 @@ class DataSet:
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the user's own data in this format."""
+        """Whether it is the user's own data in the format ``family``."""
         return self.home is None
 
 
-# The MD5s are from torchvision's source (torchvision/datasets/voc.py); nobody publishes any for COCO 2014.
+# The MD5s are from torchvision/datasets/voc.py; none are published for COCO 2014.
 _VOC2007 = DataSet(
     "voc2007",
     "voc",
@@ -53,13 +53,13 @@ _VOC2007 = DataSet(
         Archive(
             url=f"{_VOC}/VOCtrainval_06-Nov-2007.tar",
             into="",
-            is_there=partial(has_voc_split, split="trainval"),
+            is_installed=partial(has_voc_split, split="trainval"),
             md5="c52e279531787c972589f7e41ab4ae64",
         ),
         Archive(
             url=f"{_VOC}/VOCtest_06-Nov-2007.tar",
             into="",
-            is_there=partial(has_voc_split, split="test"),
+            is_installed=partial(has_voc_split, split="test"),
             md5="b6e924de25625d8de591ea690078ad9f",
         ),
     ),
@@ -75,19 +75,19 @@ _COCO2014 = DataSet(
         Archive(
             url=f"{_COCO}/annotations/annotations_trainval2014.zip",
             into="coco",
-            is_there=has_coco_annotations,
+            is_installed=has_coco_annotations,
             size=252_872_794,
         ),
         Archive(
             url=f"{_COCO}/zips/train2014.zip",
             into="coco",
-            is_there=partial(has_coco_photos, split="train2014", number=82_783),
+            is_installed=partial(has_coco_photos, split="train2014", number=82_783),
             size=13_510_573_713,
         ),
         Archive(
             url=f"{_COCO}/zips/val2014.zip",
             into="coco",
-            is_there=partial(has_coco_photos, split="val2014", number=40_504),
+            is_installed=partial(has_coco_photos, split="val2014", number=40_504),
             size=6_645_013_297,
         ),
     ),
@@ -110,14 +110,14 @@ DATA_SETS = {
         DataSet("coco", "coco"),
     )
 }
-"""By name."""
+"""All data sets, by name."""
 
 
 def find_data_set(name: str) -> DataSet:
-    """The data set of that name.
+    """The data set called ``name``.
 
     Raises:
-        DataError: there is none.
+        DataError: an unknown name.
     """
     if name not in DATA_SETS:
         raise DataError(f"unknown data set {name!r}: {choices(name, DATA_SETS)}")
@@ -125,5 +125,5 @@ def find_data_set(name: str) -> DataSet:
 
 
 def downloadable() -> list[str]:
-    """The names of the data sets that can be fetched."""
+    """The names of the data sets that ``counting download`` can fetch."""
     return [name for name, data_set in DATA_SETS.items() if data_set.archives]

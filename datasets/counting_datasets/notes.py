@@ -1,4 +1,4 @@
-"""Lines that a loader tells people besides errors: on standard error, unless the host program logs elsewhere."""
+"""Notes to the user about a data set; they go to standard error unless the host program configures logging."""
 
 import logging
 from functools import cache
@@ -8,5 +8,5 @@ LOGGER = logging.getLogger("counting_datasets")
 
 @cache
 def note(line: str) -> None:
-    """Say ``line`` once, whatever number of times a data set is loaded."""
+    """Log ``line``, but only once per process, however often a data set is loaded."""
     LOGGER.warning("%s", line)

@@ -1,4 +1,4 @@
-"""Open any photo as RGB."""
+"""Open photos of any format as RGB."""
 
 import os
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from counting_datasets.errors import PhotoError
 
-MOST_PIXELS = 400_000_000
-"""Greatest number of pixels of a photo; a file that claims more could fill the memory."""
+MAX_PIXELS = 400_000_000
+"""Maximum number of pixels of a photo; a larger one could exhaust memory."""
 
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
-"""Bytes 8 to 12 of HEIF files, after the word ftyp (ISO/IEC 23008-12, annex B)."""
+"""Bytes 8 to 11 of HEIF files, after "ftyp" (ISO/IEC 23008-12, annex B)."""
 
-_TURNS = {
+_TRANSPOSE_OF_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -28,43 +28,47 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_WHITES = {**dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N"), (65535,)), "I": (255, 65535), "F": (1, 255, 65535)}
-"""Modes deeper than 8 bits, and what white may be in them: the first that no pixel exceeds."""
+_WHITE_LEVELS = {
+    **dict.fromkeys(("I;16", "I;16B", "I;16L", "I;16N"), (65535,)),
+    "I": (255, 65535),
+    "F": (1, 255, 65535),
+}
+"""Possible white levels of the modes deeper than 8 bits; white is the first level that no pixel exceeds."""
 
 
 def open_photo(path: Path, *, upright: bool = True) -> Image.Image:
-    """Decode the photo at ``path`` to RGB, its first frame if it is animated, on white if it is transparent.
+    """Decode the photo at ``path`` to RGB: the first frame of an animation, transparency on white.
 
-    ``upright`` turns it as its EXIF orientation says; annotated data sets count pixels as stored and pass False.
+    ``upright`` applies the EXIF orientation; pass False if boxes are annotated in the pixels as stored.
 
     Raises:
-        PhotoError: the file is missing, empty, truncated, too large or no image.
+        PhotoError: the file is missing, empty, truncated, too large or not an image.
     """
     with _opened(path) as photo:
         return as_rgb(photo, upright=upright)
 
 
 def decode_photo(content: bytes, name: str) -> Image.Image:
-    """``open_photo`` of the bytes of a file, upright; ``name`` is what errors call it.
+    """Decode the bytes of a photo to upright RGB, as ``open_photo``; errors call it ``name``.
 
     Raises:
-        PhotoError: the bytes are empty, truncated, of too large a photo or of no image.
+        PhotoError: the bytes are empty, truncated, too large a photo or not an image.
     """
     with _opened(Path(name), content) as photo:
         return as_rgb(photo)
 
 
 def as_rgb(photo: Image.Image, *, upright: bool = True) -> Image.Image:
-    """A Pillow image of any mode as RGB, on white if it is transparent, turned as its EXIF orientation says."""
+    """A Pillow image of any mode as RGB, transparency on white; ``upright`` applies its EXIF orientation."""
     photo.load()
     return _to_rgb(_upright(photo) if upright else photo)
 
 
 def photo_size(path: Path) -> tuple[int, int]:
-    """(width, height) as stored, from the file's header alone.
+    """(width, height) in pixels as stored, read from the file's header.
 
     Raises:
-        PhotoError: the file is missing, empty, too large or no image.
+        PhotoError: the file is missing, empty, too large or not an image.
     """
     with _opened(path) as photo:
         return photo.size
@@ -74,30 +78,28 @@ def photo_size(path: Path) -> tuple[int, int]:
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     try:
         with path.open("rb") if content is None else BytesIO(content) as file, _image(file) as photo:
-            if photo.width * photo.height > MOST_PIXELS:
-                raise PhotoError(
-                    f"{path}: {photo.width}×{photo.height} pixels, more than {MOST_PIXELS:,} is refused"
-                )
+            if photo.width * photo.height > MAX_PIXELS:
+                raise PhotoError(f"{path}: {photo.width}×{photo.height} pixels, the maximum is {MAX_PIXELS:,}")
             yield photo
     except PhotoError:
         raise
     except FileNotFoundError:
         raise PhotoError(f"{path}: no such photo") from None
     except UnidentifiedImageError:
-        raise PhotoError(f"{path}: empty, or no image of a known format") from None
+        raise PhotoError(f"{path}: empty, or not an image of a known format") from None
     except OSError as error:
         raise PhotoError(f"{path}: {_reason(error)}") from None
-    except Exception as error:  # Pillow's formats fail on damaged files each in its own way
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
         raise PhotoError(f"{path}: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) and error.strerror else f"not a readable image ({error})"
-    return " ".join(said.split())
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else f"not a readable image ({error})"
+    return " ".join(reason.split())
 
 
 def _image(file: IO[bytes]) -> Image.Image:
-    """The image in ``file``, whatever the file's name; HEIF's reader is imported only for HEIF."""
+    """Open the image in ``file``, whatever its name; the HEIF reader is imported only for HEIF."""
     start = file.read(64)
     file.seek(0)
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS and b"avif" not in start:
@@ -108,15 +110,15 @@ def _image(file: IO[bytes]) -> Image.Image:
 
 
 class _Pillow:
-    """Pillow without its limit on pixels, which is the host program's and too small for 200 megapixels."""
+    """Opens images without Pillow's global pixel limit, which is too small for photos of 200 megapixels."""
 
     def __init__(self) -> None:
-        self._renew()
+        self._reset_lock()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
+            os.register_at_fork(after_in_child=self._reset_lock)
 
-    def _renew(self) -> None:
-        """A process that is forked while another thread opens a photo would wait for that thread forever."""
+    def _reset_lock(self) -> None:
+        """Create a new lock: a process forked while another thread holds the old one would wait forever."""
         self._lock = Lock()
 
     def open(self, file: IO[bytes]) -> Image.Image:
@@ -132,16 +134,16 @@ _PILLOW = _Pillow()
 
 
 def _upright(photo: Image.Image) -> Image.Image:
-    """Reads nothing but the orientation; ``ImageOps.exif_transpose`` fails where other EXIF is damaged."""
+    """Apply the EXIF orientation; unlike ``ImageOps.exif_transpose``, works if other EXIF data are damaged."""
     try:
-        turn = _TURNS.get(photo.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # as in _opened; a photo with EXIF beyond reading is still a photo
+        method = _TRANSPOSE_OF_ORIENTATION.get(photo.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # damaged EXIF data raise many kinds of errors; the photo is still usable
         return photo
-    return photo if turn is None else photo.transpose(turn)
+    return photo if method is None else photo.transpose(method)
 
 
 def _to_rgb(photo: Image.Image) -> Image.Image:
-    if photo.mode in _WHITES:
+    if photo.mode in _WHITE_LEVELS:
         return _from_deep_grey(photo)
     if photo.mode in ("LA", "PA", "RGBA") or "transparency" in photo.info:
         canvas = Image.new("RGBA", photo.size, "white")
@@ -150,8 +152,8 @@ def _to_rgb(photo: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(photo: Image.Image) -> Image.Image:
-    """Pillow's own conversion clips greys deeper than 8 bits at 255; scale them by their white instead."""
+    """Scale greys deeper than 8 bits to 0–255, where Pillow's own conversion clips them."""
     grey = np.nan_to_num(np.asarray(photo, dtype=np.float64))
     brightest = float(grey.max())
-    white = next((white for white in _WHITES[photo.mode] if brightest <= white), brightest)
+    white = next((white for white in _WHITE_LEVELS[photo.mode] if brightest <= white), brightest)
     return Image.fromarray(np.clip(grey / white * 255, 0, 255).astype(np.uint8)).convert("RGB")

@@ -1,4 +1,4 @@
-"""Which files of a folder are photos, and which are leftovers of other programs."""
+"""Find the photos in a folder, without the leftovers of other programs."""
 
 import os
 from collections import deque
@@ -7,13 +7,13 @@ from operator import attrgetter
 from pathlib import Path, PurePath
 
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-"""File name endings of HEIF photos, the format of many phones."""
+"""File name suffixes of HEIF photos, the format of many phones."""
 
 PHOTO_SUFFIXES = HEIF_SUFFIXES | {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jp2", ".j2k", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff",
     ".avif", ".ppm", ".pgm", ".pnm",
 }  # fmt: skip
-"""File name endings of photos that can be opened, in lower case."""
+"""File name suffixes of photos that can be opened, in lower case."""
 
 _STRAY = frozenset({
     "__macosx", "icon\r", "network trash folder", "temporary items",  # macOS
@@ -25,11 +25,11 @@ _STRAY = frozenset({
 
 
 def is_stray(path: PurePath | str) -> bool:
-    """Whether a file or folder is hidden or a leftover of another program, or lies in one that is.
+    """Whether any part of ``path`` is hidden or a leftover of another program.
 
     Hidden names begin with a dot (``._p1.jpg``, ``.thumbnails``, ``.ipynb_checkpoints``); leftovers are trash,
-    thumbnails and metadata (``@eaDir``, ``__MACOSX``, ``Thumbs.db``). Every part of ``path`` is looked at, so pass
-    it relative to the folder that is listed: a person may name a hidden folder on purpose.
+    thumbnails and metadata (``@eaDir``, ``__MACOSX``, ``Thumbs.db``). ``path`` should be relative to the folder
+    that the user named, since a user may choose a hidden folder.
     """
     parts = path.split("/") if isinstance(path, str) else path.parts
     return any(map(_is_stray_name, parts))
@@ -40,20 +40,19 @@ def _is_stray_name(name: str) -> bool:
 
 
 def is_photo_name(path: PurePath | str) -> bool:
-    """Whether a name ends like a photo's, in any case: ``IMG_1.JPG``."""
+    """Whether a name has a photo's suffix, in upper or lower case: ``IMG_1.JPG``."""
     return os.path.splitext(path)[1].lower() in PHOTO_SUFFIXES  # noqa: PTH122 (many times faster than a Path)
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The photos in ``folder`` and in the folders below it, sorted; see ``file_names``."""
+    """All photos in ``folder`` and its subfolders, sorted; see ``file_names``."""
     return [folder / name for name in file_names(folder) if is_photo_name(name)]
 
 
 def file_names(folder: Path) -> list[str]:
-    """The files in ``folder`` and in the folders below it without stray ones, sorted: ``DCIM/100/IMG_1.jpg``.
+    """Sorted relative paths (``DCIM/100/IMG_1.jpg``) of all files in ``folder`` and its subfolders but stray ones.
 
-    Links to folders are followed, but no folder is listed twice and none that holds ``folder`` itself. A folder
-    that cannot be read counts as empty.
+    Follows links to folders, but lists no folder twice and no parent of ``folder``. Skips unreadable folders.
     """
     return sorted(_walk(folder), key=lambda name: name.split("/"))
 
@@ -61,20 +60,20 @@ def file_names(folder: Path) -> list[str]:
 def _walk(top: Path) -> Iterator[str]:
     if _identity(top) is None:
         return
-    holders = {_identity(parent) for parent in top.resolve().parents}
+    parents = {_identity(parent) for parent in top.resolve().parents}
     seen: set[tuple[int, int]] = set()
-    pending = deque([""])  # real folders from the left, links from the right: a folder keeps its real name
+    pending = deque([""])  # real folders before links, so that a folder reached both ways keeps its real name
     while pending:
-        below = pending.popleft()
-        identity = _identity(top / below)
-        if identity is None or identity in seen or identity in holders:
+        folder = pending.popleft()
+        identity = _identity(top / folder)
+        if identity is None or identity in seen or identity in parents:
             continue
         seen.add(identity)
-        for entry in _entries(top / below):
+        for entry in _entries(top / folder):
             if _is(entry.is_dir):
-                (pending.append if entry.is_symlink() else pending.appendleft)(f"{below}{entry.name}/")
+                (pending.append if entry.is_symlink() else pending.appendleft)(f"{folder}{entry.name}/")
             elif _is(entry.is_file):
-                yield below + entry.name
+                yield folder + entry.name
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -96,5 +95,5 @@ def _entries(folder: Path) -> list["os.DirEntry[str]"]:
 def _is(kind: Callable[[], bool]) -> bool:
     try:
         return kind()
-    except OSError:  # a link in a circle
+    except OSError:  # a circular link
         return False

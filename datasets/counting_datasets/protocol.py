@@ -1,4 +1,4 @@
-"""Which objects and which images a figure is about."""
+"""Protocols: which objects and images an evaluation counts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ _ILC = {"voc": ("non-difficult",), "coco": ("non-difficult", "non-empty")}
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is counted: every object (``all``, the counting paper's), or less.
+    """Which objects and images count; by default all of them (``all``, the protocol of CEOS).
 
-    ``non_difficult`` leaves out objects marked difficult, ``no_crowd`` crowd annotations, ``non_empty`` images
-    in which no counted object is left. Printed beside every figure.
+    ``non_difficult`` leaves out objects marked difficult, ``no_crowd`` crowd annotations, and ``non_empty`` images
+    without any counted object. The protocol is printed beside every figure.
     """
 
     non_difficult: bool = False
@@ -23,10 +23,10 @@ class Protocol:
 
     @classmethod
     def parse(cls, name: str, family: str = "voc") -> "Protocol":
-        """Read ``all``, ``ilc`` or parts joined with ``+``; ``family`` (voc or coco) settles what ``ilc`` means.
+        """Parse ``all``, ``ilc`` or parts joined with ``+``; ``ilc`` depends on ``family`` ("voc" or "coco").
 
         Raises:
-            CountingError: any other name.
+            CountingError: an unknown name.
         """
         if name == "all":
             return cls()

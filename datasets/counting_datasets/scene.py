@@ -1,4 +1,4 @@
-"""The record that every loader yields: a photo and the objects in it."""
+"""The record that every loader returns: a photo and its annotated objects."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,17 +21,17 @@ class Scene:
     """One annotated photo.
 
     Attributes:
-        id: the photo's file name without its ending; with its folders where file names repeat.
-        number: the data set's own id for it, as text ("42" for COCO_val2014_000000000042.jpg).
-        path: where the photo should lie; it is opened only by ``image``, and for a size that nobody annotated.
+        id: the photo's file name without its suffix, preceded by its folders if file names repeat.
+        number: the photo's id in the data set, as text ("42" for COCO_val2014_000000000042.jpg).
+        path: the path of the photo, which may be missing; only ``image`` opens it, and ``size`` if not annotated.
         labels: n indices into ``categories``.
         difficult, crowd: n flags.
-        categories: the K names that labels point to.
-        masks: decodes the n instance masks (height×width each), where the data set has them for every object.
-        known: K flags: the categories that were annotated in this photo. None: every category.
-        crowded: K flags: the categories with a crowd region that has no annotation of its own. None: no category.
-        suspected: n probabilities below 1 of boxes that a detector found, which never count, and 1 of annotated
-            objects. None: no detector was asked.
+        categories: K category names.
+        masks: decodes the n instance masks (height×width each); None unless every object has a mask.
+        known: K flags: whether the category was annotated in this photo; None if all were.
+        crowded: K flags: whether the category has a crowd region without an annotation; None if none has.
+        suspected: n probabilities: 1 for annotated objects, below 1 for a detector's boxes, which never count.
+            None if all objects are annotated.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Scene:
         crowded: NDArray[np.bool_] | None = None,
         suspected: NDArray[np.float64] | None = None,
     ) -> None:
-        """``size`` is None where the annotation gives none; ``boxes`` are as annotated and may leave the photo."""
+        """``size`` is None if it was not annotated; ``boxes`` are as annotated and may extend beyond the photo."""
         self.id = id
         self.number = number
         self.path = path
@@ -70,10 +70,10 @@ class Scene:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels, as annotated, else from the photo's header.
+        """(width, height) in pixels, as annotated, or else from the photo's header.
 
         Raises:
-            PhotoError: nobody annotated it, and the photo is missing or unreadable.
+            PhotoError: it was not annotated, and the photo is missing or unreadable.
         """
         return self._annotated_size or photo_size(self.path)
 
@@ -87,14 +87,14 @@ class Scene:
         return np.clip(self._annotated_boxes, 0, [*self.size, *self.size])
 
     def replaced(self, **changes: Any) -> "Scene":
-        """A copy with other values for some of the arguments that it was made from."""
+        """A copy with some of the constructor's arguments changed."""
         own = ("id", "number", "path", "labels", "difficult", "crowd", "categories", "masks")
         values = {name: getattr(self, name) for name in (*own, "known", "crowded", "suspected")}
         annotated = {"size": self._annotated_size, "boxes": self._annotated_boxes}
         return Scene(**(values | annotated | changes))
 
     def relabelled(self, label_of: Mapping[int, int], categories: tuple[str, ...]) -> "Scene":
-        """With other categories: label k becomes ``label_of[k]``, and objects without a new label are left out."""
+        """A copy with label k changed to ``label_of[k]``; objects with labels not in ``label_of`` are left out."""
         kept = np.array([label in label_of for label in self.labels], dtype=bool)
         return self.replaced(
             boxes=self._annotated_boxes[kept],
@@ -111,9 +111,9 @@ class Scene:
         )
 
     def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
-        """K flags: the categories whose count under ``protocol`` is known.
+        """K flags: whether the category's count under ``protocol`` is known.
 
-        ``no_crowd`` leaves out the counts of ``crowded`` categories, as it does annotated crowds.
+        Under ``no_crowd``, the counts of ``crowded`` categories are unknown.
         """
         known = np.ones(len(self.categories), dtype=bool) if self.known is None else self.known.copy()
         if protocol.no_crowd and self.crowded is not None:
@@ -121,13 +121,13 @@ class Scene:
         return known
 
     def certain_counts(self) -> NDArray[np.bool_]:
-        """K flags: the known categories without any crowd region, which is an unknown number of objects."""
+        """K flags: whether the category's count is known exactly: it is annotated and has no crowd region."""
         certain = self.known_counts(Protocol(no_crowd=True))
         certain[self.labels[self.crowd]] = False
         return certain
 
     def counted(self, protocol: Protocol) -> NDArray[np.bool_]:
-        """n flags: the objects that ``protocol`` counts."""
+        """n flags: whether ``protocol`` counts the object."""
         left_out = np.zeros(len(self.labels), dtype=bool) if self.suspected is None else self.suspected < 1
         if protocol.non_difficult:
             left_out |= self.difficult
@@ -136,14 +136,14 @@ class Scene:
         return ~left_out
 
     def counts(self, protocol: Protocol) -> NDArray[np.int64]:
-        """K integers: how many objects of each category ``protocol`` counts."""
+        """K integers: the number of objects of each category under ``protocol``."""
         return np.bincount(self.labels[self.counted(protocol)], minlength=len(self.categories))
 
     def image(self) -> Image.Image:
-        """The photo as RGB, in the frame the boxes were drawn in.
+        """The photo as RGB, in the orientation in which the boxes were annotated.
 
         Raises:
-            PhotoError: it is missing or unreadable, or its size is not the annotated one.
+            PhotoError: it is missing or unreadable, or its size differs from the annotated one.
         """
         photo = open_photo(self.path, upright=False)
         if self._annotated_size in (None, photo.size):
@@ -157,10 +157,10 @@ class Scene:
 def _flags(
     label_of: Mapping[int, int], categories: int, flags: NDArray[np.bool_], *, absent: bool
 ) -> NDArray[np.bool_]:
-    """Flags of the new categories: whether a category that becomes it is flagged; ``absent`` where none does."""
+    """Flags of the new categories: whether any old category mapped to it is flagged; ``absent`` if none is."""
     found = np.full(categories, absent)
     found[list(label_of.values())] = False
-    found[[ours for theirs, ours in label_of.items() if flags[theirs]]] = True
+    found[[new for old, new in label_of.items() if flags[old]]] = True
     return found
 
 
@@ -176,10 +176,10 @@ class SceneSet(Sequence[Scene]):
         data: the data set's name ("voc2007").
         split: the split's name.
         family: its format, "voc" or "coco".
-        categories: K names.
+        categories: K category names.
         scenes: the scenes.
-        category_ids: the annotation file's category ids, as text, and their names; None where it has no ids. It
-            may name more than ``categories``.
+        category_ids: category names by the annotation file's category ids as text; may include more than
+            ``categories``. None if the format has no ids.
     """
 
     data: str
@@ -190,14 +190,14 @@ class SceneSet(Sequence[Scene]):
     category_ids: Mapping[str, str] | None = field(default=None, repr=False)
 
     def under(self, protocol: Protocol) -> "SceneSet":
-        """Without the scenes that ``protocol`` leaves out (those with nothing to count, under ``non-empty``)."""
+        """The scenes that ``protocol`` evaluates: under ``non-empty`` those with a counted object, else all."""
         if not protocol.non_empty:
             return self
         kept = tuple(scene for scene in self.scenes if scene.counted(protocol).any())
         return replace(self, scenes=kept)
 
     def joined(self, other: "SceneSet") -> "SceneSet":
-        """These scenes and then those of another split of the same data."""
+        """These scenes, followed by those of another split of the same data set."""
         return replace(self, split=f"{self.split}+{other.split}", scenes=(*self.scenes, *other.scenes))
 
     def counts(self, protocol: Protocol) -> NDArray[np.int64]:
@@ -206,7 +206,7 @@ class SceneSet(Sequence[Scene]):
         return np.stack([scene.counts(protocol) for scene in self.scenes]) if self.scenes else empty
 
     def known_counts(self, protocol: Protocol) -> NDArray[np.bool_]:
-        """N×K flags: the counts under ``protocol`` that are known."""
+        """N×K flags: whether the count under ``protocol`` is known."""
         empty = np.empty((0, len(self.categories)), dtype=bool)
         return np.stack([scene.known_counts(protocol) for scene in self.scenes]) if self.scenes else empty
 

@@ -1,4 +1,4 @@
-"""Text and JSON that others wrote: read whole, or an error that says what is wrong."""
+"""Read text and JSON files, and normalize names and paths."""
 
 import json
 import unicodedata
@@ -10,36 +10,36 @@ from typing import Any, NoReturn
 from counting_datasets.errors import DataError
 
 Missing = Callable[[], str]
-"""What to say of a file that is not there; only then is it called, as it may look for those that are."""
+"""Words the error for a missing file; called only if the file is missing, since it may search the folder."""
 
 
 def no_such_file() -> str:
-    """Nothing more than that."""
+    """The default error for a missing file."""
     return "no such file"
 
 
 def nfc(text: str) -> str:
-    """``text`` in Unicode's composed form, in which names, ids and paths are compared.
+    """``text`` in Unicode's composed form (NFC), in which names, ids and paths are compared.
 
-    The same name may come in two forms: macOS writes "é" in file names as "e" and a combining accent.
+    The same name can have two forms: macOS writes "é" in file names as "e" and a combining accent.
     """
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def expanded(path: Path) -> Path:
-    """``path`` with ``~`` for the home folder.
+    """``path`` with ``~`` replaced by the home folder.
 
     Raises:
-        DataError: nobody knows where home is.
+        DataError: the home folder is unknown.
     """
     try:
         return path.expanduser()
     except RuntimeError:
-        raise DataError(f"{path}: the home folder is unknown: write the whole path") from None
+        raise DataError(f"{path}: the home folder is unknown; write the full path") from None
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is there; also for names that no file can have, where ``Path.is_dir`` fails."""
+    """Whether ``path`` is a folder; False for invalid names, for which ``Path.is_dir`` may fail."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -47,10 +47,10 @@ def is_folder(path: Path) -> bool:
 
 
 def read_bytes(path: Path, missing: Missing = no_such_file) -> bytes:
-    """What the file holds.
+    """The content of the file.
 
     Raises:
-        DataError: it is not there (``missing`` says so) or cannot be read.
+        DataError: it is missing (``missing`` words the error) or cannot be read.
     """
     try:
         return path.read_bytes()
@@ -61,10 +61,10 @@ def read_bytes(path: Path, missing: Missing = no_such_file) -> bytes:
 
 
 def read_text(path: Path, missing: Missing = no_such_file) -> str:
-    """UTF-8, or UTF-16 with a byte order mark; all line ends are \\n.
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; all line ends become \\n.
 
     Raises:
-        DataError: as ``read_bytes``, or it is no text.
+        DataError: as ``read_bytes``, or the file is not text.
     """
     content = read_bytes(path, missing)
     try:
@@ -74,19 +74,19 @@ def read_text(path: Path, missing: Missing = no_such_file) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path, missing: Missing = no_such_file, *, nan: bool = False) -> Any:
-    """What the file says, without the numbers NaN and Infinity, which are no JSON, unless ``nan`` lets them pass.
+def read_json(path: Path, missing: Missing = no_such_file, *, allow_nan: bool = False) -> Any:
+    """The content of a JSON file; ``allow_nan`` accepts NaN and Infinity, which are not JSON.
 
     Raises:
-        DataError: as ``read_bytes``, or it is no JSON.
+        DataError: as ``read_bytes``, or the file is not JSON.
     """
     content = read_bytes(path, missing)
     try:
-        return json.loads(content, parse_constant=None if nan else _refuse)
+        return json.loads(content, parse_constant=None if allow_nan else _refuse)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error})") from None
 
 
 def _refuse(constant: str) -> NoReturn:
-    """Python would read them, and a NaN in a polygon fills the memory."""
-    raise ValueError(f"{constant} is no number")
+    """Refuse NaN and Infinity, which Python's parser accepts by default."""
+    raise ValueError(f"{constant} is not a number")

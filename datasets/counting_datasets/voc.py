@@ -1,4 +1,4 @@
-"""PASCAL VOC's format: a folder of photos, an XML file of annotations for each, and lists of splits."""
+"""The PASCAL VOC format: photos, an XML annotation file for each, and a list of photos for each split."""
 
 import re
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ from counting_datasets.voc_folder import VocFolder, find_voc, folder_of, is_spli
 from counting_datasets.voc_xml import VocAnnotation, read_annotation
 
 OWN = "voc"
-"""The name of the user's own data in this format, which may come without lists of splits."""
+"""Name of the data set for the user's own data in VOC format, which may have no split lists."""
 
 
 def load_voc(
@@ -29,15 +29,15 @@ def load_voc(
     data: str = "voc2007",
     unannotated_are_empty: bool = False,
 ) -> SceneSet:
-    """The scenes of a split. No photo is opened.
+    """The scenes of a split. Opens no photo.
 
-    A split is what ``ImageSets/Main/<split>.txt`` lists, in its order. The user's own data may lie in other ways
-    (see ``find_voc``); without lists, all annotated photos are one split, or a share of them is (``val:80/20``).
-    Without ``categories`` they are the names in the annotations of all splits and photos, sorted, so that every
-    split gets the same. With ``unannotated_are_empty`` a photo without annotation is one without objects.
+    ``ImageSets/Main/<split>.txt`` lists the photos of a split, in order. The user's own data may have another
+    layout (see ``find_voc``); without split lists, a split is all annotated photos or a share of them
+    (``val:80/20``). If ``categories`` is None, they are all names in the annotations of all splits, sorted, so
+    that every split has the same. ``unannotated_are_empty`` means that photos without an XML file have no objects.
 
     Raises:
-        DataError: a missing or empty split, a missing or malformed annotation, an unknown category.
+        DataError: a missing or empty split, a missing or malformed annotation, or an unknown category.
     """
     folders = find_voc(root)
     folder = folder_of(folders, split)
@@ -48,62 +48,62 @@ def load_voc(
     read = cache(read_annotation)
     annotations = [read(file) if (file := folder.annotation(name)) else None for name in names]
     if categories is None:
-        every = [read(file) for each in folders.values() for file in each.countable()]
-        known = _found_categories(root, every)
+        used = [read(file) for each in folders.values() for file in each.used_annotations()]
+        known = _found_categories(root, used)
     else:
         require_distinct(categories)
         known = tuple(categories)
-    place = _places(known)
+    index_of = _category_indices(known)
     scenes = tuple(
-        _scene(name, folder.photo(name), annotation, place, known)
+        _scene(name, folder.photo(name), annotation, index_of, known)
         for name, annotation in zip(names, annotations, strict=True)
     )
     return SceneSet(data, split, "voc", known, scenes)
 
 
 def _unlisted(folder: VocFolder, split: str, unannotated_are_empty: bool) -> list[str]:
-    """The photos of a split that no list names: all in the folder, or a share of them."""
-    photos = folder.every_photo() if unannotated_are_empty else folder.annotated()
+    """The photos of a split without a split list: all in the folder, or a share of them."""
+    photos = folder.all_photos() if unannotated_are_empty else folder.annotated_photos()
     if not photos:
-        raise DataError(f"{folder.root}: no photo has an annotation of its name")
+        raise DataError(f"{folder.root}: no photo has an XML file of the same name")
     share = parse_share(split)
     if share:
         return [photos[index] for index in share.of(photos)]
     if not is_split_folder(folder, split):
-        note(f"{folder.root}: nothing lists splits, so {split} is all {len(photos)} annotated photos")
+        note(f"{folder.root}: the data set has no splits, so {split} is all {len(photos)} annotated photos")
     return photos
 
 
 def _found_categories(root: Path, annotations: Iterable[VocAnnotation]) -> tuple[str, ...]:
-    """All names of objects; where some differ in case alone, the commonest of them stands for all."""
+    """The names of all objects, sorted; of names that differ only in case, the most common one."""
     uses = Counter(thing.name for annotation in annotations for thing in annotation.objects)
     if not uses:
-        raise DataError(f"{root}: no object in any annotation: name the categories to count")
+        raise DataError(f"{root}: no annotation has any object; name the categories to count")
     spellings = defaultdict(list)
     for name in sorted(uses, key=lambda name: (-uses[name], name)):
         spellings[name.casefold()].append(name)
     for chosen, *others in spellings.values():
         for other in others:
-            note(f"{root}: {other!r} counts as {chosen!r}, which differs in case alone")
+            note(f"{root}: category {other!r} counts as {chosen!r}, which differs only in case")
     return tuple(sorted(chosen for chosen, *_ in spellings.values()))
 
 
-def _places(categories: Sequence[str]) -> dict[str, int]:
-    """Where a name is in ``categories``, as written and, for names that are not there, in lower case."""
+def _category_indices(categories: Sequence[str]) -> dict[str, int]:
+    """Index by name, for names as written and in lower case."""
     names = [" ".join(nfc(name).split()) for name in categories]
-    places = {name.casefold(): index for index, name in reversed(list(enumerate(names)))}
-    return places | {name: index for index, name in enumerate(names)}
+    lower_case = {name.casefold(): index for index, name in reversed(list(enumerate(names)))}
+    return lower_case | {name: index for index, name in enumerate(names)}
 
 
 def _scene(
     name: str,
     photo: Path,
     annotation: VocAnnotation | None,
-    place: Mapping[str, int],
+    index_of: Mapping[str, int],
     categories: tuple[str, ...],
 ) -> Scene:
     objects = annotation.objects if annotation else []
-    labels = [place.get(thing.name, place.get(thing.name.casefold())) for thing in objects]
+    labels = [index_of.get(thing.name, index_of.get(thing.name.casefold())) for thing in objects]
     if annotation and None in labels:
         unknown = objects[labels.index(None)].name
         known = choices(unknown, categories)

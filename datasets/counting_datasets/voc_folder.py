@@ -1,4 +1,4 @@
-"""A folder in VOC's layout, or in one that labelling tools write: its annotations, photos and lists of splits."""
+"""Annotations, photos and split lists in a folder in the layout of VOC or of an annotation tool."""
 
 import re
 from collections import Counter
@@ -8,49 +8,52 @@ from pathlib import Path, PureWindowsPath
 
 from counting_datasets.errors import DataError, choices
 from counting_datasets.photo_files import file_names, is_photo_name, is_stray
-from counting_datasets.splits import SAME_SPLIT
+from counting_datasets.splits import SPLIT_SYNONYMS
 from counting_datasets.text_files import nfc, read_text
 
-_LAYOUT = "the folder should hold ImageSets/Main, Annotations, JPEGImages"
+_LAYOUT = "the folder should hold ImageSets/Main, Annotations and JPEGImages"
 _WITH_FLAG = re.compile(r"(.*\S)\s+[+-]?[01]")
 
 
 @dataclass(frozen=True)
 class VocFolder:
-    """What is in the folder, by name: file names without endings, with folders in front where they repeat.
+    """The content of a VOC folder.
+
+    Photos and annotations have the same name: the file name without its suffix, preceded by its folders if file
+    names repeat.
 
     Attributes:
         root: the folder.
-        annotations: XML files, as text, since there are many.
-        photos: photos, as text too.
-        lists: the files that list splits, by split.
-        home: where photos should lie.
+        annotations: paths of XML files, by name; as text, since there are many.
+        photos: paths of photos, by name, also as text.
+        lists: the split lists, by split.
+        photo_folder: where photos are expected.
     """
 
     root: Path
     annotations: Mapping[str, str]
     photos: Mapping[str, str]
     lists: Mapping[str, Path]
-    home: Path
+    photo_folder: Path
 
     def annotation(self, name: str) -> Path | None:
-        """Where the annotation lies, if there is one."""
+        """The path of the annotation, or None if it does not exist."""
         return Path(self.annotations[name]) if name in self.annotations else None
 
     def photo(self, name: str) -> Path:
-        """Where the photo lies, or should lie."""
-        return Path(self.photos[name]) if name in self.photos else self.home / f"{name}.jpg"
+        """The path of the photo, or its expected path if it is missing."""
+        return Path(self.photos[name]) if name in self.photos else self.photo_folder / f"{name}.jpg"
 
-    def annotated(self) -> list[str]:
-        """The photos with an annotation, sorted; where no photo is there at all, all annotations."""
+    def annotated_photos(self) -> list[str]:
+        """The names of photos with an annotation, sorted; without any photos, the names of all annotations."""
         return sorted(self.annotations.keys() & self.photos.keys() if self.photos else self.annotations)
 
-    def every_photo(self) -> list[str]:
-        """The photos with an annotation and those without, sorted."""
-        return sorted({*self.annotated(), *self.photos})
+    def all_photos(self) -> list[str]:
+        """The names of photos with and without an annotation, sorted."""
+        return sorted({*self.annotated_photos(), *self.photos})
 
-    def countable(self) -> list[Path]:
-        """The annotations of photos, there or listed; an annotation of neither is left over and counts nowhere."""
+    def used_annotations(self) -> list[Path]:
+        """The annotations whose photo exists or is listed in a split; others are leftovers."""
         left_over = self.annotations.keys() - self.photos.keys() if self.photos else set()
         if left_over:
             columns = {
@@ -61,28 +64,30 @@ class VocFolder:
         return [Path(file) for name, file in self.annotations.items() if name not in left_over]
 
     def listed(self, split: str, *, unannotated_are_empty: bool = False) -> list[str]:
-        """The names that a split lists, in its order; each has an annotation, or else a photo that may be empty.
+        """The names in the list of ``split``, in order.
 
-        Lines may have endings, folders in front, and a second column: VOC's 1, 0 and -1, or the annotation's path.
+        Each needs an annotation, or with ``unannotated_are_empty`` at least a photo. A line may have folders, a
+        suffix, and a second column: VOC's 1, 0 or -1, or the annotation's path.
 
         Raises:
-            DataError: there is no such split, or it lists nothing, a photo twice, or one without annotation.
+            DataError: no such split, or its list is empty, has a duplicate, or names a photo without annotation.
         """
         path = self._list(split)
         lines = _lines(path)
         if not lines:
-            raise DataError(f"{path}: lists no image, should have a photo's name without its ending on each line")
+            raise DataError(f"{path}: lists no photo; each line should be a photo's name without its suffix")
         names = [self._name(path, line, unannotated_are_empty) for line in lines]
-        name, times = Counter(names).most_common(1)[0]
-        if times > 1:
-            raise DataError(f"{path}: lists {name} {times} times")
+        name, number = Counter(names).most_common(1)[0]
+        if number > 1:
+            raise DataError(f"{path}: duplicate photo {name!r}")
         return names
 
     def _list(self, split: str) -> Path:
-        path = self.lists.get(split) or self.lists.get(SAME_SPLIT.get(split, split))
+        path = self.lists.get(split) or self.lists.get(SPLIT_SYNONYMS.get(split, split))
         if path is None:
+            # leave out VOC's lists per category, such as aeroplane_train
             splits = [name for name in self.lists if "_" not in name or name.rpartition("_")[2] not in self.lists]
-            known = choices(split, sorted(splits)) if splits else _LAYOUT  # aeroplane_train is no split of its own
+            known = choices(split, sorted(splits)) if splits else _LAYOUT
             raise DataError(f"{self.root / 'ImageSets' / 'Main' / split}.txt: no such split; {known}")
         return path
 
@@ -94,22 +99,24 @@ class VocFolder:
         photo = next((form for form in forms if form in self.photos), None)
         if photo is not None and unannotated_are_empty:
             return photo
-        hint = "; count it as empty with --unannotated-are-empty, or unannotated_are_empty: true" if photo else ""
+        hint = (
+            "; to count it as empty, set --unannotated-are-empty or unannotated_are_empty: true" if photo else ""
+        )
         raise DataError(f"{path}: lists {line!r}, but there is no annotation {photo or forms[-1]}.xml{hint}")
 
 
 def find_voc(root: Path) -> dict[str, VocFolder]:
-    """The folders that annotations lie in, by split; under "" the one that holds all splits.
+    """The folders with annotations, by split; a folder that holds all splits has the key "".
 
-    Annotations lie in ``Annotations`` and photos in ``JPEGImages`` or ``images``; or both lie side by side, in
-    ``root`` (labelImg) or in a folder for each split (Roboflow).
+    Annotations are in ``Annotations`` and photos in ``JPEGImages`` or ``images``; or both are side by side, in
+    ``root`` (labelImg) or in one folder per split (Roboflow).
 
     Raises:
-        DataError: there is no annotation in any of these places.
+        DataError: no annotation in any of these places.
     """
-    whole = _folder(root)
-    if whole:
-        return {"": whole}
+    shared = _folder(root)
+    if shared:
+        return {"": shared}
     inside = {nfc(path.name): _folder(path) for path in _entries(root) if path.is_dir()}
     splits = {name: folder for name, folder in inside.items() if folder}
     if not splits:
@@ -118,12 +125,12 @@ def find_voc(root: Path) -> dict[str, VocFolder]:
 
 
 def folder_of(folders: Mapping[str, VocFolder], split: str) -> VocFolder:
-    """The one of ``find_voc``'s folders that holds ``split``.
+    """The folder that holds ``split``, from the result of ``find_voc``.
 
     Raises:
-        DataError: there is none.
+        DataError: no folder holds it.
     """
-    found = folders.get("") or folders.get(split) or folders.get(SAME_SPLIT.get(split, split))
+    found = folders.get("") or folders.get(split) or folders.get(SPLIT_SYNONYMS.get(split, split))
     if found is None:
         root = next(iter(folders.values())).root.parent
         raise DataError(f"{root / split}: no such split; {choices(split, sorted(folders))}")
@@ -131,8 +138,8 @@ def folder_of(folders: Mapping[str, VocFolder], split: str) -> VocFolder:
 
 
 def is_split_folder(folder: VocFolder, split: str) -> bool:
-    """Whether the folder is named as the split is."""
-    return nfc(folder.root.name) in (split, SAME_SPLIT.get(split))
+    """Whether the folder has the name of the split."""
+    return nfc(folder.root.name) in (split, SPLIT_SYNONYMS.get(split))
 
 
 def _folder(root: Path) -> VocFolder | None:
@@ -169,12 +176,12 @@ def _is_xml(name: str) -> bool:
 
 
 def _photos(folder: Path, names: list[str]) -> dict[str, str]:
-    """The photos by name; where several share one, .jpg comes first."""
+    """Paths of photos by name; if several have the same name, a .jpg is preferred."""
     return _by_name(folder, sorted(names, key=lambda name: name[-4:].lower() == ".jpg"), is_photo_name)
 
 
 def _by_name(folder: Path, names: list[str], wanted: Callable[[str], bool]) -> dict[str, str]:
-    """By stem, or by path without ending where several files in different folders share a stem."""
+    """Paths by stem, or by path without suffix if files in different folders have the same stem."""
     found = {name: nfc(name.rpartition(".")[0]) for name in names if wanted(name)}
     paths = set(found.values())
     if len({path.rpartition("/")[2] for path in paths}) == len(paths):
@@ -183,7 +190,7 @@ def _by_name(folder: Path, names: list[str], wanted: Callable[[str], bool]) -> d
 
 
 def _lines(path: Path) -> list[str]:
-    """What a list of photos says, without stray files; none where the file is no text."""
+    """The lines of a split list, without stray files; none if the file is not text."""
     text = nfc(read_text(path))
     lines = [] if "\0" in text else [line.strip() for line in text.splitlines()]
     return [line for line in lines if line and not _is_stray_line(line)]
@@ -196,22 +203,22 @@ def _is_stray_line(line: str) -> bool:
 
 
 def _columns(line: str) -> list[str]:
-    """All of a line, the line without a flag behind it, and its first column."""
+    """The whole line, the line without a trailing flag, and its first column."""
     with_flag = _WITH_FLAG.fullmatch(line)
     return [line, *([with_flag[1]] if with_flag else []), line.split()[0]]
 
 
 def _forms(line: str) -> Iterator[str]:
-    """The names that a line may mean: all of it, then without second column, ending and folders."""
+    """Possible names of the photo on a line: the whole line, then without second column, suffix and folders."""
     columns = dict.fromkeys(_columns(line))
     yield from columns
     for column in columns:
-        path = PureWindowsPath(column)  # its parts end at / and at a backslash
+        path = PureWindowsPath(column)  # splits at / and at \
         parts = path.parts[bool(path.anchor) :] or (column,)
         for start in range(len(parts)):
-            yield _without_ending("/".join(parts[start:]))
+            yield _without_suffix("/".join(parts[start:]))
 
 
-def _without_ending(name: str) -> str:
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot and (ending.lower() == "xml" or is_photo_name(name)) else name
+def _without_suffix(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and (suffix.lower() == "xml" or is_photo_name(name)) else name

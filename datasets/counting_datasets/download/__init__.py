@@ -1,4 +1,4 @@
-"""Fetch published data sets: whatever interrupts a download, running it again goes on where it stopped."""
+"""Download published data sets; an interrupted download is resumed by running it again."""
 
 from counting_datasets.download.install import download, install
 

@@ -1,4 +1,4 @@
-"""A progress bar that counts bytes; silent where nobody watches."""
+"""A progress bar for bytes, shown only in a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +17,8 @@ Report = Callable[[int, int | None], None]
 
 
 @contextmanager
-def byte_bar(what: str, *, show: bool) -> Iterator[Report]:
-    """Yield ``report(done, total)``, both in bytes; draws on standard error if that is a terminal."""
+def byte_bar(description: str, *, show: bool) -> Iterator[Report]:
+    """Yield ``report(done, total)``, both in bytes; the bar is on standard error if that is a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -28,5 +28,5 @@ def byte_bar(what: str, *, show: bool) -> Iterator[Report]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not (show and console.is_terminal)) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

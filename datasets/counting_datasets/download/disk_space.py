@@ -1,4 +1,4 @@
-"""Know that the disk is too small before an hour is spent on filling it."""
+"""Check for enough free disk space before a download."""
 
 import shutil
 from pathlib import Path
@@ -7,14 +7,14 @@ from counting_datasets.errors import DataError
 
 
 def require_space(folder: Path, needed: int, purpose: str) -> None:
-    """Make sure that ``needed`` bytes fit on the disk that holds ``folder``.
+    """Check that the disk that holds ``folder`` has ``needed`` bytes free.
 
     Raises:
-        DataError: they do not.
+        DataError: it has fewer.
     """
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(
             f"{folder}: not enough disk space to {purpose}: "
-            f"needs {needed / 1e9:,.1f} GB, {free / 1e9:,.1f} GB are free; make room and run again"
+            f"{needed / 1e9:,.1f} GB needed, {free / 1e9:,.1f} GB free; free some space and run again"
         )

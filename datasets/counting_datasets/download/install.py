@@ -1,4 +1,4 @@
-"""Download and unpack data sets, going on where an earlier run stopped."""
+"""Download and unpack data sets, resuming an interrupted run."""
 
 import hashlib
 import shutil
@@ -12,10 +12,10 @@ from counting_datasets.errors import DataError, choices
 
 
 def download(name: str, folder: Path, *, progress: bool = True) -> Path:
-    """Put ``voc2007`` or ``coco2014`` into ``folder`` and return its home, ``VOCdevkit/VOC2007`` or ``coco``.
+    """Install the data set ``name`` in ``folder`` and return its home, such as ``folder/VOCdevkit/VOC2007``.
 
     Raises:
-        DataError: an unknown data set, or anything that keeps it from being there, whole.
+        DataError: an unknown data set, or the download failed.
     """
     if name not in downloadable():
         raise DataError(f"{name!r} cannot be downloaded: {choices(name, downloadable())}")
@@ -23,18 +23,18 @@ def download(name: str, folder: Path, *, progress: bool = True) -> Path:
 
 
 def install(data_set: DataSet, folder: Path, *, progress: bool = True, pause: float = 1.0) -> Path:
-    """Download and unpack what is missing of ``data_set``; ``pause`` as in ``ResumableDownloader``.
+    """Download and unpack the missing archives of ``data_set``; ``pause`` as in ``ResumableDownloader``.
 
-    Archives resume in the middle, what is unpacked is recognised, and nothing is fetched twice.
+    A partial download is resumed, and an archive that is already downloaded or unpacked is not fetched again.
     """
     home = folder / (data_set.home or "")
     work = folder / f".download-{home.name}"
     try:
         for archive in data_set.archives:
-            if not archive.is_there(home):
+            if not archive.is_installed(home):
                 file = _fetch(archive, work, progress, pause)
                 _unpack(file, folder / archive.into, progress)
-                if not archive.is_there(home):
+                if not archive.is_installed(home):
                     raise DataError(f"{home}: still incomplete after unpacking {archive.url}")
         shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
@@ -43,7 +43,7 @@ def install(data_set: DataSet, folder: Path, *, progress: bool = True, pause: fl
 
 
 def _fetch(archive: Archive, work: Path, progress: bool, pause: float) -> Path:
-    """The archive's file in ``work``, downloaded unless an earlier run did."""
+    """The archive's file in ``work``, downloaded unless an earlier run downloaded it."""
     work.mkdir(parents=True, exist_ok=True)
     file = work / archive.name
     if not file.exists():
@@ -51,7 +51,7 @@ def _fetch(archive: Archive, work: Path, progress: bool, pause: float) -> Path:
         ResumableDownloader(part, archive.size, show=progress, pause=pause)(archive.url, file)
     if archive.md5 and _md5(file) != archive.md5:
         file.unlink()
-        raise DataError(f"{archive.url}: not the published file (its MD5 differs); run again later")
+        raise DataError(f"{archive.url}: not the published file (different MD5); run again later")
     return file
 
 
@@ -61,7 +61,7 @@ def _md5(file: Path) -> str:
 
 
 def _unpack(file: Path, target: Path, progress: bool) -> None:
-    """Unpack beside the target, then move: an interrupted run leaves no half-written photo behind."""
+    """Unpack to a temporary folder, then move, so that an interrupted run leaves no partial file in ``target``."""
     unpacked = file.with_name(f"{file.name}.unpacked")
     shutil.rmtree(unpacked, ignore_errors=True)
     try:

@@ -1,4 +1,4 @@
-"""Unpack tar and zip archives that may be damaged or hostile."""
+"""Unpack tar and zip archives, which may be damaged or malicious."""
 
 import stat
 import tarfile
@@ -11,34 +11,33 @@ from counting_datasets.download.byte_bar import byte_bar
 from counting_datasets.download.disk_space import require_space
 from counting_datasets.errors import DataError
 
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
+_DAMAGE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 class BadArchiveError(DataError):
-    """An archive that is damaged, or that could write where it should not."""
+    """An archive that is damaged or could write outside its folder."""
 
 
 def unpack(archive: Path, into: Path, *, show: bool = True) -> None:
-    """Unpack every member of ``archive`` below the folder ``into``.
+    """Unpack every member of ``archive`` into the folder ``into``.
 
-    All names are checked before the first byte is written. Every member is read to its end, which checks a
-    zip's own CRCs as ``ZipFile.testzip`` does.
+    All names are checked before anything is written. Every member is read completely, which checks a zip's CRCs.
 
     Raises:
-        BadArchiveError: it is damaged, or a member leaves ``into`` or is no plain file or folder.
-        DataError: too little space.
+        BadArchiveError: it is damaged, or a member is outside ``into`` or not a regular file or folder.
+        DataError: not enough disk space.
     """
     try:
         if zipfile.is_zipfile(archive):
             _unpack_zip(archive, into, show)
         else:
             _unpack_tar(archive, into, show)
-    except _DAMAGE as error:
+    except _DAMAGE_ERRORS as error:
         raise BadArchiveError(f"{archive}: damaged archive ({error})") from None
 
 
 def merge(source: Path, target: Path) -> None:
-    """Move every file below ``source`` to the same place below ``target``, in place of what lies there."""
+    """Move every file in ``source`` to the same relative path in ``target``, replacing existing files."""
     for file in sorted(path for path in source.rglob("*") if path.is_file()):
         destination = target / file.relative_to(source)
         destination.parent.mkdir(parents=True, exist_ok=True)
@@ -71,10 +70,10 @@ def _unpack_zip(archive: Path, into: Path, show: bool) -> None:
 
 
 def _require_safe(archive: Path, name: str, *, plain: bool) -> None:
-    """Windows' rules are the stricter ones: both slashes part names, and drives are roots too."""
+    """Check a member's name by the stricter rules of Windows: \\ is a separator, and drives are roots."""
     path = PureWindowsPath(name)
     if path.anchor or ".." in path.parts or not plain:
-        raise BadArchiveError(f"{archive}: refused, because its member {name!r} could write outside the folder")
+        raise BadArchiveError(f"{archive}: refused: its member {name!r} could be written outside the folder")
 
 
 def _extract_all(

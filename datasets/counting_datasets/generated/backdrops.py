@@ -1,4 +1,4 @@
-"""The places that things stand in: a table, a room, a street, a meadow."""
+"""The backgrounds of generated scenes: a table, a room, a street and a meadow."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from counting_datasets.generated.chance import between, one_of
 from counting_datasets.generated.colors import PAINTS, WOODS, Color, darker, hsv, lighter, mix
 
-_FINER = 2
+_OVERSAMPLING = 2
 _WALLS: tuple[Color, ...] = (
     (226, 214, 194), (198, 212, 214), (222, 200, 186), (190, 204, 184), (214, 208, 224), (236, 228, 212),
     (150, 170, 176), (206, 172, 146), (132, 146, 138), (232, 206, 150),
@@ -19,12 +19,12 @@ _WALLS: tuple[Color, ...] = (
 
 @dataclass(frozen=True)
 class Backdrop:
-    """An empty place.
+    """A background without objects.
 
     Attributes:
         image: RGB.
-        horizon: height of the eye, as a share of the image's height from its top.
-        ground: where the ground begins on which things stand, likewise.
+        horizon: the position of the horizon, as a fraction of the image's height from the top.
+        ground: the far edge of the ground on which objects stand, as such a fraction.
     """
 
     image: Image.Image
@@ -33,15 +33,15 @@ class Backdrop:
 
 
 class _Canvas:
-    """An image painted twice as fine, in shares of its width and height."""
+    """An oversampled image to draw on; coordinates are fractions of its width and height."""
 
     def __init__(self, size: tuple[int, int]) -> None:
-        self.width, self.height = size[0] * _FINER, size[1] * _FINER
+        self.width, self.height = size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING
         self.image = Image.new("RGB", (self.width, self.height))
         self.draw = ImageDraw.Draw(self.image)
 
     def blend(self, top: float, bottom: float, upper: Color, lower: Color) -> None:
-        """A band across the image that passes from one colour to the other."""
+        """Draw a band across the image with a gradient from the colour ``upper`` to ``lower``."""
         y0, y1 = round(top * self.height), round(bottom * self.height)
         size = (self.width, max(1, y1 - y0))
         mask = Image.linear_gradient("L").resize(size)
@@ -53,7 +53,7 @@ class _Canvas:
         self.draw.rectangle((x0 * self.width, y0 * self.height, x1 * self.width, y1 * self.height), fill=color)
 
     def ellipse(self, x: float, y: float, across: float, up: float, color: Color) -> None:
-        """Half axes in shares of the width, so that equal ones make a circle."""
+        """Draw an ellipse with half axes ``across`` and ``up``, both fractions of the image's width."""
         x, y, across, up = (x * self.width, y * self.height, across * self.width, up * self.width)
         self.draw.ellipse((x - across, y - up, x + across, y + up), fill=color)
 
@@ -65,16 +65,16 @@ class _Canvas:
         self.draw.line(place, fill=color, width=wide)
 
     def finish(self, rng: Generator, mottling: float) -> Image.Image:
-        """The image, its brightness mottled in patches by up to this share."""
+        """The image at its final size, with random patches darkened by up to the fraction ``mottling``."""
         patches = rng.random((9, 12)) * 255
-        mask = Image.fromarray(patches.astype(np.uint8)).resize((self.width // _FINER, self.height // _FINER), 3)
-        image = self.image.reduce(_FINER)
+        image = self.image.reduce(_OVERSAMPLING)
+        mask = Image.fromarray(patches.astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
         dark = Image.blend(image, Image.new("RGB", image.size, (24, 20, 34)), mottling)
         return Image.composite(image, dark, mask)
 
 
 def table(rng: Generator, size: tuple[int, int]) -> Backdrop:
-    """A table top before a wall, seen from close by."""
+    """A table top in front of a wall, seen from nearby."""
     canvas, edge = _Canvas(size), between(rng, 0.36, 0.48)
     wall = one_of(rng, _WALLS)
     canvas.blend(0, edge, darker(wall, between(rng, 0.05, 0.25)), wall)
@@ -145,7 +145,7 @@ def room(rng: Generator, size: tuple[int, int]) -> Backdrop:
 
 
 def _on_the_wall(rng: Generator, canvas: _Canvas, corner: float) -> None:
-    """A window, or pictures."""
+    """Draw a window or pictures."""
     if rng.random() < 0.4:
         x, wide, low = between(rng, 0.1, 0.6), between(rng, 0.2, 0.28), corner * 0.62
         canvas.box(x - 0.012, 0.04, x + wide + 0.012, low + 0.015, (246, 244, 238))
@@ -191,7 +191,7 @@ def _floor(rng: Generator, canvas: _Canvas, corner: float, horizon: float) -> No
 
 
 def street(rng: Generator, size: tuple[int, int]) -> Backdrop:
-    """Houses, a pavement and a road that runs across."""
+    """Houses, a pavement and a road across the image."""
     canvas, kerb = _Canvas(size), between(rng, 0.46, 0.56)
     sky = one_of(rng, ((150, 194, 228), (186, 206, 220), (236, 204, 170), (120, 168, 214), (198, 202, 206)))
     canvas.blend(0, kerb, sky, lighter(sky, 0.6))
@@ -233,7 +233,7 @@ def _house(rng: Generator, canvas: _Canvas, left: float, right: float, top: floa
 
 
 def meadow(rng: Generator, size: tuple[int, int]) -> Backdrop:
-    """Grass, hills and a sky."""
+    """Grass, hills and sky."""
     canvas, rim = _Canvas(size), between(rng, 0.38, 0.5)
     sky = one_of(rng, ((128, 186, 228), (160, 204, 232), (240, 206, 160), (182, 198, 212), (106, 158, 214)))
     canvas.blend(0, rim, sky, lighter(sky, 0.65))

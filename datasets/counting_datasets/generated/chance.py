@@ -1,4 +1,4 @@
-"""Draw from a range or a list, by a generator's plain uniform numbers, whose stream never changes."""
+"""Random draws from a range or a list that use only ``rng.random``, whose stream NumPy keeps the same."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def between(rng: Generator, low: float, high: float) -> float:
-    """A number drawn evenly from the range."""
+    """A number drawn uniformly from the range."""
     return low + (high - low) * rng.random()
 
 

@@ -1,4 +1,4 @@
-"""Things that stand about and are counted as nothing."""
+"""Drawings of clutter: objects of no category."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Colours, and the paints that several things come in."""
+"""Colours and palettes shared by several drawings."""
 
 import colorsys
 
@@ -21,7 +21,7 @@ def hsv(hue: float, saturation: float, value: float) -> Color:
 
 
 def mix(one: Color, other: Color, share: float) -> Color:
-    """``one`` with this share of ``other`` in it."""
+    """A blend of the fraction ``share`` of ``other`` with ``one``."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue
 

@@ -1,4 +1,4 @@
-"""Put things into a place: how many of what, where they stand, and what of them is seen."""
+"""Compose generated scenes: choose and place objects, paint them, and annotate their visible parts."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,25 +15,33 @@ from counting_datasets.generated.chance import between, one_of
 from counting_datasets.generated.objects import DRAWERS, Drawer
 
 ANNOTATED_FROM = 0.35
-"""An object of which less than this share is seen is not annotated."""
+"""Minimum visible fraction of an annotated object."""
 DIFFICULT_BELOW = 0.5
-"""One of which less than this share is seen is marked difficult."""
-MOST = 8
-"""No more things of one category are put into a scene."""
+"""Visible fraction below which an object is marked difficult."""
+MAX_PER_CATEGORY = 8
+"""Maximum number of objects of one category in a scene."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A kind of place: the height of the eye in metres, each category's odds of being there, and what else is."""
+    """A kind of place.
+
+    Attributes:
+        backdrop: draws the background.
+        eye_height: the range of the camera's height above the ground, in metres.
+        probabilities: each category's probability of being present.
+        clutter: draws clutter.
+        clutter_until: the lowest position of clutter, as a fraction of the image's height from the top; it keeps
+            trees and lamp posts off the road.
+        sizes: factors for categories that are smaller or larger here than usual.
+    """
 
     backdrop: Callable[[Generator, tuple[int, int]], Backdrop]
-    eye: tuple[float, float]
-    odds: Mapping[str, float]
+    eye_height: tuple[float, float]
+    probabilities: Mapping[str, float]
     clutter: tuple[Drawer, ...]
     clutter_until: float = 1.02
-    """How far down the image clutter stands: trees and lamp posts stay off the road."""
     sizes: Mapping[str, float] = field(default_factory=dict)
-    """How large some categories are here, beside their usual size."""
 
 
 SETTINGS = (
@@ -69,30 +77,30 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class DrawnObject:
-    """One annotated object.
+    """An annotated object.
 
     Attributes:
-        category: its name.
-        mask: height×width, the pixels in which it is seen.
+        category: its category's name.
+        mask: height×width, its visible pixels.
         box: (x0, y0, x1, y1) around them, in whole pixels, half-open.
-        seen: the share of its pixels that is seen; the rest lies behind others or outside the image.
-        truncated: whether some of it lies outside the image.
+        visible: the visible fraction of its pixels; the others are behind other objects or outside the image.
+        truncated: whether part of it is outside the image.
     """
 
     category: str
     mask: NDArray[np.bool_]
     box: tuple[int, int, int, int]
-    seen: float
+    visible: float
     truncated: bool
 
     @property
     def difficult(self) -> bool:
-        return self.seen < DIFFICULT_BELOW
+        return self.visible < DIFFICULT_BELOW
 
 
 @dataclass(frozen=True)
 class DrawnScene:
-    """An RGB image and the objects annotated in it, farthest first."""
+    """An RGB image and its annotated objects, farthest first."""
 
     image: Image.Image
     objects: tuple[DrawnObject, ...]
@@ -100,7 +108,7 @@ class DrawnScene:
 
 @dataclass(frozen=True)
 class Thing:
-    """A patch to be painted with its lower edge at row ``foot``; without a category it is clutter."""
+    """A patch to paint; ``left`` is its left edge, ``foot`` its lower edge. Clutter has no category."""
 
     category: str | None
     patch: Image.Image
@@ -111,8 +119,8 @@ class Thing:
     def top(self) -> int:
         return self.foot - self.patch.height
 
-    def shared(self, other: "Thing") -> float:
-        """How much of the smaller one's rectangle the two have in common, from 0 to 1."""
+    def overlap(self, other: "Thing") -> float:
+        """The intersection of the two rectangles, as a fraction of the smaller one."""
         across = min(self.left + self.patch.width, other.left + other.patch.width) - max(self.left, other.left)
         up = min(self.foot, other.foot) - max(self.top, other.top)
         smaller = min(self.patch.width * self.patch.height, other.patch.width * other.patch.height)
@@ -120,55 +128,55 @@ class Thing:
 
 
 def compose(rng: Generator, size: tuple[int, int], categories: Sequence[str]) -> DrawnScene:
-    """A scene of ``size`` (width, height) pixels with objects of these categories in it."""
-    setting = one_of(rng, [place for place in SETTINGS if set(place.odds) & set(categories)])
-    backdrop, eye = setting.backdrop(rng, size), between(rng, *setting.eye)
-    counts = _counts(rng, {name: odds for name, odds in setting.odds.items() if name in categories})
-    wanted: list[tuple[str | None, Drawer]] = [(name, DRAWERS[name]) for name in counts]
+    """A scene of ``size`` (width, height) in pixels with objects of ``categories``."""
+    setting = one_of(rng, [place for place in SETTINGS if set(place.probabilities) & set(categories)])
+    backdrop, eye_height = setting.backdrop(rng, size), between(rng, *setting.eye_height)
+    names = _draw_names(rng, {name: p for name, p in setting.probabilities.items() if name in categories})
+    wanted: list[tuple[str | None, Drawer]] = [(name, DRAWERS[name]) for name in names]
     wanted += [(None, one_of(rng, setting.clutter)) for _ in range(int(between(rng, 0, 4)))]
     things: list[Thing] = []
     for category, draw in wanted:
         lowest = 1.02 if category else setting.clutter_until
         foot = between(rng, backdrop.ground, max(lowest, backdrop.ground + 0.02))
-        scale = (foot - backdrop.horizon) * size[1] / eye
+        scale = (foot - backdrop.horizon) * size[1] / eye_height
         patch = draw(rng, scale * setting.sizes.get(category or "", 1))
         things.append(_place(rng, Thing(category, patch, 0, round(foot * size[1])), size[0], things))
     things.sort(key=lambda thing: thing.foot)
     return paint(rng, backdrop.image, things)
 
 
-def _counts(rng: Generator, odds: Mapping[str, float]) -> list[str]:
-    """A name for each object, as sparse as in VOC: one or two of what is there at all, and rarely a crowd."""
+def _draw_names(rng: Generator, probabilities: Mapping[str, float]) -> list[str]:
+    """The category of each object; as in VOC, mostly one or two objects of a present category, rarely many."""
     names: list[str] = []
     for _ in range(2):  # a second try leaves few scenes empty
-        for name, chance in odds.items():
-            if rng.random() < chance:
-                crowd = rng.random() < 0.14
-                count = between(rng, 3, MOST + 1) if crowd else 1 - math.log(1 - rng.random())
-                names += [name] * min(int(count), MOST)
+        for name, probability in probabilities.items():
+            if rng.random() < probability:
+                many = rng.random() < 0.14
+                count = between(rng, 3, MAX_PER_CATEGORY + 1) if many else 1 - math.log(1 - rng.random())
+                names += [name] * min(int(count), MAX_PER_CATEGORY)
         if names:
             break
     return names
 
 
 def _place(rng: Generator, thing: Thing, width: int, others: Sequence[Thing]) -> Thing:
-    """Move a thing sideways to where it and the others hide each other but little, or at times more."""
-    tolerated = 0.12 if rng.random() < 0.7 else 0.6
+    """Move ``thing`` sideways to a position where it overlaps the others little, or sometimes more."""
+    max_overlap = 0.12 if rng.random() < 0.7 else 0.6
     tries: list[tuple[float, Thing]] = []
     for _ in range(8):
         middle = between(rng, 0.05, 0.95) * width
-        there = replace(thing, left=round(middle - thing.patch.width / 2))
-        shared = max((there.shared(other) for other in others), default=0.0)
-        tries.append((shared, there))
-        if shared <= tolerated:
+        moved = replace(thing, left=round(middle - thing.patch.width / 2))
+        overlap = max((moved.overlap(other) for other in others), default=0.0)
+        tries.append((overlap, moved))
+        if overlap <= max_overlap:
             break
     return min(tries, key=lambda attempt: attempt[0])[1]
 
 
 def paint(rng: Generator, canvas: Image.Image, things: Sequence[Thing]) -> DrawnScene:
-    """Paint from the farthest to the nearest, keeping account of which thing each pixel shows."""
+    """Paint ``things`` from the farthest to the nearest, and annotate the visible ones."""
     width, height = canvas.size
-    shown = np.full((height, width), -1, dtype=np.int16)
+    shown = np.full((height, width), -1, dtype=np.int16)  # the index of the thing that each pixel shows
     pixels = []
     for index, thing in enumerate(things):
         _cast_shadow(canvas, thing)
@@ -181,9 +189,9 @@ def paint(rng: Generator, canvas: Image.Image, things: Sequence[Thing]) -> Drawn
     objects = []
     for index, (thing, (whole, inside)) in enumerate(zip(things, pixels, strict=True)):
         mask = shown == index
-        seen = float(mask.sum()) / whole
-        if thing.category is not None and seen >= ANNOTATED_FROM:
-            objects.append(DrawnObject(thing.category, mask, _box(mask), seen, truncated=inside < whole))
+        visible = float(mask.sum()) / whole
+        if thing.category is not None and visible >= ANNOTATED_FROM:
+            objects.append(DrawnObject(thing.category, mask, _box(mask), visible, truncated=inside < whole))
     return DrawnScene(_as_photographed(rng, canvas), tuple(objects))
 
 
@@ -193,7 +201,7 @@ def _box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 def _cast_shadow(canvas: Image.Image, thing: Thing) -> None:
-    """A soft dark spot where it touches the ground."""
+    """Paint a soft dark spot where ``thing`` touches the ground."""
     wide = max(4, round(thing.patch.width * 1.05))
     tall = max(3, round(min(wide * 0.16, thing.patch.height * 0.3)))
     spot = Image.radial_gradient("L").resize((wide, tall)).point(lambda value: max(0, 150 - value))
@@ -202,7 +210,7 @@ def _cast_shadow(canvas: Image.Image, thing: Thing) -> None:
 
 
 def _as_photographed(rng: Generator, canvas: Image.Image) -> Image.Image:
-    """Light, dark corners and a sensor's grain."""
+    """Add lighting, vignetting and sensor noise."""
     pixels = np.asarray(canvas, dtype=np.float32)
     height, width = pixels.shape[:2]
     y, x = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)

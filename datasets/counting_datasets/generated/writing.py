@@ -1,4 +1,4 @@
-"""Generated scenes on disk, in PASCAL VOC's layout."""
+"""Write generated scenes to disk in the PASCAL VOC layout."""
 
 import io
 import os
@@ -25,16 +25,17 @@ def draw_scene(
     size: tuple[int, int] = (320, 240),
     categories: Sequence[str] = GENERATED_CATEGORIES,
 ) -> DrawnScene:
-    """Scene ``index`` of ``seed``: always the same one; ``size`` is (width, height) in pixels.
+    """Draw scene ``index`` for ``seed``, always the same scene; ``size`` is (width, height) in pixels.
 
     Raises:
-        DataError: a category that cannot be drawn, none at all, or a size under 64 pixels.
+        DataError: no categories, a category that cannot be drawn, or a side under 64 pixels.
     """
     unknown = [name for name in categories if name not in DRAWERS]
     if unknown or not categories:
-        raise DataError(f"cannot draw {unknown[0] if unknown else 'nothing'}: there are {', '.join(DRAWERS)}")
+        wrong = f"cannot draw {unknown[0]}" if unknown else "no categories to draw"
+        raise DataError(f"{wrong}; available: {', '.join(DRAWERS)}")
     if min(size) < _SMALLEST:
-        raise DataError(f"a scene of {size[0]}×{size[1]} pixels is too small: each side needs {_SMALLEST}")
+        raise DataError(f"a scene of {size[0]}×{size[1]} pixels is too small: the minimum is {_SMALLEST} a side")
     return compose(np.random.default_rng([seed, index]), size, categories)
 
 
@@ -49,14 +50,14 @@ def write_scenes(
     categories: Sequence[str] = GENERATED_CATEGORIES,
     progress: bool = True,
 ) -> None:
-    """Write so many scenes a split to ``root``: JPEGImages, Annotations and ImageSets/Main, as VOC has them.
+    """Write ``train``, ``val`` and ``test`` scenes to ``root`` in VOC's layout.
 
-    Scenes are numbered on from train to val to test. Each file is written whole or not at all, and left alone if
-    it is already as it should be; the lists come last. Boxes are tight around what is seen of an object; one that
-    is mostly hidden is not annotated, and one half hidden is marked difficult.
+    Scenes are numbered consecutively through train, val and test. Writes are atomic, a file that already has the
+    right content is left alone, and split lists are written last. Boxes are tight around the visible part of an
+    object. An object that is mostly hidden is not annotated; one that is more than half hidden is difficult.
 
     Raises:
-        DataError: as ``draw_scene``, a negative number of scenes, or a folder that cannot be written.
+        DataError: as ``draw_scene``, a negative number of scenes or seed, or a folder that cannot be written.
     """
     if min(train, val, test, seed) < 0:
         raise DataError("the numbers of scenes and the seed cannot be negative")
@@ -101,7 +102,7 @@ def _annotation(name: str, scene: DrawnScene) -> bytes:
 
 
 def _add_object(root: ElementTree.Element, thing: DrawnObject) -> None:
-    """VOC's boxes are 1-based and include their last pixel."""
+    """Add an ``<object>``; VOC's boxes are 1-based and include their last pixel."""
     element = ElementTree.SubElement(root, "object")
     _add(element, name=thing.category, pose="Unspecified")
     _add(element, truncated=int(thing.truncated), difficult=int(thing.difficult))

@@ -1,4 +1,4 @@
-"""The everyday things that are counted, each drawn in several shapes, colours and poses."""
+"""Drawings of the counted objects, each in several shapes, colours and poses."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from counting_datasets.generated.objects.pottedplant import draw_pottedplant
 from counting_datasets.generated.objects.sheep import draw_sheep
 
 Drawer = Callable[[Generator, float], Image.Image]
-"""Draws one thing at so many pixels per metre; it stands on the middle of the patch's lower edge."""
+"""Draws an object at a scale in pixels per metre; it stands on the middle of the patch's lower edge."""
 
 DRAWERS: dict[str, Drawer] = {
     "bottle": draw_bottle,

@@ -1,4 +1,4 @@
-"""People, grown-up and small."""
+"""Adults and children."""
 
 from numpy.random import Generator
 from PIL import Image
@@ -19,7 +19,7 @@ _HAIRS: tuple[Color, ...] = (
 
 
 def draw_person(rng: Generator, scale: float) -> Image.Image:
-    """A grown-up or a child, standing, walking or waving."""
+    """An adult or a child, standing, walking or waving."""
     height = between(rng, 1.0, 1.3) if rng.random() < 0.2 else between(rng, 1.55, 1.9)
     skin, hair = one_of(rng, _SKINS), one_of(rng, _HAIRS)
     shirt, trousers = (
@@ -27,7 +27,7 @@ def draw_person(rng: Generator, scale: float) -> Image.Image:
         one_of(rng, _TROUSERS),
     )
     pen = Pen(0.66 * height, height * 1.24, scale)
-    unit = height / 8  # a grown-up is about eight heads tall
+    unit = height / 8  # an adult is about eight heads tall
     hip, shoulder, chin = 3.9 * unit, 6.45 * unit, 6.85 * unit
     long_hair = rng.random() < 0.4
     if long_hair:
