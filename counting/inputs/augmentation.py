@@ -19,22 +19,31 @@ VISIBLE_SHARE = 0.4
 ZOOM, GREY, ZOOMED_OUT = (0.5, 1.0), 127, 0.35
 """A photo that is zoomed out is scaled by one of these factors, on this grey; so many are."""
 
+DETAIL, BLURRED = (0.4, 0.9), 0.3
+"""Range of the share of its side at which a blurred view is sampled, and share of the views that are blurred."""
+
 SMALLEST_CROP = 0.4
 """A view shows at least this share of the photo's area."""
 
 
 def augment(
-    photo: Image.Image, boxes: NDArray[np.float64], side: int, seed: int, *, zoom_out: bool = False
+    photo: Image.Image,
+    boxes: NDArray[np.float64],
+    side: int,
+    seed: int,
+    *,
+    zoom_out: bool = False,
+    blur: bool = False,
 ) -> tuple[Image.Image, NDArray[np.float64], NDArray[np.int64]]:
     """A random view of an RGB photo, side × side: mirrored or not, cropped, its colours jittered.
 
-    With ``zoom_out`` some photos are shrunk on grey before the crop. ``boxes`` is n×4 (x0, y0, x1, y1) in the
-    photo's pixels. The same seed gives the same view.
+    With ``zoom_out`` some photos are shrunk on grey before the crop; with ``blur`` some views lose detail.
+    ``boxes`` is n×4 (x0, y0, x1, y1) in the photo's pixels. The same seed gives the same view.
 
     Returns:
         The view, m×4 boxes still in it as shares of its width and height, and their m indices among ``boxes``.
     """
-    transform = _transform(side, zoom_out)
+    transform = _transform(side, zoom_out, blur)
     transform.set_random_seed(seed)
     out = transform(image=np.asarray(photo), bboxes=boxes.reshape(-1, 4), objects=np.arange(len(boxes)))
     left = np.asarray(out["bboxes"], dtype=np.float64).reshape(-1, 4) / side
@@ -43,15 +52,16 @@ def augment(
 
 
 @cache
-def description(side: int, *, zoom_out: bool = False) -> str:
+def description(side: int, *, zoom_out: bool = False, blur: bool = False) -> str:
     """All parameters of a random view and the version of the library that makes it, as JSON."""
-    transform = _albumentations().to_dict(_transform(side, zoom_out))
+    transform = _albumentations().to_dict(_transform(side, zoom_out, blur))
     return json.dumps(transform, sort_keys=True, default=str)
 
 
 @cache
-def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
+def _transform(side: int, zoom_out: bool, blur: bool) -> "albumentations.Compose":
     albumentations = _albumentations()
+    lose_detail = albumentations.Downscale(scale_range=DETAIL, p=BLURRED)
     shrink = albumentations.Affine(scale=ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
     return albumentations.Compose(
         [
@@ -61,6 +71,7 @@ def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
             albumentations.ColorJitter(
                 brightness=(0.8, 1.2), contrast=(0.8, 1.2), saturation=(0.8, 1.2), hue=(-0.03, 0.03), p=0.5
             ),
+            *([lose_detail] if blur else []),
         ],
         bbox_params=albumentations.BboxParams(
             format="pascal_voc",

@@ -36,11 +36,14 @@ class View:
         return grid.fractional_counts(self.boxes[chosen], labels, (1, 1), len(scene.categories))
 
 
-def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> tuple[Image.Image, View]:
+def view_of(
+    scene: Scene, number: int, side: int, *, zoom_out: bool = False, blur: bool = False
+) -> tuple[Image.Image, View]:
     """View ``number`` of a scene: 0 is the photo as it is, 1 its mirror image, from 2 on random ones.
 
-    With ``zoom_out`` some of the random ones show the photo small, on grey. The same number always gives the same
-    view. Raises PhotoError where the photo cannot be read.
+    With ``zoom_out`` some of the random ones show the photo small, on grey; with ``blur`` some have less detail,
+    as of smaller photos. The same number always gives the same view. Raises PhotoError where the photo cannot be
+    read.
     """
     photo = scene.image()
     extent = np.array([*photo.size, *photo.size], dtype=np.float64)
@@ -52,5 +55,5 @@ def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> 
         mirrored[:, [0, 2]] = 1 - mirrored[:, [0, 2]]
         return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, everything, number)
     seed = zlib.crc32(f"{scene.id} {number}".encode())
-    image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out)
+    image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out, blur=blur)
     return image, View(boxes, kept, number)

@@ -152,9 +152,10 @@ class OptimizationConfig(_Strict):
 
     It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
     Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
-    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. The validation
-    split is scored after every ``validate_every`` epochs and after the last; training stops when that has not
-    improved for ``patience`` epochs. With ``rescale`` the counts are multiplied by the number that fits it best.
+    random crops. ``zoom_out`` lets some of those show the photo small, on grey, and ``blur`` gives some less
+    detail, as of smaller photos. The validation split is scored after every ``validate_every`` epochs and after
+    the last; training stops when that has not improved for ``patience`` epochs. With ``rescale`` the counts are
+    multiplied by the number that fits it best.
     ``bfloat16`` computes training steps (not validation) with fewer digits: faster on a CPU or GPU that has it.
     """
 
@@ -169,6 +170,7 @@ class OptimizationConfig(_Strict):
     validate_every: PositiveInt = 1
     rescale: bool = False
     zoom_out: bool = False
+    blur: bool = False
     side: PositiveInt | None = None
     bfloat16: bool = False
 
@@ -236,9 +238,11 @@ class Config(_Strict):
 
     @model_validator(mode="after")
     def _nothing_is_asked_that_a_frozen_backbone_would_not_use(self) -> Self:
-        if self.backbone.frozen and (self.backbone.frozen_depthwise or self.optimization.zoom_out):
+        options = self.optimization
+        if self.backbone.frozen and (self.backbone.frozen_depthwise or options.zoom_out or options.blur):
             raise ValueError(
-                "backbone.frozen_depthwise and optimization.zoom_out are for a backbone with frozen: false"
+                "backbone.frozen_depthwise, optimization.zoom_out and optimization.blur are for a backbone with "
+                "frozen: false"
             )
         return self
 
