@@ -1,4 +1,4 @@
-"""`counting predict` killed with SIGKILL at random moments: no torn file, and the next run gives the same counts."""
+"""`counting predict` killed with SIGKILL at random moments: no torn file, and the next run counts the same."""
 
 import os
 import random
