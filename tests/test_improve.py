@@ -232,7 +232,7 @@ def test_counts_that_lack_a_category_of_the_boxes_are_refused(command: Command) 
         (["--fit", "none.json", "--fit-counts", "counts_val.csv"], "none.json: no such file"),
         (["--fit-counts", "none.csv"], "none.csv: no such file"),
         (["--fit-counts", "counts_train.csv"], "images are missing"),
-        (["--out", "boxes.txt"], "end it in .json"),
+        (["--out", "boxes.txt"], "must end in .json"),
         (["--data", "imagenet"], "unknown data set 'imagenet'"),
         (["--counts", "none.csv"], "none.csv: no such file"),
     ],

@@ -129,7 +129,7 @@ def test_snippet_json_drawing_and_words_say_the_same(counter: Any, photo: Path) 
         assert np.sum(row["cells"]) == pytest.approx(row["count_raw"], abs=1e-4)
         assert sum(weight for _, _, weight in row["points"]) == pytest.approx(one.expected, abs=1e-3)
     assert result.draw().width >= 640
-    assert str(result) == f"photo.png: {', '.join(result.things) or 'nothing it knows'}"
+    assert str(result) == f"photo.png: {', '.join(result.things) or 'no known objects'}"
     for text in (repr(result), repr(result["dog"]), repr(counter)):
         assert "\n" not in text
     assert BEST in repr(counter)

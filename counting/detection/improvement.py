@@ -70,7 +70,7 @@ class Improved:
     boxes: int
     rule: str
     why: str
-    lost: tuple[str, ...] = ()
+    without_counts: tuple[str, ...] = ()
 
 
 def improve(

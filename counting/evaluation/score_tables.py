@@ -27,7 +27,7 @@ exact: share of counts that are exactly right (higher is better)"""
 
 def score_table(evaluation: Evaluation) -> RenderableType:
     """The metrics of one counter, a row each, with their intervals if there are any."""
-    table = _table("metric", "value", *(["95 % interval"] if evaluation.intervals else []))
+    table = _table("metric", "value", *(["95% interval"] if evaluation.intervals else []))
     for name in FIGURES:
         span = evaluation.intervals.get(name)
         table.add_row(_shown(name), f"{getattr(evaluation.metrics, name):.3f}", *([_span(span)] if span else []))
@@ -36,7 +36,7 @@ def score_table(evaluation: Evaluation) -> RenderableType:
 
 def comparison_table(a: Evaluation, b: Evaluation, differences: Mapping[str, PairedDifference]) -> RenderableType:
     """The metrics of two counters and their differences on the images both counted."""
-    table = _table("metric", "A", "B", "A minus B", "95 % interval")
+    table = _table("metric", "A", "B", "A minus B", "95% interval")
     for name in FIGURES:
         one = differences[name]
         table.add_row(

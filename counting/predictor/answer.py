@@ -52,6 +52,4 @@ def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCoun
         return AskedCount(question, "", str(error), None, None, None, str(error), None)
     found = answer_from(checkpoint, count_photo(checkpoint.counter, source), reading)
     low, high = found.interval or (None, None)
-    (category,) = found.categories if len(found.categories) == 1 else (found.reading.noun,)
-    text = found.guess.words(category) if len(found.categories) == 1 else f"{found.guess.words()} {category}"
-    return AskedCount(question, reading.explanation, None, found.count, low, high, text, found)
+    return AskedCount(question, reading.explanation, None, found.count, low, high, found.text, found)

@@ -214,7 +214,7 @@ class CountResult:
 
     @property
     def _said(self) -> str:
-        return ", ".join(self.things) or "nothing it knows"
+        return ", ".join(self.things) or "no known objects"
 
     def __str__(self) -> str:
         return f"{self._file_name}: {self._said}"

@@ -66,6 +66,13 @@ class Answer:
         return self.guess.count
 
     @property
+    def text(self) -> str:
+        """The answer in words, such as "about 3 people (1–5)"."""
+        if len(self.categories) == 1:
+            return self.guess.words(self.categories[0])
+        return f"{self.guess.words()} {self.reading.noun}"
+
+    @property
     def interval(self) -> tuple[int, int] | None:
         """First and last answer of the central interval of ``LEVEL``."""
         return self.guess.interval
