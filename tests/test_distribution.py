@@ -165,7 +165,7 @@ def test_counts_that_hardly_spread_are_no_trouble_in_single_precision() -> None:
 
 
 def test_what_cannot_be_calibrated_on_is_an_error() -> None:
-    with pytest.raises(DataError, match="4 photos are too few to calibrate counts on: at least 5"):
+    with pytest.raises(DataError, match="4 photos are too few for calibration: at least 5"):
         fit_calibration(torch.zeros(4, 2), torch.zeros(4, 2))
-    with pytest.raises(DataError, match=r"raw counts are \(9, 2\), true ones \(9, 3\)"):
+    with pytest.raises(DataError, match=r"raw counts are \(9, 2\), but true counts are \(9, 3\)"):
         fit_calibration(torch.zeros(9, 2), torch.zeros(9, 3))

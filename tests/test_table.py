@@ -44,7 +44,7 @@ def test_cells_and_numbers_must_fit() -> None:
         CountTable(("a",), ("cat",), np.zeros((1, 1)), cells=np.zeros((1, 9, 2), dtype=np.float32))
     with pytest.raises(DataError, match="no finite"):
         CountTable(("a",), ("cat",), np.zeros((1, 1)), cells=np.full((1, 9, 1), np.nan, dtype=np.float32))
-    with pytest.raises(DataError, match="2 numbers for 1 images"):
+    with pytest.raises(DataError, match="2 image numbers for 1 images"):
         CountTable(("a",), ("cat",), np.zeros((1, 1)), numbers=("1", "2"))
 
 

@@ -1,4 +1,4 @@
-"""Weights for every category, drawn towards those that serve all: rare categories have little to learn from.
+"""Fit weights of each category with shrinkage towards shared weights, as rare categories have little data.
 
 (Partial pooling: Gelman and Hill 2006, chapter 12.)
 """
@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 ITERATIONS = 200
+"""Maximum number of LBFGS iterations."""
 
 
 def fit_partially_pooled(
     surprise: Callable[[Tensor], Tensor], start: Tensor, categories: int, pull: float
 ) -> Tensor:
-    """K×P weights of least ``surprise`` plus half of ``pull`` times their squared distance from shared ones.
+    """K×P weights that minimise ``surprise`` + ``pull``/2 · (squared distance from P shared weights, also fitted).
 
-    ``surprise`` takes K×P weights to a scalar, the negative log-likelihood; ``start`` is the first guess at the P
-    shared weights. LBFGS, so the same data gives the same weights.
+    ``surprise`` maps K×P weights to the negative log-likelihood, a scalar; ``start`` initialises the P shared
+    weights. LBFGS is deterministic: the same data gives the same weights.
     """
     shared = start.clone().requires_grad_()
     own = start.new_zeros(categories, len(start)).requires_grad_()
