@@ -2,8 +2,8 @@
 
 A statistic is a function of sums over images. The matrix product of draws (how often each resample contains each
 image) and terms (per image) therefore gives the sums of all resamples at once. Two systems are compared on the
-same resamples. (Efron and Tibshirani 1993, chapter 13. The counting paper's released code draws images in proportion to
-their index, which is a bug.)
+same resamples. (Efron and Tibshirani 1993, chapter 13. The counting paper's released code draws images in
+proportion to their index, which is a bug.)
 """
 
 from collections.abc import Callable, Iterator

@@ -1,8 +1,8 @@
 """Metrics of counts: the counting paper's four, the mean absolute error and the share of exact counts.
 
 A metric has a value for each category; the paper's prefix "m" is the mean over categories. A metric with the
-suffix ``nz`` uses only images that contain the category. For a category that never occurs it is NaN, and the mean over
-categories leaves it out. Images with an unknown true count of a category are left out of that category's metrics.
+suffix ``nz`` uses only images that contain the category. For a category that never occurs it is NaN, and the mean
+over categories leaves it out. Images with an unknown true count of a category are left out of its metrics.
 (CEOS, section 4.)
 """
 # ruff: noqa: N815 - the figures keep the paper's names, which are also the keys of results.json
