@@ -180,7 +180,7 @@ def test_what_cannot_be_loaded_or_counted_is_an_error_that_names_it(counter: Any
     for name, says in (("voc2007-miracle", "voc2007-miracle"), ("missing.safetensors", "missing.safetensors")):
         with pytest.raises(counting.CountingError, match=says):
             counting.load(name)
-    with pytest.raises(counting.CountingError, match="torchvision has no detector"):
+    with pytest.raises(counting.CountingError, match="unknown torchvision detector"):
         counting.load("torchvision:nothing")
     with pytest.raises(counting.PhotoError, match=r"missing\.jpg"):
         counter.count("missing.jpg")

@@ -183,7 +183,7 @@ class TestFiles:
 
     def test_what_is_no_npz_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "boxes.npz").write_text("no")
-        with pytest.raises(DataError, match=r"boxes\.npz: not packed boxes"):
+        with pytest.raises(DataError, match=r"boxes\.npz: no packed boxes"):
             boxes_on(tmp_path / "boxes.npz", self.scenes, NAMES)
 
     def results(self, folder: Path, category_id: int) -> Path:
