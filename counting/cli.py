@@ -120,7 +120,7 @@ def _add_ask(commands: Commands) -> None:
         "answer a question about a photo",
         'counting ask photo.jpg "how many dogs are there?"',
     )
-    parser.add_argument("photo", type=path, metavar="PHOTO")
+    parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
     parser.add_argument("question", metavar="QUESTION", help="a how-many question in English, in quotes")
     parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -134,7 +134,7 @@ def _add_questions_for(commands: Commands) -> None:
         "generate different questions about a photo and answer them",
         "counting questions photo.jpg\n  counting questions photo.jpg --beams 20 --groups 10 --strength 0.5",
     )
-    parser.add_argument("photo", type=path, metavar="PHOTO")
+    parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
     parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
     parser.add_argument(
         "--method",
@@ -186,7 +186,7 @@ def _add_explain(commands: Commands) -> None:
         "show where in a photo a count comes from (Grad-CAM)",
         "counting explain photo.jpg --category dog --category person --out why/",
     )
-    parser.add_argument("photo", type=path, metavar="PHOTO")
+    parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
     parser.add_argument("--category", action="append", help="a category to explain; may be repeated")
     parser.add_argument("--question", help="a how-many question: explain the count it asks for")
     parser.add_argument(
@@ -194,9 +194,7 @@ def _add_explain(commands: Commands) -> None:
         action="store_true",
         help="with --question: explain the score of the answer itself instead",
     )
-    parser.add_argument(
-        "--out", type=path, default=Path(), metavar="DIR", help="output folder (default: this one)"
-    )
+    parser.add_argument("--out", type=path, default=Path(), metavar="DIR", help="output folder (default: current)")
     parser.add_argument("--counterfactual", action="store_true", help="also map the evidence against the count")
     parser.add_argument("--guided", action="store_true", help="also write Guided Grad-CAM, which has finer detail")
     parser.add_argument("--layer", help="name of the layer to explain (default: the backbone's feature maps)")
@@ -247,7 +245,7 @@ def _add_download(commands: Commands) -> None:
         "download a data set; run again to resume",
         "counting download voc2007 --root ~/data",
     )
-    parser.add_argument("dataset", choices=downloadable())
+    parser.add_argument("dataset", choices=downloadable(), help="the data set to download")
     parser.add_argument("--root", type=path, metavar="DIR", help="target folder (default: $COUNTING_DATA)")
 
 
