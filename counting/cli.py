@@ -20,10 +20,10 @@ take up to seven times the processor time; ``predict`` counts several photos in 
 
 _COUNTER = "a name from `counting models`, a run folder or a .safetensors file"
 
-_LARGEST_SEED = 2**32 - 1
-_MOST_BEAMS = 1000
-_MOST_WORKERS = 256
-_LARGEST_STRENGTH = 1000
+_MAX_SEED = 2**32 - 1
+_MAX_BEAMS = 1000
+_MAX_WORKERS = 256
+_MAX_STRENGTH = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,7 +106,7 @@ def _add_predict(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
     parser.add_argument(
         "--workers",
-        type=integer(1, _MOST_WORKERS),
+        type=integer(1, _MAX_WORKERS),
         metavar="N",
         help="number of photos to count in parallel (default: one per processor, at most 8)",
     )
@@ -145,14 +145,14 @@ def _add_questions_for(commands: Commands) -> None:
     )
     parser.add_argument(
         "--beams",
-        type=integer(1, _MOST_BEAMS),
+        type=integer(1, _MAX_BEAMS),
         default=20,
         metavar="B",
         help="beam width: generate B questions, print those worth asking (default: 20)",
     )
     parser.add_argument(
         "--groups",
-        type=integer(1, _MOST_BEAMS),
+        type=integer(1, _MAX_BEAMS),
         metavar="G",
         help="number of diverse beam groups; must divide B (default: B)",
     )
@@ -164,11 +164,11 @@ def _add_questions_for(commands: Commands) -> None:
     )
     parser.add_argument(
         "--strength",
-        type=number(0, _LARGEST_STRENGTH),
+        type=number(0, _MAX_STRENGTH),
         metavar="λ",
         help="diversity strength, at least 0 (default: 1, or 0.35 with --style captions)",
     )
-    parser.add_argument("--seed", type=integer(0, _LARGEST_SEED), help="seed for --method sample (default: 0)")
+    parser.add_argument("--seed", type=integer(0, _MAX_SEED), help="seed for --method sample (default: 0)")
     parser.add_argument(
         "--style",
         choices=["people", "captions"],
@@ -226,7 +226,7 @@ def _add_train(commands: Commands) -> None:
     )
     parser.add_argument(
         "--workers",
-        type=integer(0, _MOST_WORKERS),
+        type=integer(0, _MAX_WORKERS),
         metavar="N",
         help="processes that load photos while a backbone is trained (default: 0 on a CPU, else up to 8)",
     )

@@ -11,7 +11,7 @@ from counting.networks.zoo import BEST, find_counter
 from counting.questions.answering import Answer, answer
 from counting.stats.count_distribution import LEVEL
 
-LEAST_SHARE = 0.15
+MIN_SHARE = 0.15
 """Smallest share of the count at which a cell is mentioned."""
 
 
@@ -39,7 +39,7 @@ def _places(found: Answer) -> list[str]:
     side = isqrt(len(found.cells))
     if side == 1 or found.raw < 0.5:
         return []
-    order = [cell for cell in np.argsort(-found.cells) if found.cells[cell] >= LEAST_SHARE * found.raw]
+    order = [cell for cell in np.argsort(-found.cells) if found.cells[cell] >= MIN_SHARE * found.raw]
     return [f"{found.cells[cell]:.1f} {_place(*divmod(int(cell), side), side)}" for cell in order]
 
 

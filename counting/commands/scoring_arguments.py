@@ -21,7 +21,7 @@ _PROTOCOL = (
     "ilc (image-level counting): non-difficult for VOC, non-difficult+non-empty for COCO"
 )
 
-_MOST_RESAMPLES = 1_000_000
+_MAX_RESAMPLES = 1_000_000
 
 
 def add_evaluate(commands: Commands) -> None:
@@ -78,7 +78,7 @@ def add_evaluate(commands: Commands) -> None:
     )
     parser.add_argument(
         "--bootstrap",
-        type=integer(1, _MOST_RESAMPLES),
+        type=integer(1, _MAX_RESAMPLES),
         metavar="N",
         help="95%% intervals from N bootstrap resamples",
     )

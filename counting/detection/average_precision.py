@@ -16,7 +16,7 @@ IOUS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 """Recall levels at which precision is sampled."""
 
-MOST_BOXES = 100
+MAX_BOXES = 100
 """Maximum number of scored boxes per photo and category, those with the highest scores."""
 
 
@@ -29,7 +29,7 @@ def average_precision(detections: Detections, scores: Floats, scenes: Sequence[S
     """
     objects = Objects.of(scenes, len(detections.categories))
     ranked = replace(detections, scores=scores)
-    ranked = ranked.where(ranked.rank < MOST_BOXES)
+    ranked = ranked.where(ranked.rank < MAX_BOXES)
     totals = objects.totals().sum(axis=0)
     by_iou = np.array([_by_category(ranked, match(ranked, objects, float(iou)), totals) for iou in IOUS])
     means = mean_over_categories(by_iou)

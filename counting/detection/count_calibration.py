@@ -19,19 +19,19 @@ from counting.stats.poisson_binomial import count_probability, given_counts, gro
 TRUST = 0.5
 """Weight of the counter in the opinion pool."""
 
-MOST_PHOTOS = 500
+MAX_PHOTOS = 500
 """Maximum number of photos to calibrate on; two weights need no more."""
 
-LEAST_MEAN = 0.03
+MIN_MEAN = 0.03
 """Minimum mean of a Poisson distribution of counts, as a count of 0 may be wrong."""
 
-MOST_MEAN = 150.0
+MAX_MEAN = 150.0
 """Maximum mean of a Poisson distribution; photos have fewer boxes of a category."""
 
 _START = np.array([0.0, 1.0])
 """Weights under which scores are probabilities."""
 
-_PULL = 10.0
+_PRIOR_PRECISION = 10.0
 """Inverse variance of the weights around ``_START``."""
 
 
@@ -41,7 +41,7 @@ def prior_from_counts(detections: Detections, distribution: NDArray[np.floating]
     All categories share one calibration. Without thresholds, the prior keeps the boxes that maximise expected F1.
     """
     photos = len(detections.images)
-    rows = np.linspace(0, photos - 1, min(photos, MOST_PHOTOS)).astype(np.int64)
+    rows = np.linspace(0, photos - 1, min(photos, MAX_PHOTOS)).astype(np.int64)
     sample = detections.in_photos(rows)
     by_group = distribution[rows].reshape(-1, distribution.shape[2]).astype(np.float64)
     logits = logit(sample.scores)
@@ -53,7 +53,7 @@ def prior_from_counts(detections: Detections, distribution: NDArray[np.floating]
     def loss(weights: Floats) -> tuple[float, Floats]:
         total, slope = _marginal(weights, parts)
         away = weights - _START
-        return _PULL / 2 * float(away @ away) - total, _PULL * away - slope
+        return _PRIOR_PRECISION / 2 * float(away @ away) - total, _PRIOR_PRECISION * away - slope
 
     found = minimize(loss, _START, jac=True, method="L-BFGS-B", bounds=[(None, None), (0, None)]).x
     return CountPrior(detections.categories, np.tile(found, (len(detections.categories), 1)), TRUST)
@@ -61,7 +61,7 @@ def prior_from_counts(detections: Detections, distribution: NDArray[np.floating]
 
 def poisson(counts: Floats) -> Floats:
     """N×K×(L + 1) Poisson distributions whose means are raw ``counts`` (N×K), for counts without distributions."""
-    means = counts.clip(LEAST_MEAN, MOST_MEAN)
+    means = counts.clip(MIN_MEAN, MAX_MEAN)
     largest = means.max(initial=0)
     n = np.arange(np.ceil(largest + 6 * np.sqrt(largest)) + 2)
     distribution = np.exp(n * np.log(means)[..., None] - means[..., None] - gammaln(n + 1))

@@ -19,7 +19,7 @@ from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
 
-LEAST_SCORE = 0.02
+MIN_SCORE = 0.02
 """Minimum score of a box; lower ones are noise."""
 
 
@@ -78,9 +78,9 @@ def detect_scenes(
 
 
 def _boxes(output: dict[str, Any]) -> list[tuple[int, list[float], float]]:
-    """(class, box, score) of the boxes with at least ``LEAST_SCORE``."""
+    """(class, box, score) of the boxes with at least ``MIN_SCORE``."""
     rows = zip(output["labels"].tolist(), output["boxes"].tolist(), output["scores"].tolist(), strict=True)
-    return [row for row in rows if row[2] >= LEAST_SCORE]
+    return [row for row in rows if row[2] >= MIN_SCORE]
 
 
 def _flat(found: Sequence[tuple[int, int, list[float], float]], truth: CountTable) -> Detections:

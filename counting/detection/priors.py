@@ -29,7 +29,7 @@ FLOOR = 1e-12
 EDGE = 1e-4
 """Minimum distance of a score from 0 and 1, to keep its logit finite."""
 
-PULLS = (1.0, 10.0, 100.0)
+STRENGTHS = (1.0, 10.0, 100.0)
 """Candidate strengths of the shrinkage of a category's calibration towards the shared one."""
 
 TRUSTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -94,18 +94,18 @@ def fit_prior(detections: Detections, objects: Objects, distribution: NDArray[np
     labels, scored, true = _labelled(detections, objects)
     in_left = [np.isin(detections.image, left) for _, left in folds(len(detections.images))]
 
-    def held_out(pull: float) -> Floats:
+    def held_out(strength: float) -> Floats:
         found = np.empty(len(detections))
         for left in in_left:
-            weights = _fit(detections.where(scored & ~left), true[scored & ~left], pull)
+            weights = _fit(detections.where(scored & ~left), true[scored & ~left], strength)
             found[left] = calibrated(detections.where(left), weights)
         return found
 
-    by_pull = {pull: held_out(pull) for pull in PULLS}
-    pull = min(PULLS, key=lambda one: _log_score(by_pull[one][scored], true[scored]))
-    by_trust = {trust: pooled(detections, by_pull[pull], distribution, trust) for trust in TRUSTS}
+    by_strength = {strength: held_out(strength) for strength in STRENGTHS}
+    strength = min(STRENGTHS, key=lambda one: _log_score(by_strength[one][scored], true[scored]))
+    by_trust = {trust: pooled(detections, by_strength[strength], distribution, trust) for trust in TRUSTS}
     trust = min(TRUSTS, key=lambda one: _log_score(by_trust[one][scored], true[scored]))
-    weights = _fit(detections.where(scored), true[scored], pull)
+    weights = _fit(detections.where(scored), true[scored], strength)
     scores = pooled(detections, calibrated(detections, weights), distribution, trust)
     return CountPrior(detections.categories, weights, trust, f1_thresholds(detections, scores, labels, objects))
 
@@ -117,7 +117,7 @@ def fit_box_probabilities(detections: Detections, objects: Objects) -> Floats:
         DataError: no box is true, or none is false.
     """
     _, scored, true = _labelled(detections, objects)
-    return _fit(detections.where(scored), true[scored], pull=1.0)
+    return _fit(detections.where(scored), true[scored], strength=1.0)
 
 
 def _labelled(detections: Detections, objects: Objects) -> tuple[Ints, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -179,14 +179,16 @@ def _log_score(probability: Floats, true: NDArray[np.bool_]) -> float:
     return float(-np.log(np.where(true, probability, 1 - probability).clip(FLOOR)).mean())
 
 
-def _fit(detections: Detections, true: NDArray[np.bool_], pull: float) -> Floats:
-    """K×2 weights of ``CountPrior``, shrunk towards shared ones with the strength ``pull``."""
+def _fit(detections: Detections, true: NDArray[np.bool_], strength: float) -> Floats:
+    """K×2 weights of ``CountPrior``, shrunk towards shared ones by ``strength``."""
     design = torch.from_numpy(np.stack([np.ones(len(detections)), logit(detections.scores)], axis=1))
     target, category = torch.from_numpy(true).double(), torch.from_numpy(detections.category)
 
-    def surprise(weights: torch.Tensor) -> torch.Tensor:
+    def negative_log_likelihood(weights: torch.Tensor) -> torch.Tensor:
         logits = (design * weights[category]).sum(dim=1)
         return binary_cross_entropy_with_logits(logits, target, reduction="sum")
 
-    found = fit_partially_pooled(surprise, design.new_zeros(2), len(detections.categories), pull)
+    found = fit_partially_pooled(
+        negative_log_likelihood, design.new_zeros(2), len(detections.categories), strength
+    )
     return np.asarray(found.numpy(), dtype=np.float64)

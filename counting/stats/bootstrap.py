@@ -20,7 +20,7 @@ LEVEL = 0.95
 RESAMPLES = 1000
 """Default number of resamples."""
 
-MOST_RESAMPLES = 1_000_000
+MAX_RESAMPLES = 1_000_000
 
 _CHUNK = 100
 """Number of resamples computed at once."""
@@ -65,7 +65,7 @@ def bootstrap(
     """Percentile intervals of the F values of ``statistic``; ``terms`` is N×T, one row per image.
 
     Raises:
-        CountingError: ``resamples`` outside 1 to ``MOST_RESAMPLES``, ``level`` outside (0, 1), or a negative seed.
+        CountingError: ``resamples`` outside 1 to ``MAX_RESAMPLES``, ``level`` outside (0, 1), or a negative seed.
         DataError: there are no images.
     """
     _check(terms, resamples, seed, level)
@@ -98,8 +98,8 @@ def paired(
 
 
 def _check(terms: Floats, resamples: int, seed: int, level: float) -> None:
-    if not 1 <= resamples <= MOST_RESAMPLES:
-        raise CountingError(f"{resamples} bootstrap resamples: must be from 1 to {MOST_RESAMPLES:,}")
+    if not 1 <= resamples <= MAX_RESAMPLES:
+        raise CountingError(f"{resamples} bootstrap resamples: must be from 1 to {MAX_RESAMPLES:,}")
     if not 0 < level < 1:
         raise CountingError(f"the level of an interval must be between 0 and 1, not {level}")
     if seed < 0:

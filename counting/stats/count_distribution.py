@@ -24,16 +24,16 @@ LEVEL = 0.8
 SHOWN_FROM = 0.5
 """Default probability of at least one from which a category is shown."""
 
-LEAST = 0.05
+LOG_OFFSET = 0.05
 """Offset added to a raw count before taking its logarithm."""
 
-LEAST_LARGEST = 20
+MIN_LARGEST = 20
 """Smallest value of ``Calibration.largest``."""
 
-PULLS = (0.1, 1.0, 10.0, 100.0)
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 """Candidate strengths of the shrinkage of a category's weights towards the shared ones."""
 
-LARGEST_LOG_SIZE = 5.0
+MAX_LOG_SIZE = 5.0
 """Cap on log size: beyond it the distribution is practically Poisson and its formula loses precision."""
 
 PARAMETERS = 6
@@ -146,10 +146,10 @@ def hurdle(raw: Tensor, weights: Tensor, largest: int) -> Tensor:
 def _terms(raw: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Logit of presence, and log mean and log size of c − 1 if present; each …×K."""
     x = raw.clamp(min=0)
-    log_x = (x + LEAST).log()
+    log_x = (x + LOG_OFFSET).log()
     presence = weights[:, 0] + weights[:, 1] * log_x + weights[:, 2] * x
     log_mean = weights[:, 3] + weights[:, 4] * log_x
-    return presence, log_mean, weights[:, 5].clamp(max=LARGEST_LOG_SIZE).expand_as(x)
+    return presence, log_mean, weights[:, 5].clamp(max=MAX_LOG_SIZE).expand_as(x)
 
 
 def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
@@ -176,25 +176,27 @@ def fit_calibration(raw: Tensor, true: Tensor, known: Tensor | None = None) -> C
     raw, true = raw.double().clamp(min=0), true.double()
     known = torch.ones_like(true, dtype=torch.bool) if known is None else known
     data = raw, true, known
-    held_out = {pull: _held_out_surprise(*data, pull) for pull in PULLS}
-    weights = _fit(*data, min(PULLS, key=lambda pull: held_out[pull]))
-    return Calibration(weights.float(), max(LEAST_LARGEST, int(true.max())))
+    held_out = {strength: _held_out_loss(*data, strength) for strength in STRENGTHS}
+    weights = _fit(*data, min(STRENGTHS, key=lambda strength: held_out[strength]))
+    return Calibration(weights.float(), max(MIN_LARGEST, int(true.max())))
 
 
-def _held_out_surprise(raw: Tensor, true: Tensor, known: Tensor, pull: float) -> float:
+def _held_out_loss(raw: Tensor, true: Tensor, known: Tensor, strength: float) -> float:
     total = 0.0
     for kept, left in folds(len(raw)):
-        weights = _fit(raw[kept], true[kept], known[kept], pull)
-        total += float(_surprise(raw[left], true[left], known[left], weights))
+        weights = _fit(raw[kept], true[kept], known[kept], strength)
+        total += float(_negative_log_likelihood(raw[left], true[left], known[left], weights))
     return total
 
 
-def _fit(raw: Tensor, true: Tensor, known: Tensor, pull: float) -> Tensor:
+def _fit(raw: Tensor, true: Tensor, known: Tensor, strength: float) -> Tensor:
     start = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
-    return fit_partially_pooled(lambda weights: _surprise(raw, true, known, weights), start, raw.shape[1], pull)
+    return fit_partially_pooled(
+        lambda weights: _negative_log_likelihood(raw, true, known, weights), start, raw.shape[1], strength
+    )
 
 
-def _surprise(raw: Tensor, true: Tensor, known: Tensor, weights: Tensor) -> Tensor:
+def _negative_log_likelihood(raw: Tensor, true: Tensor, known: Tensor, weights: Tensor) -> Tensor:
     """The negative log-likelihood of the known true counts, without a largest count."""
     presence, log_mean, log_size = _terms(raw, weights)
     there = (true > 0) & known

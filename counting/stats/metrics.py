@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-LARGEST_COUNT = 1e12
+MAX_COUNT = 1e12
 """Largest count that metrics accept, so that sums of squares over a data set stay precise."""
 
 
@@ -213,7 +213,7 @@ def scored_pair(predicted: ArrayLike, true: ArrayLike, rounded: bool = True) -> 
         raise DataError("no counts to score: there are no images or no categories")
     for counts, name in ((p, "predicted"), (c, "true")):
         _refuse(~np.isfinite(counts), counts, f"{name} counts must be finite")
-        _refuse(np.abs(counts) > LARGEST_COUNT, counts, f"{name} counts must be at most {LARGEST_COUNT:.0e}")
+        _refuse(np.abs(counts) > MAX_COUNT, counts, f"{name} counts must be at most {MAX_COUNT:.0e}")
     _refuse(c < 0, c, "true counts must not be negative")
     return as_scored(p, rounded), c
 

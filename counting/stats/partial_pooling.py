@@ -13,12 +13,12 @@ ITERATIONS = 200
 
 
 def fit_partially_pooled(
-    surprise: Callable[[Tensor], Tensor], start: Tensor, categories: int, pull: float
+    loss: Callable[[Tensor], Tensor], start: Tensor, categories: int, strength: float
 ) -> Tensor:
-    """K×P weights that minimise ``surprise`` + ``pull``/2 · (squared distance from P shared weights, also fitted).
+    """K×P weights that minimise ``loss`` + ``strength``/2 · (squared distance from P shared weights).
 
-    ``surprise`` maps K×P weights to the negative log-likelihood, a scalar; ``start`` initialises the P shared
-    weights. LBFGS is deterministic: the same data gives the same weights.
+    ``loss`` maps K×P weights to a scalar, the negative log-likelihood. The shared weights are fitted too; ``start``
+    initialises them. LBFGS is deterministic: the same data gives the same weights.
     """
     shared = start.clone().requires_grad_()
     own = start.new_zeros(categories, len(start)).requires_grad_()
@@ -26,11 +26,11 @@ def fit_partially_pooled(
         [shared, own], max_iter=ITERATIONS, tolerance_change=1e-4, line_search_fn="strong_wolfe"
     )
 
-    def loss() -> Tensor:
+    def closure() -> Tensor:
         optimizer.zero_grad()
-        total = surprise(shared + own) + pull / 2 * own.square().sum()
+        total = loss(shared + own) + strength / 2 * own.square().sum()
         torch.autograd.backward(total)
         return total
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch has no types for it
+    optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch has no types for it
     return (shared + own).detach()

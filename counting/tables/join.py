@@ -11,7 +11,7 @@ from counting.stats.metrics import Ints
 from counting.tables.count_table import CountTable
 from counting_datasets.errors import DataError
 
-MOST_MISSING = 0.1
+MAX_MISSING = 0.1
 """Largest share of a split's images that may be missing from a score."""
 
 _WHOLE = re.compile(r"(\d+)\.0*")
@@ -82,10 +82,10 @@ def check_missing(missing: Sequence[str], wanted: int, where: str) -> None:
     """
     if wanted == 0:
         raise DataError("no images to score")
-    if len(missing) > MOST_MISSING * wanted:
+    if len(missing) > MAX_MISSING * wanted:
         raise DataError(
             f"{where}: {len(missing)} of {wanted} images are missing, such as {missing[0]!r} (at most "
-            f"{MOST_MISSING:.0%} may be missing; an image's id is its file name without extension)"
+            f"{MAX_MISSING:.0%} may be missing; an image's id is its file name without extension)"
         )
 
 
