@@ -102,6 +102,8 @@ def shortened(text: str) -> str:
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+Options: TypeAlias = "argparse._ActionsContainer"
+"""A parser or a group of its arguments."""
 
 
 def add_command(commands: Commands, command: str, summary: str, example: str) -> Parser:
@@ -120,7 +122,7 @@ def add_device(parser: Parser) -> None:
     parser.add_argument("--device", help="cpu, cuda, cuda:1 or mps (default: cuda if available)")
 
 
-def add_place(parser: Parser) -> None:
+def add_place(parser: Options) -> None:
     """Add the options that locate a data set."""
     parser.add_argument("--root", type=path, metavar="DIR", help="the folder with JPEGImages or annotations")
     parser.add_argument("--annotations", type=path, metavar="FILE", help="COCO instances file, instead of --root")

@@ -1,8 +1,6 @@
 """Arguments of the commands that read files of counts, boxes or answers: evaluate, improve and fuse."""
 
-import argparse
-
-from counting.commands.arguments import Commands, add_command, add_device, add_place, integer, name, path
+from counting.commands.arguments import Commands, Options, add_command, add_device, add_place, integer, name, path
 from counting_datasets.data_sets import DATA_SETS
 
 _WHAT = """\
@@ -40,43 +38,6 @@ def add_evaluate(commands: Commands) -> None:
         "--against", type=name, metavar="WHAT2", help="compare with another counter, photo by photo"
     )
     parser.add_argument(
-        "--data",
-        default="voc2007",
-        help=f"the data set: {_DATA}; voc and coco are your own, in that format (default: voc2007)",
-    )
-    add_place(parser)
-    parser.add_argument("--split", type=name, default="test", help="the split to score on (default: test)")
-    parser.add_argument("--protocol", default="all", help=_PROTOCOL)
-    parser.add_argument("--truth", type=name, metavar="FILE", help="a file of true counts, instead of --data")
-    parser.add_argument(
-        "--train-truth",
-        type=name,
-        metavar="FILE",
-        help="true training counts, for baselines that use them",
-    )
-    parser.add_argument(
-        "--fit",
-        action="append",
-        type=name,
-        default=[],
-        metavar="FILE",
-        help="the validation counterpart of a file in WHAT or WHAT2; repeat it for each, in order",
-    )
-    parser.add_argument("--fit-truth", type=name, metavar="FILE", help="true validation counts (with --truth)")
-    parser.add_argument(
-        "--boxes",
-        choices=["soft", "threshold"],
-        default="soft",
-        help="how to count the boxes of a fitted detector: each with a weight (soft, default) or those above a "
-        "threshold",
-    )
-    parser.add_argument(
-        "--weights",
-        choices=["average", "fitted"],
-        default="average",
-        help="ensemble weights: equal (average, default) or fitted on the validation split",
-    )
-    parser.add_argument(
         "--bootstrap",
         type=integer(1, _MAX_RESAMPLES),
         metavar="N",
@@ -85,13 +46,58 @@ def add_evaluate(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print the contents of results.json only")
     parser.add_argument("--per-category", action="store_true", help="also print a table of all categories")
     parser.add_argument(
-        "--explanations", action="store_true", help="score the maps of `counting explain` instead of the counts"
-    )
-    parser.add_argument(
         "--report", type=path, metavar="DIR", help="write report.html, plots, counts.csv and results.json"
     )
+    parser.add_argument(
+        "--explanations", action="store_true", help="score the maps of `counting explain` instead of the counts"
+    )
     add_device(parser)
-    group = parser.add_argument_group("how-many questions, instead of WHAT")
+    _add_truth(parser.add_argument_group("true counts"))
+    _add_fitting(parser.add_argument_group("fitting on the validation split"))
+    _add_question_scoring(parser.add_argument_group("how-many questions, instead of WHAT"))
+
+
+def _add_truth(group: Options) -> None:
+    group.add_argument(
+        "--data",
+        default="voc2007",
+        help=f"the data set: {_DATA}; voc and coco are your own, in that format (default: voc2007)",
+    )
+    add_place(group)
+    group.add_argument("--split", type=name, default="test", help="the split to score on (default: test)")
+    group.add_argument("--protocol", default="all", help=_PROTOCOL)
+    group.add_argument("--truth", type=name, metavar="FILE", help="a file of true counts, instead of --data")
+    group.add_argument(
+        "--train-truth", type=name, metavar="FILE", help="true training counts, for baselines that use them"
+    )
+
+
+def _add_fitting(group: Options) -> None:
+    group.add_argument(
+        "--fit",
+        action="append",
+        type=name,
+        default=[],
+        metavar="FILE",
+        help="the validation counterpart of a file in WHAT or WHAT2; repeat it for each, in order",
+    )
+    group.add_argument("--fit-truth", type=name, metavar="FILE", help="true validation counts (with --truth)")
+    group.add_argument(
+        "--boxes",
+        choices=["soft", "threshold"],
+        default="soft",
+        help="how to count the boxes of a fitted detector: each with a weight (soft, default) or those above a "
+        "threshold",
+    )
+    group.add_argument(
+        "--weights",
+        choices=["average", "fitted"],
+        default="average",
+        help="ensemble weights: equal (average, default) or fitted on the validation split",
+    )
+
+
+def _add_question_scoring(group: Options) -> None:
     _add_questions(group, required=False)
     group.add_argument("--answers", type=path, metavar="FILE", help="the VQA annotations file of the questions")
     group.add_argument(
@@ -111,7 +117,7 @@ def add_evaluate(commands: Commands) -> None:
     )
 
 
-def _add_questions(parser: "argparse._ActionsContainer", *, required: bool) -> None:
+def _add_questions(parser: Options, *, required: bool) -> None:
     parser.add_argument(
         "--questions",
         type=path,

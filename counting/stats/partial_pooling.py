@@ -17,8 +17,8 @@ def fit_partially_pooled(
 ) -> Tensor:
     """K×P weights that minimise ``loss`` + ``strength``/2 · (squared distance from P shared weights).
 
-    ``loss`` maps K×P weights to a scalar, the negative log-likelihood. The shared weights are fitted too; ``start``
-    initialises them. LBFGS is deterministic: the same data gives the same weights.
+    ``loss`` maps K×P weights to a scalar, the negative log-likelihood. The shared weights are fitted too, from
+    ``start``. LBFGS is deterministic: the same data gives the same weights.
     """
     shared = start.clone().requires_grad_()
     own = start.new_zeros(categories, len(start)).requires_grad_()
