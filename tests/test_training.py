@@ -150,7 +150,7 @@ def test_a_run_killed_at_any_of_its_writes_can_be_resumed_or_else_started(
         if not killed_at(write, partial(train, config, run.path)):
             break
         resumable = run.state.exists()
-        with pytest.raises(CountingError, match="holds a run" if resumable else "nothing to resume"):
+        with pytest.raises(CountingError, match="a run already" if resumable else "no run to resume"):
             train(config, run.path, resume=not resumable)
         train(config, run.path, resume=resumable)
         assert_same_weights(run.last, whole.last)
@@ -375,19 +375,19 @@ def test_a_run_that_ended_before_its_first_epoch_can_start_again(root: Path, tmp
         patch.setattr(Trainer, "step", interrupt_at(2, Trainer.step))
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path)
-    with pytest.raises(CountingError, match="nothing to resume, start it without --resume"):
+    with pytest.raises(CountingError, match="there is no run to resume, start it without --resume"):
         train(config, tmp_path, resume=True)
     assert train(config, tmp_path).best.is_file()
-    with pytest.raises(CountingError, match="holds a run; resume it with --resume"):
+    with pytest.raises(CountingError, match="there is a run already; resume it with --resume"):
         train(config, tmp_path)
 
 
 def test_only_the_same_configuration_resumes_and_only_from_a_whole_state(root: Path, tmp_path: Path) -> None:
     run = train(tiny_config(root), tmp_path)
-    with pytest.raises(CountingError, match="began with another configuration"):
+    with pytest.raises(CountingError, match="this run has another configuration"):
         train(tiny_config(root, seed=1), tmp_path, resume=True)
     run.state.write_bytes(run.state.read_bytes()[:1000])
-    with pytest.raises(CountingError, match="cannot be resumed from"):
+    with pytest.raises(CountingError, match="corrupt or truncated"):
         train(tiny_config(root), tmp_path, resume=True)
 
 
