@@ -289,7 +289,12 @@ class TestTraining:
             parse_config({"counter": "loc_sub", "loss": {"centres": 1}}, "mine.yaml")
 
     @pytest.mark.parametrize(
-        "section", [{"backbone": {"frozen_depthwise": True}}, {"optimization": {"zoom_out": True}}]
+        "section",
+        [
+            {"backbone": {"frozen_depthwise": True}},
+            {"optimization": {"zoom_out": True}},
+            {"optimization": {"blur": True}},
+        ],
     )
     def test_what_a_frozen_backbone_would_not_use_is_refused(self, section: dict[str, object]) -> None:
         with pytest.raises(CountingError, match=r"requires backbone\.frozen: false"):

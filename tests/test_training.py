@@ -293,7 +293,7 @@ def test_a_start_that_does_not_fit_is_an_error(root: Path, tmp_path: Path) -> No
     wider = tiny_config(root, start=start, head={"hidden": [32]})
     with pytest.raises(CountingError, match=r"start: the weights of .*small do not fit"):
         train(wider, tmp_path / "wider")
-    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub counts other categories: aeroplane, "):
+    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub: none of its categories is to be counted: aeroplane, "):
         train(tiny_config(root, start="voc2007-aso-sub"), tmp_path / "zoo")
 
 
@@ -312,7 +312,8 @@ def test_a_backbone_may_learn_on_smaller_photos_than_it_counts_in(root: Path, tm
 
         patch.setattr(Cells, "__init__", watched)
         train(tiny_config(root, backbone=FINE_TUNED, optimization={"epochs": 1, "side": 32}), tmp_path)
-    assert set(sides) == {(True, 32), (False, 48)}
+    assert {side for training, side in sides if training} == {32}
+    assert (False, 48) in sides
 
 
 LOCATING: dict[str, Any] = {

@@ -50,7 +50,8 @@ class ErrorGroup:
 def errors_by_true_count(predicted: Floats, true: Floats) -> tuple[ErrorGroup, ...]:
     """Pairs with 0, 1, 2, 3, 4 (the subitizing range apart), 5–7, 8 and more true objects.
 
-    Both arrays N×K, ``predicted`` as scored (``counting.stats.metrics.as_scored``).
+    Both arrays N×K, ``predicted`` as scored (``counting.stats.metrics.as_scored``), ``true`` NaN where it is not
+    known; such pairs are left out.
     """
     error = predicted - true
     return tuple(_group(name, error[(true >= low) & (true <= high)]) for name, low, high in _COUNT_BINS)
@@ -109,6 +110,7 @@ def mean_object_areas(scenes: SceneSet, protocol: Protocol, images: Sequence[str
 
 
 def _group(name: str, error: Floats) -> ErrorGroup:
+    error = error[~np.isnan(error)]
     if error.size == 0:
         return ErrorGroup(name, 0, np.nan, np.nan, np.nan)
     return ErrorGroup(

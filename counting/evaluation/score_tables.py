@@ -59,10 +59,10 @@ def comparison_table(a: Evaluation, b: Evaluation, differences: Mapping[str, Pai
 def category_table(evaluation: Evaluation) -> RenderableType:
     """A row for each category."""
     table = _table("category", "images", "objects", "RMSE", "RMSE-nz", "mae", "exact")
-    for category, true in zip(evaluation.truth.categories, evaluation.truth.counts.T, strict=True):
+    for category, true in zip(evaluation.truth.categories, evaluation.true_counts().T, strict=True):
         metrics = evaluation.metrics.per_category[category]
         values = (f"{metrics[name]:.3f}" for name in ("mRMSE", "mRMSE_nz", "mae", "exact"))
-        table.add_row(Text(category), f"{(true > 0).sum():,}", f"{true.sum():,.0f}", *values)
+        table.add_row(Text(category), f"{(true > 0).sum():,}", f"{np.nansum(true):,.0f}", *values)
     return Group(_heading(f"By category: {evaluation.counter}"), table, _note("images: those with the category"))
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.bootstrap import Interval, PairedDifference
-from counting.stats.metrics import CountMetrics, count_metrics
+from counting.stats.metrics import CountMetrics, Floats, count_metrics
 from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
 
@@ -30,6 +32,11 @@ class Evaluation:
     metrics: CountMetrics
     intervals: dict[str, Interval] = field(default_factory=dict)
     distribution: "DistributionScores | None" = None
+
+    def true_counts(self) -> Floats:
+        """N×K true counts, NaN where they are not known."""
+        known = self.truth.known
+        return self.truth.counts if known is None else np.where(known, self.truth.counts, np.nan)
 
     def to_json(self) -> dict[str, Any]:
         """results.json."""

@@ -36,11 +36,13 @@ class View:
         return grid.fractional_counts(self.boxes[chosen], labels, (1, 1), len(scene.categories))
 
 
-def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> tuple[Image.Image, View]:
+def view_of(
+    scene: Scene, number: int, side: int, *, zoom_out: bool = False, blur: bool = False
+) -> tuple[Image.Image, View]:
     """View ``number`` of a scene: 0 is the photo itself, 1 its mirror image, all others are random.
 
-    With ``zoom_out``, some of the random views show the photo shrunk on a grey background. The same number always
-    gives the same view.
+    With ``zoom_out``, some of the random views show the photo shrunk on a grey background; with ``blur``, some
+    have the detail of a smaller photo. The same number always gives the same view.
 
     Raises:
         PhotoError: the photo cannot be read.
@@ -55,5 +57,5 @@ def view_of(scene: Scene, number: int, side: int, *, zoom_out: bool = False) -> 
         mirrored[:, [0, 2]] = 1 - mirrored[:, [0, 2]]
         return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT), View(mirrored, all_objects, number)
     seed = zlib.crc32(f"{scene.id} {number}".encode())
-    image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out)
+    image, boxes, kept = augment(photo, scene.boxes, side, seed, zoom_out=zoom_out, blur=blur)
     return image, View(boxes, kept, number)

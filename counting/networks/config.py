@@ -154,10 +154,11 @@ class OptimizationConfig(_Strict):
     ``side``: height and width of training photos, which may be smaller than ``cells.side`` because objects in
     random crops are larger. ``views``: number of views of each photo, one per epoch; the first is the photo
     itself, the second its mirror image, all others are random crops. ``zoom_out``: shrink some of the random views
-    on a grey background. ``validate_every``: epochs between scores on the validation split, which is also scored
-    after the last epoch. ``patience``: epochs without improvement after which training stops. ``rescale``:
-    multiply all counts by the factor that fits the validation split best. ``bfloat16``: run training steps, but
-    not validation, in bfloat16, which is faster where the hardware supports it.
+    on a grey background. ``blur``: give some of them the detail of a smaller photo. ``validate_every``: epochs
+    between scores on the validation split, which is also scored after the last epoch. ``patience``: epochs without
+    improvement after which training stops. ``rescale``: multiply all counts by the factor that fits the validation
+    split best. ``bfloat16``: run training steps, but not validation, in bfloat16, which is faster where the
+    hardware supports it.
     """
 
     epochs: PositiveInt = 40
@@ -171,6 +172,7 @@ class OptimizationConfig(_Strict):
     validate_every: PositiveInt = 1
     rescale: bool = False
     zoom_out: bool = False
+    blur: bool = False
     side: PositiveInt | None = None
     bfloat16: bool = False
 
@@ -239,6 +241,7 @@ class Config(_Strict):
             ("backbone.frozen_depthwise", self.backbone.frozen_depthwise),
             ("optimization.side", self.optimization.side),
             ("optimization.zoom_out", self.optimization.zoom_out),
+            ("optimization.blur", self.optimization.blur),
             ("loss.centres", self.loss.centres),
         ):
             if value:

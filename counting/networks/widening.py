@@ -80,7 +80,7 @@ def train_new_categories_alone(counter: Counter, old: tuple[str, ...], config: C
     kept = []
     for name, parameter in counter.named_parameters():
         axis, owners = axes.get(name, (0, np.zeros(0, dtype=np.int64)))
-        if name not in axes or parameter.shape[axis] == counter.cells.width:
+        if name not in axes or _are_inputs(owners):
             parameter.requires_grad_(False)
             continue
         index = torch.from_numpy(np.flatnonzero(~_is_new(owners, match))).to(parameter.device)
@@ -115,6 +115,11 @@ def _unused_name(categories: tuple[str, ...]) -> str:
     return "x" * (1 + max(len(name) for name in categories))
 
 
+def _are_inputs(owners: Owners) -> bool:
+    """Whether the axis is that of the cells' features, most of which belong to no category."""
+    return bool((owners < 0).any())
+
+
 def _is_new(owners: Owners, match: dict[int, int]) -> NDArray[np.bool_]:
     return np.asarray((owners >= 0) & ~np.isin(owners, list(match.values())))
 
@@ -143,6 +148,6 @@ def _moved(
         source = _sources(owners, old_owners, match)
         index, rows = (torch.from_numpy(part) for part in (np.flatnonzero(source >= 0), source[source >= 0]))
         moved = tensor.cpu().index_copy(axis, index, old[name].cpu().index_select(axis, rows))
-        if len(owners) == counter.cells.width:
+        if _are_inputs(owners):
             moved.index_fill_(axis, torch.from_numpy(np.flatnonzero(_is_new(owners, match))), 0)
         yield name, moved

@@ -16,7 +16,7 @@ class AskedCount:
 
     Attributes:
         question: as asked.
-        understood: whether counts answer the question.
+        understood: what is counted, such as "counting category: dog"; empty if counts do not answer the question.
         reason: why not; None of an answer.
         count: the best guess; None without an answer.
         low, high: first and last count of the 80 % interval; None without an answer or without calibration.
@@ -25,7 +25,7 @@ class AskedCount:
     """
 
     question: str
-    understood: bool
+    understood: str
     reason: str | None
     count: int | None
     low: int | None
@@ -49,9 +49,9 @@ def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCoun
     try:
         reading = understood(question, checkpoint.counter.categories)
     except CountingError as error:
-        return AskedCount(question, False, str(error), None, None, None, str(error), None)
+        return AskedCount(question, "", str(error), None, None, None, str(error), None)
     found = answer_from(checkpoint, count_photo(checkpoint.counter, source), reading)
     low, high = found.interval or (None, None)
     (category,) = found.categories if len(found.categories) == 1 else (found.reading.noun,)
     text = found.guess.words(category) if len(found.categories) == 1 else f"{found.guess.words()} {category}"
-    return AskedCount(question, True, None, found.count, low, high, text, found)
+    return AskedCount(question, reading.explanation, None, found.count, low, high, text, found)

@@ -141,9 +141,11 @@ def error_bars(
 def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Figure:
     """How often each true count was predicted as which: a heat map, every row in shares of its true count.
 
-    Exact counts are framed. Both arrays N×K; predictions that are not whole are rounded.
+    Exact counts are framed. Both arrays N×K; predictions that are not whole are rounded, and pairs whose true
+    count is NaN, not known, are left out.
     """
-    whole = round_half_up(np.stack([predicted, true]))
+    known = ~np.isnan(true)
+    whole = round_half_up(np.stack([predicted[known], true[known]]))
     most = int(min(max(whole.max(), 1), _MOST_COUNTED))
     p, c = np.minimum(whole, most).astype(int).reshape(2, -1)
     pairs = np.bincount(c * (most + 1) + p, minlength=(most + 1) ** 2).reshape(most + 1, most + 1)

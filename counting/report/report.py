@@ -219,7 +219,9 @@ def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | Non
 
 
 def _reliability(evaluation: Evaluation, scores: DistributionScores, distribution: NDArray[np.float32]) -> _Plot:
-    presence = 1 - distribution[..., 0].astype(np.float64)
+    true = evaluation.true_counts()
+    known = ~np.isnan(true)
+    presence = 1 - distribution[known][..., 0].astype(np.float64)
     text = (
         "Left: among the pairs of photo and category to which the counter gives, say, a probability of 70 % that "
         "there is at least one object, 70 % should have one, so points should lie on the diagonal. Right: true "
@@ -231,7 +233,7 @@ def _reliability(evaluation: Evaluation, scores: DistributionScores, distributio
         "reliability",
         "Are the predicted probabilities right?",
         text,
-        lambda theme: plots.reliability(presence, evaluation.truth.counts > 0, scores.transforms, theme),
+        lambda theme: plots.reliability(presence, true[known] > 0, scores.transforms, theme),
     )
 
 
@@ -253,8 +255,8 @@ def _with_pairs(groups: Sequence[ErrorGroup]) -> list[str]:
 
 
 def _scored(evaluation: Evaluation) -> tuple[Floats, Floats]:
-    """Predicted counts as they were scored, and true ones."""
-    return as_scored(evaluation.predicted.counts, evaluation.rounded), evaluation.truth.counts
+    """Predicted counts as they were scored, and true ones, NaN where they are not known."""
+    return as_scored(evaluation.predicted.counts, evaluation.rounded), evaluation.true_counts()
 
 
 def _plot_section(plot: _Plot, folder: Path) -> str:
@@ -273,9 +275,9 @@ def _plot_section(plot: _Plot, folder: Path) -> str:
 
 def _category_table(evaluation: Evaluation) -> str:
     rows = []
-    for category, true in zip(evaluation.truth.categories, evaluation.truth.counts.T, strict=True):
+    for category, true in zip(evaluation.truth.categories, evaluation.true_counts().T, strict=True):
         figures = evaluation.metrics.per_category[category]
-        occurrences = [f"{(true > 0).sum():,}", f"{true.sum():,.0f}"]
+        occurrences = [f"{(true > 0).sum():,}", f"{np.nansum(true):,.0f}"]
         rows.append((category, [*occurrences, *(_number(figures[name]) for name in FIGURES)]))
     head = ["category", "images with it", "objects", *_COLUMNS]
     return _section("All categories", "nz: only the images with the category.", _table(head, rows))

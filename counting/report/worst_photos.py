@@ -22,7 +22,8 @@ def worst_photos(evaluation: Evaluation, scenes: SceneSet | None) -> list[str]:
 
     With ``scenes`` each shows its photo, or says that it cannot be opened.
     """
-    squares = (as_scored(evaluation.predicted.counts, evaluation.rounded) - evaluation.truth.counts) ** 2
+    errors = as_scored(evaluation.predicted.counts, evaluation.rounded) - evaluation.true_counts()
+    squares = np.nan_to_num(errors) ** 2
     by_id = {scene.id: scene for scene in scenes or ()}
     figures = []
     for row in np.argsort(-squares.max(axis=1), kind="stable")[:MOST]:

@@ -119,7 +119,8 @@ def datasets(
         find_unreadable = cache.fill
     else:
         normalization = counter.cells.backbone.normalization
-        read = PhotoReader(normalization, config.optimization.side or side, config.optimization.zoom_out)
+        options = config.optimization
+        read = PhotoReader(normalization, options.side or side, options.zoom_out, options.blur)
         read_val = PhotoReader(normalization, side)
         find_unreadable = missing_photos
     targets = {loss.name: loss.target for loss in losses}
@@ -143,9 +144,10 @@ class PhotoReader:
     normalization: Normalization
     side: int
     zoom_out: bool = False
+    blur: bool = False
 
     def __call__(self, scene: Scene, number: int) -> tuple[Tensor, View]:
-        photo, view = view_of(scene, number, self.side, zoom_out=self.zoom_out)
+        photo, view = view_of(scene, number, self.side, zoom_out=self.zoom_out, blur=self.blur)
         return self.normalization(to_square(photo, self.side, self.normalization.interpolation)), view
 
 

@@ -95,8 +95,13 @@ class Reading:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the question asks for counts and nothing more: "how many dogs are there?"."""
-        return FILLERS.issuperset((*self.modifiers, *self.condition.split())) and not self.gear
+        """Whether the answer is a count as it stands, the same that a table of the photo's counts shows.
+
+        That holds for one category, wherever its things are said to be ("dogs on the beach"), and for the sum of
+        several if the question says nothing more ("how many animals are there?").
+        """
+        says_no_more = FILLERS.issuperset((*self.modifiers, *self.condition.split()))
+        return not self.gear and (len(self.categories) == 1 or says_no_more)
 
     @property
     def mapped(self) -> bool:
