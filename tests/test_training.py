@@ -293,7 +293,7 @@ def test_a_start_that_does_not_fit_is_an_error(root: Path, tmp_path: Path) -> No
     wider = tiny_config(root, start=start, head={"hidden": [32]})
     with pytest.raises(CountingError, match=r"start: the weights of .*small do not fit"):
         train(wider, tmp_path / "wider")
-    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub: none of its categories is to be counted: aeroplane, "):
+    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub: none of its categories .*: aeroplane, "):
         train(tiny_config(root, start="voc2007-aso-sub"), tmp_path / "zoo")
 
 
