@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counting import __version__
-from counting.commands.arguments import Commands, Parser, add_command, add_device, integer, name, number, path
+from counting.commands.arguments import (
+    Commands,
+    Parser,
+    add_command,
+    add_device,
+    folder_name,
+    integer,
+    name,
+    number,
+    path,
+)
 from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.scoring_arguments import add_evaluate, add_fuse, add_improve
 from counting.utils.memory import keep_freed_memory
@@ -222,7 +232,7 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="configuration values to override")
     parser.add_argument("--resume", action="store_true", help="resume an interrupted run")
     parser.add_argument(
-        "--name", type=name, help="name of the run's folder in runs/ (default: the configuration's name)"
+        "--name", type=folder_name, help="name of the run's folder in runs/ (default: the configuration's name)"
     )
     parser.add_argument(
         "--workers",

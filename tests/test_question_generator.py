@@ -179,7 +179,7 @@ class TestMethods:
         [
             ({"beams": 0}, "beams: must be at least 1"),
             ({"beams": 20, "groups": 3}, "beams: 20 cannot be divided into 3"),
-            ({"beams": 2, "groups": 4}, "groups: 4 of them cannot be made of 2 beams"),
+            ({"beams": 2, "groups": 4}, "groups: 2 beams cannot be divided into 4 groups"),
             ({"groups": 0}, "groups: must be at least 1"),
             ({"strength": -1.0}, "strength: must be 0 or more"),
             ({"name": "beam", "groups": 2}, "groups: only the method diverse has it"),

@@ -58,6 +58,13 @@ def name(text: str) -> str:
     return text
 
 
+def folder_name(text: str) -> str:
+    """The name of one folder, without a path to it."""
+    if name(text) in (".", "..") or "/" in text or "\\" in text:
+        raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a plain folder name, such as my-run")
+    return text
+
+
 def path(text: str) -> Path:
     """A path, with ``~`` for the home folder."""
     try:

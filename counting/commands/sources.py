@@ -145,7 +145,7 @@ def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Coun
     name = member.name
     if name in BASELINES:
         baseline = BASELINES[name]
-        train = fit.train() if baseline.learns else None
+        train = fit.train() if baseline.needs_training else None
         return Counts(baseline.predict(split.truth, train), baseline.rounded)
     if name.startswith(DETECTOR):
         return _detector(name, split, fit, device)

@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_name(source: str) -> str:
-    """The default name of a run: the configuration file's stem, or a shipped name with dashes."""
-    return Path(source).stem if Path(source).is_file() else source.replace("/", "-")
+    """The default name of a run: the stem of its configuration file, or a published name with dashes."""
+    return Path(source).stem.lstrip(".") or "run" if Path(source).is_file() else source.replace("/", "-")
 
 
 def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress: TrainingProgress) -> None:

@@ -1,4 +1,4 @@
-"""The answer to a question about a photo, as the public API gives it."""
+"""The answer to a question about a photo, as ``Predictor.ask`` returns it."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ class AskedCount:
     Attributes:
         question: as asked.
         understood: what is counted, such as "counting category: dog"; empty if counts do not answer the question.
-        reason: why not; None of an answer.
+        reason: why counts do not answer it; None if they do.
         count: the best guess; None without an answer.
         low, high: first and last count of the 80 % interval; None without an answer or without calibration.
-        text: the answer in words, such as "about 3 people (1–5)", or the reason why there is none.
+        text: the answer in words, such as "about 3 people (1–5)", or the reason for none.
         answer: what was counted, and where; None without an answer.
     """
 
@@ -41,7 +41,7 @@ class AskedCount:
 
 
 def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCount:
-    """Answer ``question`` about a photo; why not, where it is not understood.
+    """Answer ``question`` about a photo, or say why counts do not answer it.
 
     Raises:
         PhotoError: the photo cannot be read.
