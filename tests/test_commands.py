@@ -201,7 +201,7 @@ def test_evaluate_scores_explanations_beside_controls(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("question", "says"),
     [
-        ("how many red cars are there?", "colour is out of reach"),
+        ("how many red cars are there?", "colours cannot be told apart"),
         ("how many zebras are there?", "zebras: no such category; this counter knows bottle, car, chair, "),
         ("is it raining?", "not a count question"),
         ("", "the question is empty"),

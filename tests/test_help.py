@@ -83,7 +83,7 @@ def test_a_typo_is_answered_with_a_suggestion_and_without_slow_imports(command: 
 @pytest.mark.parametrize(
     ("question", "told"),
     [
-        ("how many red dogs are there?", "colour is out of reach"),
+        ("how many red dogs are there?", "colours cannot be told apart"),
         ("how many people in the picture are wearing hats?", "only all things of a category can be counted"),
         ("how many windows are there?", "windows: no such category; this counter knows aeroplane"),
         ("wie viele Hunde sind da?", "the question is not in English"),

@@ -126,7 +126,7 @@ def test_the_answers_are_those_of_ask(
         (["--strength", "inf"], "strength"),
         (["--method", "sample", "--seed", "99999999999999999999"], "seed"),
         (["--method", "sample", "--seed", "-1"], "seed"),
-        (["--method", "beam", "--groups", "2"], "groups: only the method diverse has it"),
+        (["--method", "beam", "--groups", "2"], "groups: applies only to the method diverse"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
