@@ -69,7 +69,7 @@ def test_files_that_are_no_photos_are_counted_in_one_line(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("place", ["", " ", "\t"])
 def test_an_empty_argument_is_refused_not_taken_for_the_working_directory(place: str) -> None:
-    with pytest.raises(CountingError, match="empty name"):
+    with pytest.raises(CountingError, match="empty path"):
         find_photos([place])
 
 
