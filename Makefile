@@ -24,15 +24,15 @@ lint: env  ## ruff and mypy
 	$(BIN)/mypy
 
 test: lint  ## lint and the ordinary tests; COUNTING_DATA names the folder of real data, if any
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto -m "not slow"
 
-test-slow: env  ## the tests that take longer than half a minute
+test-slow: env  ## the tests that take longer than half a minute (the chaos jobs)
 	$(BIN)/python -m pytest -m slow
 
 fuzz: env  ## try 20,000 damaged files of every kind: no traceback, no hang, bounded memory
 	cd tests && COUNTING_DATA= ../$(BIN)/python -m fuzz --inputs 20000
 
-chaos: env  ## kill training at random moments, and resume it
+chaos: env  ## kill training and predict at random moments, and go on
 	$(BIN)/python -m pytest -m slow -s tests/chaos
 
 demo: env  ## draw scenes, train three counters on them, write a report

@@ -1,16 +1,16 @@
-"""A split of VOC 2007 trainval whose training photos have other counts and company than its test photos.
+"""Split VOC 2007 trainval so that typical counts and co-occurrence differ between training and test photos.
 
-Every pair of a category and a fact about it (there are several of it; another category is there too) is given a
-side. A photo that shows the fact speaks for that side, one that shows the category without the fact for the other.
-The half of the photos that speaks most for training is the training half, so that who counts by habit (where there
-is a horse there is a person; chairs come in fours) is wrong in testing. A seventh of the training half, drawn at
-random, is val. (After VQA-CP: Agrawal et al., "Don't just assume; look and answer", CVPR 2018.)
+Every pair of a category and a fact about it (there are several of it; another category is present too) is assigned
+to training or test. A photo with the fact votes for that side, a photo of the category without it for the other.
+The half of the photos with most votes for training is the training half, so a counter that relies on habit (where
+there is a horse there is a person; chairs come in fours) is wrong in testing. A random seventh of the training
+half is val. (After VQA-CP: Agrawal et al., "Don't just assume; look and answer", CVPR 2018.)
 
     python benchmarks/changed_priors_split.py [--root DIR] OUT
 
-OUT then is a folder in VOC's layout, its photos and annotations links into DIR: `counting train voc2007/seq_sub
-data.name=voc data.root=OUT`, then `counting evaluate RUN --data voc --root OUT --split test`. Printed is, for each
-category, the share of its photos that have two or more of it, and that have a person, on both sides.
+OUT becomes a folder in VOC's layout, with links to the photos and annotations in DIR: `counting train
+voc2007/seq_sub data.name=voc data.root=OUT`, then `counting evaluate RUN --data voc --root OUT --split test`. It
+prints, for each category and side, the share of its photos with two or more of it, and with a person.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def speaks_for_training(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """N×K counts → N figures, 1 for the half of the photos that trains and −1 for the other."""
+    """N×K counts → N numbers, 1 for the training half of the photos and −1 for the other."""
     present = (counts > 0).astype(np.float64)
     sides = np.random.default_rng(0).choice([-1.0, 1.0], (counts.shape[1], counts.shape[1]))
     score = np.zeros(len(counts))
@@ -66,7 +66,7 @@ def speaks_for_training(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def write(out: Path, root: Path, names: dict[str, list[str]]) -> None:
-    """Image sets of their own, beside links to what they name."""
+    """Write the image sets, and links to the photos and annotations."""
     sets = out / "ImageSets" / "Main"
     sets.mkdir(parents=True, exist_ok=True)
     for split, of_split in names.items():

@@ -1,8 +1,8 @@
-"""CPU seconds to read the annotations of data sets, photos unopened.
+"""CPU seconds to read the annotations of data sets, without opening photos.
 
     python -m benchmarks.data_loading [--data DIR]
 
-DIR (else $COUNTING_DATA) holds VOCdevkit and coco. A made-up file, a tenth of COCO 2014's val, is read too.
+DIR (else $COUNTING_DATA) holds VOCdevkit and coco. It also reads a generated file, a tenth of COCO 2014's val.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from counting_datasets.scene import SceneSet
 
 
 def made_up(folder: Path, images: int = 4050, boxes: int = 29_000) -> Path:
-    """An instances file of ``images`` photos and ``boxes`` boxes."""
+    """Write an instances file with ``images`` photos and ``boxes`` boxes."""
     image_of = np.random.default_rng(0).integers(1, images + 1, boxes).tolist()
     content = {
         "images": [

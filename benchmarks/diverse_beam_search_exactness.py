@@ -1,12 +1,12 @@
-"""Claim: with ``rank_by="score"`` the sequences and scores are those of transformers 4.56.2's group beam search.
+"""Claim: with ``rank_by="score"`` sequences and scores equal those of transformers 4.56.2's group beam search.
 
     python benchmarks/with_transformers.py benchmarks/diverse_beam_search_exactness.py [--write FILE]
 
-Small random GPT-2 and T5 models of several seeds, Hamming diversity, two inputs at a time. The end token is one
-that the model says often, so that beams end at all lengths; groups that are done repeat the end token or, in half
-of the searches, another token as padding. Scores may differ by 1e-4. ``--write`` keeps two of the GPT-2 models
-with the results of transformers, for the tests (tests/fixtures/transformers_group_beam_search.json). Exits with 1
-if anything differs.
+Small random GPT-2 and T5 models of several seeds, Hamming diversity, two inputs at a time. The end token is
+one that the model often generates, so that beams end at all lengths; finished groups repeat the end token or, in
+half of the searches, another token as padding. Scores may differ by 1e-4. ``--write`` keeps two of the GPT-2
+models with the results of transformers, for the tests (tests/fixtures/transformers_group_beam_search.json). Exits
+with 1 if anything differs.
 """
 
 import argparse
@@ -85,7 +85,7 @@ def _model(seed: int, spread: float) -> GPT2LMHeadModel:
 
 
 def _searches(model: GPT2LMHeadModel) -> list[DiverseBeamSearch]:
-    """Each with the end token as padding, and with another token that the model says often."""
+    """Searches with the end token as padding, and with another token that the model often generates."""
     return [
         DiverseBeamSearch(
             beams, groups, strength, max_length=10, end=end, length_penalty=penalty, rank_by="score", pad=pad
@@ -101,7 +101,7 @@ def _ends_and_pads(model: GPT2LMHeadModel, search: DiverseBeamSearch) -> list[tu
 
 
 def _common_tokens(model: GPT2LMHeadModel, search: DiverseBeamSearch) -> list[int]:
-    """The two that its beams say most often when nothing ends them."""
+    """The two commonest tokens of the model's beams without an end token."""
     return _commonest(ours(model, search, torch.tensor(START)))
 
 

@@ -1,7 +1,7 @@
-"""Claim: explaining 1,000 photos takes no more memory than explaining 50: no graph and no hook stays behind.
+"""Claim: explaining 1,000 photos takes no more memory than explaining 50: no graph and no hook remains.
 
-Explains random photos with the best counter of the zoo, every tenth also guided, and prints the resident memory as
-it goes and the number of hooks that are left.
+Explains random photos with the default counter, every tenth also guided, and prints the resident memory as it goes
+and the number of hooks left at the end.
 
     python benchmarks/explain_memory.py [--photos 1000] [--counter WHAT]
 """
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _resident() -> float:
-    """MiB, as the operating system accounts it."""
+    """Resident memory in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -1,6 +1,6 @@
 """Claim: the map of one category takes at most 2.5 times the counter's forward pass.
 
-One thread, the best counter of the zoo, random pixels; medians of alternating runs.
+One thread, the default counter, random pixels; medians of alternating runs.
 
     python benchmarks/explain_time.py [--counter WHAT] [--runs 15]
 """

@@ -1,7 +1,7 @@
-"""Claim: the maps of the counters point at what was counted, on VOC 2007, and the counts follow their objects.
+"""Claim: on VOC 2007 the counters' maps point at what was counted, and the counts depend on their objects.
 
-As `counting evaluate COUNTER --explanations` for each counter named, but counters on the same frozen backbone
-share its passes, which are nearly all of the work. Prints a table a counter and writes the figures as JSON.
+Like `counting evaluate COUNTER --explanations` for each counter, but counters with the same frozen backbone share
+its passes, which are nearly all of the work. Prints a table per counter and writes the scores as JSON.
 
     python benchmarks/explanations.py voc2007-glance voc2007-aso-sub voc2007-seq-sub --split test --out scores.json
 """
@@ -22,7 +22,7 @@ from counting_datasets.catalog import load
 
 
 class SharedBackbone(Backbone):
-    """Remembers the maps of a photo's variants, for the next counter that looks at them."""
+    """Remembers the feature maps of a photo's variants for the next counter."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__(backbone.features, backbone.channels, backbone.normalization)
@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("counters", nargs="+", metavar="COUNTER")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--photos", type=int, help="the first so many (default: all)")
+    parser.add_argument("--photos", type=int, help="use only the first N photos (default: all)")
     parser.add_argument("--out", type=Path, help="a JSON file")
     arguments = parser.parse_args()
     backbones: dict[str, SharedBackbone] = {}

@@ -1,9 +1,9 @@
-"""The published counters and loc-sub, with the settings that Count-val chose, learning from its photos too.
+"""Train the published counters and loc-sub on train + val, with settings chosen on val, and score them on test.
 
-Trains what is not yet there under runs/ (three quarters of an hour once features are cached, and an hour and a
-half of one core for loc-sub), then prints a row each on PASCAL VOC 2007 test, and their ensembles, alone and with
-detectors. What is fitted on Count-val (scales, calibrations, ensemble weights) is fitted to the counters that have
-not learned from it: those of the zoo, and for loc-sub the run that its settings were chosen by.
+Trains what is missing under runs/ (45 minutes once features are cached, and 90 minutes on one core for loc-sub),
+then prints a row on PASCAL VOC 2007 test for each counter and for their ensembles, alone and with detectors. What
+is fitted on val (scales, calibrations, ensemble weights) is fitted to counters that were not trained on it: those
+of the zoo and, for loc-sub, the run by which its settings were chosen.
 
     python benchmarks/final_fit.py [--protocol non-difficult] [--detections DIR]
 """
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def final_of(name: str) -> Path:
-    """The run folder of a counter's final fit; it, and the run ``name`` that settles it, trained if not there."""
+    """The run folder of a counter's final fit; it and the run ``name`` before it are trained if missing."""
     settled, run = Path(name), RUNS / f"{Path(name).name}-final"
     if settled.parent == RUNS:
         train(settled, CONFIGS[name])
@@ -75,7 +75,7 @@ def train(run: Path, *config: str) -> None:
 
 
 def counts_of(counter: str, split: str, path: Path) -> Path:
-    """The counts of a split, in a file."""
+    """A file with the counts of a split."""
     if not path.is_file():
         table, _ = count_scenes(find_counter(counter), load("voc2007", split, Place()))
         write_table(table, path)

@@ -19,13 +19,13 @@ Found = tuple[list[int], float]
 
 
 def random_gpt2(seed: int, spread: float, **sizes: int) -> GPT2LMHeadModel:
-    """``spread``: standard deviation of the weights; a larger one makes a surer model."""
+    """``spread``: standard deviation of the weights; a larger one makes the model more certain."""
     torch.manual_seed(seed)
     return GPT2LMHeadModel(GPT2Config(initializer_range=spread, bos_token_id=0, eos_token_id=0, **sizes)).eval()
 
 
 class Step:
-    """A GPT-2 as the decoder wants it; the state is its cache of keys and values."""
+    """A GPT-2 as a step function; the state is its cache of keys and values."""
 
     def __init__(self, model: GPT2LMHeadModel) -> None:
         self.model = model
@@ -47,7 +47,7 @@ def ours(model: GPT2LMHeadModel, search: DiverseBeamSearch, start: Tensor) -> li
 
 
 def as_found(beams: list[Beam], search: DiverseBeamSearch) -> list[Found]:
-    """Beams as transformers reports them."""
+    """Beams in the form of transformers' results."""
     return [
         (list(beam.tokens) + [search.end] * beam.finished, beam.score / beam.length**search.length_penalty)
         for beam in beams
@@ -85,5 +85,5 @@ def settings_of(search: DiverseBeamSearch) -> dict[str, Any]:
 
 
 def until_end(tokens: list[int], end: int | None) -> list[int]:
-    """The tokens up to the end token, and with it."""
+    """The tokens up to and including the end token."""
     return tokens[: tokens.index(end) + 1] if end in tokens else tokens

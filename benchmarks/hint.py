@@ -1,13 +1,13 @@
-"""Does HINT help, and why? Counters without it, with people's cues and with two controls, on photos not seen.
+"""Does HINT help, and why? Train counters without it, with human cues and with two control cues, and test them.
 
-Each setting is trained from every seed. Printed are, on the test split: mRMSE, the rank correlation of the cells'
-importance with the boxes, and how often the most important cell holds some of an object; each the mean over seeds,
-with the 95 % interval, over photos, of its difference from no HINT.
+Each setting is trained with every seed. For the test split it prints mRMSE, the rank correlation of the cells'
+importance with the boxes, and how often the most important cell contains part of an object: means over seeds, with
+the 95 % interval over photos of the difference from no HINT.
 
     python benchmarks/hint.py [CONFIG] [--root DIR] [--weight λ] [--shares 0.06 1] [--seeds 0 1 2] [key=value …]
 
---root names a folder in VOC's layout, such as one that changed_priors_split.py makes; without it the data are VOC
-2007. Runs are kept under --runs, and not trained twice.
+--root names a folder in VOC's layout, such as one made by changed_priors_split.py; the default is VOC 2007. Runs
+are kept under --runs and not trained again.
 """
 
 import argparse
@@ -40,7 +40,7 @@ CUES = ("human", "random", "irrelevant")
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Of one setting: S×N×K squared errors, and the grounding of each seed."""
+    """The result of one setting: S×N×K squared errors, and the grounding of each seed."""
 
     squared: NDArray[np.float64]
     grounding: tuple[GroundingScores, ...]
@@ -135,7 +135,7 @@ def print_row(name: str, mine: Outcome, without: Outcome) -> None:
 
 
 def with_intervals(values: NDArray[np.float64], differences: Sequence[PairedDifference]) -> str:
-    """Each value, and the interval of its difference."""
+    """Each value with the interval of its difference."""
     spans = [one.interval for one in differences]
     return "".join(f"  {v:6.3f} [{s.low:+.3f}, {s.high:+.3f}]" for v, s in zip(values, spans, strict=True))
 

@@ -1,12 +1,12 @@
-"""Do counts follow their objects any more after HINT? Grad-CAM and erasing, of the counters that hint.py trained.
+"""Do counts depend more on their objects after HINT? Grad-CAM and erasing with the counters that hint.py trained.
 
-Printed are, of each setting, how often the fused map points inside, and how much of a count is left without its
-objects and without everything else; each the mean over seeds, with the 95 % interval, over photos, of its
-difference from no HINT.
+For each setting it prints how often the fused map points inside, and how much of a count remains without its
+objects and without everything else: means over seeds, with the 95 % interval over photos of the difference from no
+HINT.
 
     python benchmarks/hint_maps.py RUNS [--photos N] [--split test]
 
-RUNS is the folder that hint.py kept its runs in. Every third photo is erased from.
+RUNS is the folder of hint.py's runs. Objects are erased in every third photo.
 """
 
 import argparse
@@ -30,7 +30,7 @@ ERASED_EVERY = 3
 
 
 class Seed:
-    """A counter, and what its maps and erased counts were like, photo by photo."""
+    """A counter with the scores of its maps and its counts after erasing, photo by photo."""
 
     def __init__(self, run: Path, backbones: dict[str, SharedBackbone]) -> None:
         counter = find_counter(str(run), "cpu").counter
@@ -49,7 +49,7 @@ class Seed:
         return self.evaluator.scores().erasure
 
     def note(self, photo: int) -> None:
-        """All that is new since the last time is of ``photo``."""
+        """Attribute everything added since the last call to ``photo``."""
         self._photo_of_map += [photo] * (len(self.fused.pointing) - len(self._photo_of_map))
         self._photo_of_erasure += [photo] * (len(self.erasure.whole) - len(self._photo_of_erasure))
 
@@ -75,7 +75,7 @@ def figures(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--photos", type=int, default=600, help="the first so many (default: 600)")
+    parser.add_argument("--photos", type=int, default=600, help="use only the first N photos (default: 600)")
     parser.add_argument("--split", default="test")
     arguments = parser.parse_args()
     backbones: dict[str, SharedBackbone] = {}
@@ -93,7 +93,7 @@ def main() -> None:
 
 
 def report(settings: dict[str, list[Seed]], photos: int) -> None:
-    """A row a setting, no HINT the first."""
+    """Print a row per setting, no HINT first."""
     terms = {name: np.hstack([seed.terms(photos) for seed in seeds]) for name, seeds in settings.items()}
     without = terms["no HINT"]
     for name, mine in sorted(terms.items(), key=lambda setting: setting[0] != "no HINT"):

@@ -3,14 +3,14 @@
     python benchmarks/how_many.py [--data DIR] [--val] [--counter NAME]
 
 DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset, ceos/coco2014_counts.npz and coco. Questions are those
-of Count-QA. Counts come in three grades:
+of Count-QA. Counts come in three kinds:
 
-    true        the ceiling
-    simulated   drawn with the errors of the counter NAME (default: the zoo's best), by its calibration; what it
-                does not count is unknown
-    predicted   NAME's own, on the COCO photos at hand: a smoke test, of some sixty questions
+    true        an upper bound
+    simulated   drawn with the errors of the counter NAME (default: the default counter), from its calibration;
+                categories that it does not count are unknown
+    predicted   NAME's own counts on the COCO photos available: a sanity check on some sixty questions
 
---val reports the validation questions that the head was chosen on, in place of COCO-QA test and VQA v2 valid and
+--val reports the validation questions, on which the head was chosen, instead of COCO-QA test and VQA v2 valid and
 test.
 """
 
@@ -62,7 +62,7 @@ def simulated_table(questions: Sequence[Question], truth: Truth, counter: Simula
 
 
 def predicted(data: Path, name: str, questions: Sequence[Question]) -> tuple[list[Question], CountTable]:
-    """The questions about the COCO photos at hand, and a real counter's counts of those."""
+    """The questions about the COCO photos available, and a counter's counts in those photos."""
     table, _ = count_scenes(find_counter(name), load("coco", "train2017_subset", Place(data / "coco")))
     at_hand = {image.lstrip("0") for image in table.images}
     kept, counts, _ = with_counts([question for question in questions if question.image in at_hand], [table], name)

@@ -1,15 +1,16 @@
 """Does HINT help the how-many head where the answers to each noun change between training and testing?
 
 All count questions of COCO-QA and of the VQA v2 subset, split by `recipes.changed_priors`; true counts. Heads
-without HINT, with people's cue (the categories asked for) and with two controls, from every seed. Printed are, on
-the test questions: how often the answer is exactly right, the rank correlation of the categories' importance with
-the cue, and how often the most important category is asked for (both for the right answer, of questions that ask
-for known categories); with the 95 % interval, over questions, of the difference from no HINT.
+are trained without HINT, with the human cue (the categories asked for) and with two control cues, with every seed.
+For the test questions it prints how often the answer is exactly right, the rank correlation of the categories'
+importance with the cue, and how often the most important category is one asked for (the latter two for the right
+answer, on questions that ask for known categories), with the 95 % interval over questions of the difference from
+no HINT.
 
     python benchmarks/how_many_hint.py [--data DIR] [--weight λ] [--shares 0.06 1] [--seeds 0 1 2]
                                        [--in-distribution]
 
---in-distribution holds a seventh of the photos out at random instead.
+--in-distribution instead holds out a random seventh of the photos.
 """
 
 import argparse
@@ -74,7 +75,7 @@ def by_chance(questions: list[Question]) -> tuple[list[Question], list[Question]
 
 
 def scores(head: HowManyHead, data: Answered) -> NDArray[np.float64]:
-    """B×3: exact, rank correlation, pointing; the latter two nan of questions without a known category."""
+    """B×3: exact, rank correlation, pointing; the latter two NaN for questions without a known category."""
     found = np.full((len(data.target), 3), np.nan)
     for rows in torch.arange(len(data.target)).split(BATCH):
         questions, evidence, target = data.encoded[rows], sure(data.true[rows]), data.target[rows]

@@ -1,16 +1,15 @@
-"""Detectors improved by counts on PASCAL VOC 2007 test: by a counter, with and without a fit, and by the truth.
+"""Detectors improved by counts on PASCAL VOC 2007 test: a counter's, with and without a fit on val, and true ones.
 
-`plain` keeps the boxes that reach one threshold, the multiple of .05 that is best on test itself: no user can know
-a better one. `fitted thresholds` has one for each category, fitted on val for F1. Counts are those of a counter
-that has not seen val, and of its ensemble with the detector's own soft count; the oracle's are the true ones,
-without difficult objects. Rows marked (fit) are fitted on val, the others on nothing but the boxes and counts of
-test.
-Columns: F1, precision and recall at IoU .5; COCO's AP of the boxes kept, and of all boxes with the scores that the
-rule gives them; mRMSE of the number of boxes kept; differences in F1 with their 95 % paired intervals.
+`plain` keeps the boxes above one threshold, the best multiple of .05 on test itself, which users cannot know.
+`fitted thresholds` has one threshold per category, fitted on val for F1. Counts come from a counter not trained on
+val, and from its ensemble with the detector's soft count; the oracle's are the true counts without difficult
+objects. Rows marked (fit) are fitted on val, the others only on the boxes and counts of test.
+Columns: F1, precision and recall at IoU .5; COCO's AP of the kept boxes, and of all boxes with their new scores;
+mRMSE of the number of kept boxes; differences in F1 with their 95 % paired intervals.
 
     python benchmarks/improve_detector.py [--counter voc2007-seq-sub] [--detections DIR] [--counts DIR]
 
-With --counts, the counts are read from DIR/COUNTER_SPLIT.parquet, and written there if they are not yet.
+With --counts, counts are read from DIR/COUNTER_SPLIT.parquet, which is written first if missing.
 """
 
 import argparse
@@ -57,7 +56,7 @@ Distribution = NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """A split: the photos that the counter could read, their true counts, and the counter's."""
+    """A split: its readable photos, their true counts, and the counter's counts."""
 
     scenes: list[Scene]
     truth: CountTable
@@ -70,7 +69,7 @@ def main() -> None:
     default = Path(os.environ.get("COUNTING_DATA", ".")) / "detections"
     parser.add_argument("--counter", default="voc2007-seq-sub")
     parser.add_argument("--detections", type=Path, default=default, help="folder of voc2007_{val,test}_NAME.json")
-    parser.add_argument("--counts", type=Path, help="folder that keeps the counts")
+    parser.add_argument("--counts", type=Path, help="folder of the counts")
     arguments = parser.parse_args()
     val, test = (read_half(arguments.counter, split, arguments.counts) for split in ("val", "test"))
     for name in DETECTORS:
@@ -140,7 +139,7 @@ class Comparison:
         self.print_prior(f"oracle, prior (fit), t = {prior.trust}", base, prior, sure[1])
 
     def base(self) -> tuple[DetectionScores, ...]:
-        """The boxes of the best plain threshold, and of those fitted on val."""
+        """The boxes above the best plain threshold, and above the thresholds fitted on val."""
         boxes, objects = self.test_boxes, self.test.objects
         plain = {step: detection_scores(boxes.where(boxes.scores >= step), objects) for step in PLAIN.tolist()}
         best = max(plain, key=lambda step: plain[step].means["F1"])
@@ -152,7 +151,7 @@ class Comparison:
         return plain[best], detection_scores(boxes.where(kept), objects)
 
     def distributions(self, on_val: CountTable, on_test: CountTable) -> tuple[Distribution, Distribution]:
-        """The counter's own, or by a calibration on val."""
+        """The counter's own distributions, or those of a calibration fitted on val."""
         if on_val.distribution is not None and on_test.distribution is not None:
             return on_val.distribution, on_test.distribution
         calibration = fit_calibration(torch.from_numpy(on_val.counts), torch.from_numpy(self.val.truth.counts))
@@ -189,7 +188,7 @@ class Comparison:
 
 
 def one_hot(counts: NDArray[np.float64]) -> Distribution:
-    """N×K whole counts → N×K×(L + 1): sure distributions."""
+    """N×K whole counts → N×K×(L + 1) distributions that are certain of them."""
     return np.asarray(counts[..., None] == np.arange(counts.max() + 1), dtype=np.float64)
 
 

@@ -1,9 +1,9 @@
-"""Time of the figures and of their bootstrap on a table the size of COCO's Count-test (20,252 × 80).
+"""Time of the metrics and of their bootstrap on a table the size of COCO's Count-test (20,252 × 80).
 
     python benchmarks/metrics_speed.py
 
-Counts are generated, as sparse as COCO's. Threads: what OMP_NUM_THREADS says, else all. Each time is the
-shortest of its runs; the memory is the process's peak, imports included.
+Counts are generated, as sparse as COCO's. OMP_NUM_THREADS sets the threads (default: all). Each time is the
+shortest of its runs; memory is the process's peak, imports included.
 """
 
 import argparse

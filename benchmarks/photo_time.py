@@ -1,8 +1,8 @@
-"""How long a counter takes for a photo, from its pixels to its counts, and how large its file is.
+"""Time that a counter takes per photo, from pixels to counts, and the size of its file.
 
     python benchmarks/photo_time.py voc2007-seq-sub-final voc2007-loc-sub-final [--photos 40] [--threads 2]
 
-Random photos of 500 × 375 pixels, as most of VOC are, one at a time; the median, after a few to warm up.
+Random photos of 500 × 375 pixels, as most of VOC are, one at a time; the median after a warm-up.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Claim: counting photos in threads takes hardly longer than the bare backbone takes for the same pixels.
+"""Claim: counting photos in threads takes hardly longer than the backbone alone on the same pixels.
 
     python benchmarks/photos_per_second.py [--counter voc2007-loc-sub-final] [--photos 48] [--workers 2]
 
 Decodes and counts VOC's photos one at a time with torch's default threads, one at a time with one thread, and as
-``stream`` does, with ``--workers`` threads of one torch thread each; beside them the backbone alone on pixels that
-are decoded and resized already, in as many threads. Wall seconds and processor seconds a photo; on a busy machine
-only the latter can be compared.
+``stream`` does, with ``--workers`` threads of one torch thread each; for comparison, the backbone alone on decoded
+and resized pixels in as many threads. Prints wall time and CPU time per photo; on a busy machine only CPU times
+can be compared.
 """
 
 import argparse

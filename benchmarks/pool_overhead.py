@@ -1,7 +1,7 @@
-"""Claim: a pool counter costs at most 1.15 × its bare backbone at the same input. Beside it, what crop costs.
+"""Claim: a pool counter takes at most 1.15 × the time of its backbone on the same input; for comparison, crop.
 
 Times one photo at a time on the CPU: the backbone alone, aso-sub with pooled cells, and with cropped cells of the
-same total size. The figures are medians over rounds that take turns, so that a machine's drift falls on all alike.
+same total size. Times are medians over alternating rounds, so that drift of the machine affects all alike.
 
     python benchmarks/pool_overhead.py
 """

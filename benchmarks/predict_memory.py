@@ -1,7 +1,7 @@
 """Claim: counting 2,000 photos takes no more memory than counting 200, within 10 %.
 
-Runs `counting predict` on two folders of links to real photos, each in a process of its own, and prints the peak
-resident memory that the operating system accounts to it.
+Runs `counting predict` on two folders of links to real photos, each in its own process, and prints each process's
+peak resident memory.
 
     python benchmarks/predict_memory.py [--root VOC2007]
 """
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _peak(photos: list[Path], size: int) -> int:
-    """KiB, of the largest child so far: sizes must be measured from small to large."""
+    """KiB, the peak of the largest child so far: measure small folders before large ones."""
     with tempfile.TemporaryDirectory() as folder:
         for number in range(size):
             photo = photos[number % len(photos)]

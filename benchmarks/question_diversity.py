@@ -1,29 +1,29 @@
-"""Claim: of a photo, Diverse Beam Search asks more different questions than beam search, the first as good.
+"""Claim: Diverse Beam Search asks more different questions than beam search, and its first is as good.
 
     pip install sacrebleu pycocoevalcap
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--captions] [--choose] [--plot FILE.png]
     python benchmarks/question_diversity.py [--data DIR] [--photos N] [--captions] --counter NAME
 
-DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions of each photo (or of N)
-that nothing was trained or chosen on, given their true counts; the references are all questions that people asked
-of them in VQA. λ is 0 to 1, and 2. With --captions it asks longer, in the style of captions, and the references
-are all "how many" questions of COCO-QA, which a program made of people's captions, about photos with odd numbers.
---choose asks of photos that choices are made on, in place of those. All figures are means over photos:
+DIR (else $COUNTING_DATA) holds vqa/ and ceos/. The shipped generator asks 20 questions about each held-out photo
+(or N of them), given its true counts; the references are all questions that people asked about it in VQA. λ is 0
+to 1, and 2. With --captions it asks longer questions, in the style of captions, and the references are all "how
+many" questions of COCO-QA, which a program made from captions, about photos with odd numbers. --choose uses the
+photos on which choices were made instead of the held-out ones. All figures are means over photos:
 
 words        in a question; at w words a question distinct-4 cannot exceed 1 − 3/w
 distinct-n   different n-grams in the 20 questions, over the words in them (0–100)
-oracle@k     the best score of the k likeliest: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its document
-             frequencies from the references of these photos)
-formed       share of the 20 that the parser takes for a question that counts answer
-there        share of the 20 that are so, and about something that is in the photo
-things       different things in the photo, categories or sets of them, that these ask about
-found        share of people's questions that ask for something in the photo, whose thing is among those
-shown        how many of the 20 `counting questions` would show
+oracle@k     the best score of the k most probable: BLEU-4 (sentence BLEU, effective order, 0–100), CIDEr (its
+             document frequencies from the references of these photos)
+formed       share of the 20 that the parser accepts as questions that counts answer
+there        share of the 20 that are accepted and ask about something in the photo
+things       number of different things in the photo (categories or sets of them) that these ask about
+found        share of people's questions about something in the photo that ask about one of those things
+shown        number of the 20 that `counting questions` would show
 
-Below the table, by how much each is ahead of beam search, with 95 % bootstrap intervals over photos.
+Below the table are the differences from beam search, with 95 % bootstrap intervals over photos.
 
---counter asks of the (first N) photos of VOC 2007 test in DIR/VOCdevkit, by what the counter NAME counts, and
-judges by the true counts: the errors of the counts are in the figures.
+--counter asks about the (first N) photos of VOC 2007 test in DIR/VOCdevkit, given the counts of the counter NAME,
+and judges by the true counts, so the figures include the counter's errors.
 """
 
 import argparse
@@ -67,7 +67,7 @@ Asked = list[list[str]]
 
 
 def methods(mark: Mark) -> dict[str, Method]:
-    """All that is compared, by the name of its row. At strength 0 all diversities are the same."""
+    """The methods compared, by row name. At strength 0 all diversities are the same."""
     found = {"beam": Method("beam", BEAMS), "sample": Method("sample", BEAMS)}
     found["diverse 0"] = Method("diverse", BEAMS, BEAMS, "hamming", 0.0)
     for name in DIVERSITIES[mark]:
@@ -79,7 +79,7 @@ def methods(mark: Mark) -> dict[str, Method]:
 def ask(
     generator: QuestionGenerator, method: Method, counts: NDArray[np.float32], categories: Sequence[str], name: str
 ) -> Asked:
-    """The questions of N photos with N×K ``counts``."""
+    """The questions about N photos with N×K ``counts``."""
     asked: Asked = []
     with torch.no_grad():
         for begin in track(range(0, len(counts), AT_ONCE), name, unit=AT_ONCE):
@@ -128,7 +128,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """The means of a method over the photos, and of each photo what intervals are of (5×N, as ``GAINS``)."""
+    """The means of a method over the photos, and per photo the 5×N scores that get intervals (``GAINS``)."""
 
     by_photo: NDArray[np.float64]
     words: float
@@ -168,7 +168,7 @@ COLUMNS = (
 
 
 class Photos:
-    """N photos, what is in them and what people ask of them."""
+    """N photos, their contents and the questions that people ask about them."""
 
     def __init__(self, contents: Sequence[Contents], references: Sequence[Sequence[str]]) -> None:
         self._contents, self._scores = contents, Scores(references)
@@ -204,12 +204,12 @@ class Photos:
         return zip(asked, self._contents, strict=True)
 
     def _thing(self, text: str, contents: Contents) -> frozenset[int]:
-        """Those of the categories asked for that are in the photo."""
+        """The categories asked for that are in the photo."""
         return frozenset(place for place in contents.asked(self._parser(text)) if contents.counts[place] >= 0.5)
 
 
 def formed(asked: Asked, parser: QuestionParser) -> float:
-    """The share that the parser takes for a question that counts answer."""
+    """The share that the parser accepts as questions that counts answer."""
     return float(np.mean([parser(text).refusal is None for texts in asked for text in texts]))
 
 
@@ -225,7 +225,7 @@ def held_out(data: Path, split: Split, mark: Mark) -> list[AskedQuestion]:
 def gather(
     data: Path, split: Split, photos: int | None, mark: Mark = Mark.PEOPLE
 ) -> tuple[NDArray[np.float32], Photos]:
-    """Of some photos of a split the true counts (N×80), and what is in them and asked of them."""
+    """For some photos of a split, the true counts (N×80), their contents and the questions about them."""
     asked = held_out(data, split, mark)
     images = sorted({each.image for each in asked}, key=int)
     chosen = np.random.default_rng(0).permutation(len(images))[:photos]
@@ -243,7 +243,7 @@ def gather(
 
 
 def compare(data: Path, split: Split, photos: int | None, mark: Mark) -> dict[str, Row]:
-    """The table of all methods, printed as it grows, and how they compare with beam search."""
+    """Print the table of all methods, row by row, and their differences from beam search."""
     (counts, asked_of), generator = gather(data, split, photos, mark), load_generator()
     print("| " + " | ".join(["method", *COLUMNS]) + " |\n|" + "---|" * (1 + len(COLUMNS)))
     rows = {}
@@ -281,7 +281,7 @@ def plot(rows: Mapping[str, Row], mark: Mark, path: Path) -> None:
 
 
 def with_a_counter(name: str, data: Path, photos: int | None, mark: Mark) -> None:
-    """What is asked and shown of VOC photos by their measured counts, against their true ones."""
+    """The questions about VOC photos, asked from a counter's counts and judged by the true ones."""
     checkpoint = find_counter(name)
     scenes = load("voc2007", "test", Place(data / "VOCdevkit" / "VOC2007"))
     scenes = scenes[:photos]
@@ -307,7 +307,7 @@ def with_a_counter(name: str, data: Path, photos: int | None, mark: Mark) -> Non
 
 
 def truly_there(asked: Asked, contents: Sequence[Contents], parser: QuestionParser) -> float:
-    """The share that is about something in the photo."""
+    """The share that asks about something in the photo."""
     return float(
         np.mean([each.holds(parser(text)) for texts, each in zip(asked, contents, strict=True) for text in texts])
     )
@@ -316,11 +316,13 @@ def truly_there(asked: Asked, contents: Sequence[Contents], parser: QuestionPars
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COUNTING_DATA", ".")))
-    parser.add_argument("--photos", type=int, metavar="N", help="of them; all by default")
+    parser.add_argument("--photos", type=int, metavar="N", help="number of photos (default: all)")
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    parser.add_argument("--captions", action="store_true", help="in the style of captions, against COCO-QA's")
-    parser.add_argument("--choose", action="store_true", help="the half that choices are made on")
-    parser.add_argument("--counter", metavar="NAME", help="ask by the counts of this counter, of VOC photos")
+    parser.add_argument(
+        "--captions", action="store_true", help="the style of captions, with COCO-QA's questions as references"
+    )
+    parser.add_argument("--choose", action="store_true", help="use the photos on which choices were made")
+    parser.add_argument("--counter", metavar="NAME", help="ask about VOC photos, given this counter's counts")
     arguments = parser.parse_args()
     mark = Mark.CAPTIONS if arguments.captions else Mark.PEOPLE
     if arguments.counter:

@@ -1,10 +1,10 @@
-"""Claim: no λ and no number of groups puts the best of 20 questions of Diverse Beam Search nearer to people's.
+"""Claim: with no λ or number of groups is the best of 20 diverse questions closer to people's than beam search's.
 
     pip install sacrebleu pycocoevalcap
     python benchmarks/question_groups.py [--data DIR] [--photos N] [--plot FILE.png]
 
-Of N photos (300) of the half that choices are made on, in contrast to question_diversity.py, whose figures these
-are; "different" is how many of the 20 questions are.
+Uses N (default: 300) of the photos on which choices were made, and the figures of question_diversity.py;
+"different" is the number of different questions among the 20.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def named(diversity: DiversityName, groups: int, strength: float) -> str:
 
 
 def compare(data: Path, photos: int) -> dict[str, Row]:
-    """The table, printed as it grows."""
+    """Print the table, row by row."""
     (counts, asked_of), generator = gather(data, "valid", photos), load_generator()
     methods = {"beam": Method("beam", BEAMS)} | {
         named(diversity, groups, strength): Method("diverse", BEAMS, groups, diversity, strength)

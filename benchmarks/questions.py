@@ -3,10 +3,10 @@
     python benchmarks/questions.py [--data DIR] [--train] [--fit]
 
 DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. Questions are those of
-Count-QA: they start with "how many", and a number answers them. A question is mapped if it asks for a number of
-things of some category, and not of something else ("how many people are wearing hats?", "… can sit here?"); it is
-answered if counts also tell that number, which they do not of "red cars". Baselines need no photo.
---train reports the training questions in place of COCO-QA's test and VQA's valid and test. --fit also fits the
+Count-QA: they start with "how many", and a number answers them. A question is *mapped* if it asks for a number of
+things of some category, not of something else ("how many people are wearing hats?", "… can sit here?"). It is
+*answered* if counts give that number, which they do not for "red cars". Baselines need no photo.
+--train reports the training questions instead of COCO-QA's test and VQA's valid and test. --fit also fits the
 threshold of word similarity, on the training questions.
 """
 
@@ -40,7 +40,7 @@ def vqa2(data: Path, split: str) -> list[Question]:
 
 
 def true_counts(data: Path) -> Counts:
-    """Photo → category → true count, of all of COCO 2014."""
+    """Photo → category → true count, for all of COCO 2014."""
     counts = {}
     for split in ("train", "val", "test"):
         table = read_table(f"{data / 'ceos' / 'coco2014_counts.npz'}:{split}")
@@ -80,14 +80,14 @@ def report(name: str, train: Sequence[Question], test: Sequence[Question], count
 
 
 def fit(questions: Sequence[Question]) -> float:
-    """The threshold of word similarity, by the training questions' nouns that the tables know."""
+    """The threshold of word similarity, fitted on the known nouns of training questions."""
     vocabulary, parser = Vocabulary(COCO_CATEGORIES), QuestionParser(COCO_CATEGORIES)
     nouns = sorted({singular(parser(question.text).noun) for question in questions})
     return fit_threshold(vocabulary, [noun for noun in nouns if noun in vocabulary.nouns and " " not in noun])
 
 
 def speed(questions: Sequence[Question]) -> float:
-    """Questions a second of processor time, with a parser that has seen none before."""
+    """Questions per second of CPU time, with a new parser."""
     parser = QuestionParser(COCO_CATEGORIES)
     start = time.process_time()
     for question in questions:

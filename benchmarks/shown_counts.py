@@ -1,10 +1,10 @@
-"""How right the counts shown to people are, by the threshold of what is shown and the rule of the best guess.
+"""Accuracy of the counts shown to people, by the threshold for showing and the rule of the best guess.
 
     python benchmarks/shown_counts.py voc2007-seq-sub --split val       # to choose: trained on train alone
     python benchmarks/shown_counts.py voc2007-loc-sub-final --every 24  # to check the default counter, on test
 
 "before" shows every count that rounds to 1 or more. Precision is the share of shown things that are there, recall
-the share of what is there that is shown; exact and within one are shares of what is shown. Difficult objects
+the share of things there that are shown; exact and within one are shares of what is shown. Difficult objects
 count too.
 """
 
@@ -73,7 +73,7 @@ def _row(name: str, counts: Counts, shown: NDArray[np.bool_], true: Counts) -> s
 
 
 def _by_doubt(counts: Counts, distribution: NDArray[np.float64], true: Counts, shown_from: float) -> None:
-    """How often shown things are there and exact, by how probable they are and their best guess is."""
+    """How often shown things are there, and exactly counted, by their probability and their best guess's."""
     probability = 1 - distribution[..., 0]
     clipped = counts.clip(max=distribution.shape[-1] - 1)[..., None]
     likelihood = np.take_along_axis(distribution, clipped, axis=-1)[..., 0]

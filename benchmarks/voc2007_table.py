@@ -1,7 +1,7 @@
 """The results table: baselines, the zoo, detect and ensembles on PASCAL VOC 2007 test, through the command line.
 
-A row each, with the 95 % bootstrap interval of mRMSE, and the paired difference of seq-sub and aso-sub. The
-detections are COCO results files, voc2007_{val,test}_NAME.json; weights and soft counts are fitted on val.
+Prints a row for each, with the 95 % bootstrap interval of mRMSE, and the paired difference of seq-sub and aso-sub.
+The detections are COCO results files, voc2007_{val,test}_NAME.json; weights and soft counts are fitted on val.
 
     python benchmarks/voc2007_table.py [--protocol non-difficult] [--detections DIR]
 """
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _rows(detections: Path) -> dict[str, list[str]]:
-    """What to evaluate, by the name of its row."""
+    """The arguments of `counting evaluate`, by row name."""
     rows = {name: [name] for name in (*BASELINES, *COUNTERS)}
     rows |= {"ens, average": [ENS], "ens, fitted": [ENS, "--weights", "fitted"]}
     test = [str(detections / f"voc2007_test_{name}.json") for name in DETECTORS]

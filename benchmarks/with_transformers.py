@@ -2,8 +2,8 @@
 
     python benchmarks/with_transformers.py [--environment DIR] SCRIPT [OPTION …]
 
-The environment is made on first use, in a folder for temporary files unless another is named. transformers 4 does
-not go with all that this project needs, so its other dependencies are not there.
+The environment is created on first use, by default in the temporary folder. transformers 4 is incompatible with
+some of this project's dependencies, so the environment leaves out those that the scripts do not need.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("script", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     if not arguments.script:
-        parser.error("which script?")
+        parser.error("name the script to run")
     python = arguments.environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not python.exists():
         venv.create(arguments.environment, with_pip=True)

@@ -4,9 +4,9 @@
     counter = counting.load()
     print(counter.count("photo.jpg"))       # photo.jpg: 2 dogs, about 3 people (1–5)
 
-What this module names is the public API; everything else is private and may change. Each name is imported when
-it is first used. CEOS, wherever it is named, is Chattopadhyay et al., "Counting Everyday Objects in Everyday
-Scenes", CVPR 2017.
+The names in this module are the public API; everything else is private and may change. Each name is imported on
+first use. Throughout the code, CEOS means Chattopadhyay et al., "Counting Everyday Objects in Everyday Scenes",
+CVPR 2017.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "load": "counting.predictor.predictor",
     "models": "counting.networks.zoo.cards",
     "Predictor": "counting.predictor.predictor",
@@ -29,7 +29,7 @@ _HOMES = {
     "PhotoError": "counting_datasets.errors",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_MODULES]
 
 if TYPE_CHECKING:
     from counting.evaluation.arrays import evaluate as evaluate
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'counting' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
     return value
 
 

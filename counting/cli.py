@@ -1,4 +1,4 @@
-"""The command ``counting``: its arguments. Each command's work is imported only when it runs."""
+"""The command line of ``counting``. The code of a command is imported only when the command runs."""
 
 import argparse
 import os
@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counting import __version__
-from counting.commands.arguments import Commands, Parser, add_command, add_device, integer, name, number, path
+from counting.commands.arguments import (
+    Commands,
+    Parser,
+    add_command,
+    add_device,
+    folder_name,
+    integer,
+    name,
+    number,
+    path,
+)
 from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.scoring_arguments import add_evaluate, add_fuse, add_improve
 from counting.utils.memory import keep_freed_memory
@@ -15,13 +25,15 @@ from counting.utils.output import Output
 from counting_datasets.data_sets import downloadable
 
 _ONE_THREAD = ("predict", "ask", "questions", "explain")
-"""Commands that run torch in one thread unless OMP_NUM_THREADS says otherwise: two threads on one photo take up to
-seven times the processor time on a busy machine. Instead predict counts several photos side by side."""
+"""Commands that run torch in one thread unless OMP_NUM_THREADS is set. On a busy machine, two threads on one photo
+take up to seven times the processor time; ``predict`` counts several photos in parallel instead."""
 
-_LARGEST_SEED = 2**32 - 1
-_MOST_BEAMS = 1000
-_MOST_WORKERS = 256
-_LARGEST_STRENGTH = 1000
+_COUNTER = "a name from `counting models`, a run folder or a .safetensors file"
+
+_MAX_SEED = 2**32 - 1
+_MAX_BEAMS = 1000
+_MAX_WORKERS = 256
+_MAX_STRENGTH = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Unlike argparse alone, takes a configuration's key=value on either side of the options."""
+    """Parse the arguments; the key=value arguments of ``train`` may stand before and after options."""
     parser, commands = _parser()
     parsed, left = parser.parse_known_args(arguments)
     if parsed.command == "train" and all("=" in part and not part.startswith("-") for part in left):
@@ -49,15 +61,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> tuple[Parser, dict[str, Parser]]:
-    """The parser of all commands, and those of each by name."""
+    """The main parser, and the parser of each command by name."""
     parser = Parser(
         prog="counting",
         description="Count everyday objects in everyday photos, and see why.",
         epilog="example:\n  counting predict photo.jpg",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"counting {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("-V", "--version", action="version", version=f"counting {__version__}")
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for add in (
         _add_predict,
         _add_ask,
@@ -86,27 +98,27 @@ def _add_predict(commands: Commands) -> None:
         nargs="+",
         type=name,
         metavar="PHOTO|FOLDER|GLOB",
-        help="- reads paths from standard input; a photo is called by its path within the folder that holds all",
+        help="photos, folders or patterns such as '*.jpg'; - reads paths from standard input",
     )
     parser.add_argument(
         "--counter",
         type=name,
         metavar="WHAT",
-        help="a zoo name, run folder, .safetensors file or torchvision:NAME",
+        help=f"{_COUNTER}, or a detector, torchvision:NAME",
     )
     parser.add_argument(
         "--out",
         type=path,
         metavar="FILE",
-        help="write .csv (raw counts, not rounded), .parquet (with cells and distributions) or .json (everything)",
+        help="write a .csv (raw counts), .parquet (also cells and distributions) or .json file (everything)",
     )
-    parser.add_argument("--draw", type=path, metavar="DIR", help="write each photo with its counts drawn on it")
+    parser.add_argument("--draw", type=path, metavar="DIR", help="save each photo with its counts drawn on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
     parser.add_argument(
         "--workers",
-        type=integer(1, _MOST_WORKERS),
+        type=integer(1, _MAX_WORKERS),
         metavar="N",
-        help="threads that count photos side by side (default: one a processor, at most 8)",
+        help="number of photos to count in parallel (default: one per processor, at most 8)",
     )
     add_device(parser)
 
@@ -118,9 +130,9 @@ def _add_ask(commands: Commands) -> None:
         "answer a question about a photo",
         'counting ask photo.jpg "how many dogs are there?"',
     )
-    parser.add_argument("photo", type=path, metavar="PHOTO")
-    parser.add_argument("question", metavar="QUESTION", help="how many …? in English")
-    parser.add_argument("--counter", type=name, metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
+    parser.add_argument("question", metavar="QUESTION", help="a how-many question in English, in quotes")
+    parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     add_device(parser)
 
@@ -129,47 +141,51 @@ def _add_questions_for(commands: Commands) -> None:
     parser = add_command(
         commands,
         "questions",
-        "ask different questions about a photo, and answer them",
+        "generate different questions about a photo and answer them",
         "counting questions photo.jpg\n  counting questions photo.jpg --beams 20 --groups 10 --strength 0.5",
     )
-    parser.add_argument("photo", type=path, metavar="PHOTO")
-    parser.add_argument("--counter", type=name, metavar="WHAT", help="a zoo name, run folder or .safetensors file")
+    parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
+    parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
     parser.add_argument(
         "--method",
         choices=["beam", "diverse", "sample"],
         default="diverse",
-        help="how to generate them: diverse (Diverse Beam Search, default), beam (plain beam search) or sample",
+        help="how to generate questions: Diverse Beam Search (diverse, default), plain beam search (beam) or "
+        "sampling (sample)",
     )
     parser.add_argument(
         "--beams",
-        type=integer(1, _MOST_BEAMS),
+        type=integer(1, _MAX_BEAMS),
         default=20,
         metavar="B",
-        help="beam width: generate B, print those worth asking (default: 20)",
+        help="beam width: generate B questions, print those worth asking (default: 20)",
     )
     parser.add_argument(
-        "--groups", type=integer(1, _MOST_BEAMS), metavar="G", help="number of groups (default: B)"
+        "--groups",
+        type=integer(1, _MAX_BEAMS),
+        metavar="G",
+        help="number of diverse beam groups; must divide B (default: B)",
     )
     parser.add_argument(
         "--diversity",
         choices=["hamming", "cumulative", "ngram", "embedding"],
-        help="what differs between groups: the word at the same place (hamming, default), words so far "
-        "(cumulative), pairs of words (ngram) or meanings of words (embedding)",
+        help="what to compare between groups: words at the same position (hamming, default), all words so far "
+        "(cumulative), pairs of words (ngram) or word meanings (embedding)",
     )
     parser.add_argument(
         "--strength",
-        type=number(0, _LARGEST_STRENGTH),
+        type=number(0, _MAX_STRENGTH),
         metavar="λ",
-        help="diversity strength, from 0 (default: 1, or 0.35 with --style captions)",
+        help="diversity strength, at least 0 (default: 1, or 0.35 with --style captions)",
     )
-    parser.add_argument("--seed", type=integer(0, _LARGEST_SEED), help="seed of --method sample (default: 0)")
+    parser.add_argument("--seed", type=integer(0, _MAX_SEED), help="seed for --method sample (default: 0)")
     parser.add_argument(
         "--style",
         choices=["people", "captions"],
         default="people",
-        help="people: as people ask (default); captions: longer, with more details",
+        help="people: questions as people ask them (default); captions: longer and more detailed",
     )
-    parser.add_argument("--json", action="store_true", help="print questions and answers as JSON")
+    parser.add_argument("--json", action="store_true", help="print the questions and answers as JSON")
     add_device(parser)
 
 
@@ -180,26 +196,26 @@ def _add_explain(commands: Commands) -> None:
         "show where in a photo a count comes from (Grad-CAM)",
         "counting explain photo.jpg --category dog --category person --out why/",
     )
-    parser.add_argument("photo", type=path, metavar="PHOTO")
-    parser.add_argument("--category", action="append", help="what is counted; may be repeated")
-    parser.add_argument("--question", help="how many …?: explain the count that it asks for")
+    parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
+    parser.add_argument("--category", action="append", help="a category to explain; may be repeated")
+    parser.add_argument("--question", help="a how-many question: explain the count it asks for")
     parser.add_argument(
         "--answer-score",
         action="store_true",
-        help="with --question: explain the answer's own score",
+        help="with --question: explain the score of the answer itself instead",
     )
-    parser.add_argument("--out", type=path, default=Path(), metavar="DIR", help="where to write (default: here)")
+    parser.add_argument("--out", type=path, default=Path(), metavar="DIR", help="output folder (default: current)")
     parser.add_argument("--counterfactual", action="store_true", help="also map the evidence against the count")
-    parser.add_argument("--guided", action="store_true", help="also Guided Grad-CAM: fine details")
-    parser.add_argument("--layer", help="the layer to explain, by name (default: the backbone's feature maps)")
+    parser.add_argument("--guided", action="store_true", help="also write Guided Grad-CAM, which has finer detail")
+    parser.add_argument("--layer", help="name of the layer to explain (default: the backbone's feature maps)")
     parser.add_argument(
         "--method",
         choices=["fused", "grad-cam"],
         default="fused",
-        help="fused: Grad-CAM of all the backbone's feature maps (default); grad-cam: of the last, as published",
+        help="fused: Grad-CAM on all feature maps of the backbone (default); grad-cam: on the last, as published",
     )
-    parser.add_argument("--counter", type=name, metavar="WHAT", help="a zoo name, run folder or .safetensors file")
-    parser.add_argument("--json", action="store_true", help="print what was found as JSON")
+    parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_device(parser)
 
 
@@ -213,16 +229,16 @@ def _add_train(commands: Commands) -> None:
     parser.add_argument(
         "config", type=name, metavar="CONFIG", help="a YAML file, or a name such as voc2007/seq_sub"
     )
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the configuration")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="configuration values to override")
     parser.add_argument("--resume", action="store_true", help="resume an interrupted run")
     parser.add_argument(
-        "--name", type=name, help="the run's folder under runs/ (default: the configuration's name)"
+        "--name", type=folder_name, help="name of the run's folder in runs/ (default: the configuration's name)"
     )
     parser.add_argument(
         "--workers",
-        type=integer(0, _MOST_WORKERS),
+        type=integer(0, _MAX_WORKERS),
         metavar="N",
-        help="processes that read photos while a backbone is trained (default: 0 on a CPU, else up to 8)",
+        help="processes that load photos while a backbone is trained (default: 0 on a CPU, else up to 8)",
     )
     add_device(parser)
 
@@ -239,8 +255,8 @@ def _add_download(commands: Commands) -> None:
         "download a data set; run again to resume",
         "counting download voc2007 --root ~/data",
     )
-    parser.add_argument("dataset", choices=downloadable())
-    parser.add_argument("--root", type=path, help="the folder to download to (default: $COUNTING_DATA)")
+    parser.add_argument("dataset", choices=downloadable(), help="the data set to download")
+    parser.add_argument("--root", type=path, metavar="DIR", help="target folder (default: $COUNTING_DATA)")
 
 
 if __name__ == "__main__":

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from counting.inputs.augmentation import VISIBLE_SHARE
 from counting.inputs.preprocessing import to_square
 from counting.inputs.views import View
-from counting.models.checkpoint import build, save
-from counting.models.config import Config, read_config
-from counting.models.counters.base import Counter, count_cells
-from counting.models.counters.loc_sub import LocatingCounter
-from counting.models.locating import CentreMaps, centre_loss
-from counting.models.losses import CountLoss
+from counting.networks.checkpoint import build, save
+from counting.networks.config import Config, read_config
+from counting.networks.counters.base import Counter, count_cells
+from counting.networks.counters.loc_sub import LocatingCounter
+from counting.networks.locating import CentreMaps, centre_loss
+from counting.networks.losses import CountLoss
 from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.training.data import TrainingData, load_data, without
 from counting.training.mixture import sampling_rates

@@ -1,4 +1,4 @@
-"""Put a trained counter into the zoo: its weights in half precision, and a card that says what they are.
+"""Add a trained counter to the zoo: its weights in half precision, and a card that describes them.
 
 python -m recipes.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
 """
@@ -12,6 +12,7 @@ from counting.networks.checkpoint import Checkpoint, load, save
 from counting.networks.config import Config
 from counting.networks.inference import count_scenes
 from counting.networks.zoo import find_counter
+from counting.networks.zoo.cards import FOLDER
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
 from counting.training.data import load_split
@@ -22,32 +23,32 @@ from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
 LARGEST = 25_000_000
-"""Bytes; a wheel is no place for more."""
+"""Largest size in bytes of the weights, which are part of the wheel."""
 
 
 def ship(run: Path, name: str, config_name: str) -> Path:
-    """Write ``name``'s weights and card; the figures on the card are those of the weights that ship.
+    """Write the weights and the card of ``name``, with the scores of these weights; returns the weights' file.
 
     Raises:
-        CountingError: the run is not whole, its weights are too large, or the photos to score it on are missing.
+        CountingError: the run is incomplete, its weights are too large, or photos of the test split are missing.
     """
     weights = run / "weights" / "best.safetensors"
     trained = load(weights)
     config = trained.config
     best = trained if config.final else _calibrated(trained, weights)
-    path = Path(__file__).parent / f"{name}.safetensors"
+    path = FOLDER / f"{name}.safetensors"
     save(best.counter, config, path, best.card, best.calibration, half=True)
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
     data = config.data
-    settled = "".join(f" {key}={value}" for key in ("start", "final") if (value := getattr(config, key)))
+    overrides = "".join(f" {key}={value}" for key in ("start", "final") if (value := getattr(config, key)))
     card = {
         "counter": config.counter,
         "data": best.card["data"],
         "chosen_on": f"{data.name}/{data.val}",
         "backbone": _backbone(config),
-        "command": f"counting train {config_name}{settled}",
+        "command": f"counting train {config_name}{overrides}",
         "epoch": best.card["epoch"],
         "scored_on": f"{data.name}/test",
         "scores": [evaluation.to_json() for evaluation in _scores(name, data.name, data.root)],
@@ -57,8 +58,8 @@ def ship(run: Path, name: str, config_name: str) -> Path:
 
 
 def _backbone(config: Config) -> str:
-    came_from = f"from {config.start}" if config.start else "ImageNet"
-    return f"{config.backbone.name}, {came_from}, {'frozen' if config.backbone.frozen else 'tuned'}"
+    origin = f"from {config.start}" if config.start else "ImageNet"
+    return f"{config.backbone.name}, {origin}, {'frozen' if config.backbone.frozen else 'fine-tuned'}"
 
 
 def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:

@@ -95,12 +95,12 @@ def test_a_torchvision_detector_is_read() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: from_torchvision([{"boxes": torch.zeros(0, 4)}], CLASSES), "no boxes as torchvision"),
+        (lambda: from_torchvision([{"boxes": torch.zeros(0, 4)}], CLASSES), "not the output of torchvision"),
         (
             lambda: from_torchvision(torchvisions(), ("background", "dog")),
             "class 3 has no name: there are 2 classes",
         ),
-        (lambda: from_torchvision(torchvisions(), CLASSES, images=["a"]), "1 images for the boxes of 2 photos"),
+        (lambda: from_torchvision(torchvisions(), CLASSES, images=["a"]), "1 image ids for the boxes of 2 photos"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_line(call: Any, message: str) -> None:

@@ -84,7 +84,7 @@ def test_the_answers_own_score_is_explained_on_request_and_says_what_it_means(
     found = explained([*question, "--answer-score"], tmp_path, capsys)
     assert found["answer_score"] != found["count_raw"]
     assert main(["explain", str(GALLERY / "dogs.jpg"), *question, "--answer-score", "--out", str(tmp_path)]) == 0
-    assert "Not where things were counted" in capsys.readouterr().out
+    assert "This is not where objects were counted" in capsys.readouterr().out
     assert main(["explain", str(GALLERY / "dogs.jpg"), "--category", "dog", "--answer-score"]) == 2
 
 

@@ -144,3 +144,16 @@ def test_albumentations_is_imported_in_one_file() -> None:
         if any(line.strip().startswith(("import albumentations", "from albumentations")) for line in file.open())
     ]
     assert users == ["augmentation.py"]
+
+
+def test_blur_takes_detail_from_some_views_and_moves_no_box() -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8))
+    boxes, blurred = tiles(20), 0
+    for seed in range(40):
+        sharp, *places = augment(noise, boxes, SIDE, seed)
+        image, *same = augment(noise, boxes, SIDE, seed, blur=True)
+        assert all(np.array_equal(a, b) for a, b in zip(places, same, strict=True))
+        detail, left = (np.abs(np.diff(np.asarray(one, dtype=float), axis=1)).mean() for one in (sharp, image))
+        assert left <= detail
+        blurred += left < detail
+    assert 5 <= blurred <= 20

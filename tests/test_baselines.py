@@ -31,7 +31,7 @@ EXACT = {  # mRMSE, mRMSE-nz, m-relRMSE, m-relRMSE-nz
 
 def figures(name: str, truth: CountTable, train: CountTable) -> tuple[float, ...]:
     baseline = BASELINES[name]
-    counts = baseline.predict(truth, train if baseline.learns else None).counts
+    counts = baseline.predict(truth, train if baseline.needs_training else None).counts
     metrics = count_metrics(counts, truth.counts, truth.categories, baseline.rounded)
     return metrics.mRMSE, metrics.mRMSE_nz, metrics.m_relRMSE, metrics.m_relRMSE_nz
 
@@ -83,7 +83,7 @@ def test_a_baseline_learns_by_category_whatever_their_order(name: str, counts: l
 
 @pytest.mark.parametrize("name", ["mean", "category-mean", "presence-oracle"])
 def test_learning_from_nothing_is_refused(name: str) -> None:
-    with pytest.raises(CountingError, match=f"{name} learns from training counts.*--train-truth"):
+    with pytest.raises(CountingError, match=f"{name} needs training counts.*--train-truth"):
         BASELINES[name].predict(TRUTH)
     with pytest.raises(DataError, match="'cow'"):
         BASELINES[name].predict(TRUTH, TRAIN.in_categories(("cat", "dog")))

@@ -8,8 +8,8 @@ import torch
 from test_mixture import config_of
 from tiny import write_voc
 
-from counting.models.checkpoint import load
-from counting.models.config import Config
+from counting.networks.checkpoint import load
+from counting.networks.config import Config
 from counting.training.data import load_data
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene

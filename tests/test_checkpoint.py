@@ -106,9 +106,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda file: file.write_text("image,cat\n1,2\n"), "no whole safetensors file"),
     "another program's": (lambda file: save_file({"w": torch.ones(2)}, file), "no counter of this program"),
     "a later version": (lambda file: rewrite(file, format="everyday-counting/9"), "everyday-counting/9"),
-    "no config": (lambda file: rewrite(file, config=None), "header is damaged"),
-    "no card": (lambda file: rewrite(file, card=None), "header is damaged"),
-    "no JSON": (lambda file: rewrite(file, categories="blue, red"), "header is damaged"),
+    "no config": (lambda file: rewrite(file, config=None), "corrupt header"),
+    "no card": (lambda file: rewrite(file, card=None), "corrupt header"),
+    "no JSON": (lambda file: rewrite(file, categories="blue, red"), "corrupt header"),
     "more categories": (lambda file: rewrite(file, categories='["a", "b", "c"]'), "do not fit a aso_sub"),
     "another's calibration": (with_calibration_of_three, "its calibration does not fit its 2 categories"),
     "another head": (lambda file: with_config(file, head={"hidden": [16, 16]}), "do not fit"),
@@ -117,7 +117,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an unknown key": (lambda file: with_config(file, colour="red"), "unknown key 'colour'"),
     "another backbone": (
         lambda file: rewrite(file, backbone="0123456789abcdef"),
-        "trained on other weights of tiny",
+        "its weights of tiny differ",
     ),
 }
 

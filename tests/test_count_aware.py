@@ -117,12 +117,12 @@ def test_no_boxes_stay_no_boxes() -> None:
 @pytest.mark.parametrize(
     ("output", "distribution", "prior", "message"),
     [
-        ({"boxes": CORNERS}, None, None, "no boxes as torchvision, supervision or ultralytics"),
-        ([CORNERS], None, None, "no boxes as torchvision, supervision or ultralytics"),
+        ({"boxes": CORNERS}, None, None, "not the output of torchvision, supervision or ultralytics"),
+        ([CORNERS], None, None, "not the output of torchvision, supervision or ultralytics"),
         (Supervised(CORNERS, None, LABELS), None, None, "no scores or no classes"),
-        (torchvisions(), None, fitted(), "needs the distributions"),
+        (torchvisions(), None, fitted(), "needs the distribution"),
         (torchvisions(), SPREAD, without_thresholds(*CATEGORIES), "needs thresholds"),
-        (torchvisions(), SPREAD[:1], fitted(), "not of the same photos and 2 categories"),
+        (torchvisions(), SPREAD[:1], fitted(), "have different photos, or categories other than the prior's 2"),
     ],
 )
 def test_what_cannot_be_improved_is_refused_in_a_line(

@@ -130,7 +130,7 @@ def test_nothing_found_is_no_error() -> None:
 
 
 def test_boxes_of_other_photos_are_refused() -> None:
-    with pytest.raises(DataError, match="not of the same photos"):
+    with pytest.raises(DataError, match="have different photos"):
         match(found([scene("1")]), Objects.of([scene("1"), scene("2")], 2))
 
 

@@ -61,7 +61,7 @@ def test_a_photo_goes_by_the_number_its_data_set_gives_it(tmp_path: Path) -> Non
 def test_boxes_of_other_photos_are_skipped_and_counted(tmp_path: Path) -> None:
     found = read(tmp_path, row(image_id=8), row(), row(image_id=9))
     assert (len(found), found.skipped) == (1, 2)
-    with pytest.raises(DataError, match=r"none of its photos, such as image_id '8'"):
+    with pytest.raises(DataError, match=r"none of its photos is in the data to count, such as image_id '8'"):
         read(tmp_path, row(image_id=8))
 
 
@@ -165,7 +165,7 @@ def test_a_results_file_in_utf_16_is_read(tmp_path: Path) -> None:
     ("wrong", "message"),
     [
         ([1], "not an object"),
-        ({key: value for key, value in row().items() if key != "score"}, "lacks 'score'"),
+        ({key: value for key, value in row().items() if key != "score"}, "missing key 'score'"),
         (row(image_id=None), "image_id is None"),
         (row(image_id=True), "image_id is True"),
         (row(image_id=[5]), r"image_id is \[5\]"),

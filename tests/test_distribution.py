@@ -8,7 +8,7 @@ from torch import Tensor
 
 from counting.evaluation.distribution_scores import distribution_scores
 from counting.stats.count_distribution import (
-    LEAST,
+    LOG_OFFSET,
     Calibration,
     CountDistribution,
     fit_calibration,
@@ -23,8 +23,8 @@ RAW = torch.tensor([[0.0, 0.3], [0.9, 2.5], [7.0, 30.0]], dtype=torch.float64)
 def reference(x: float, weights: Tensor, largest: int) -> list[float]:
     """The hurdle model by SciPy, in the words of the module's docstring."""
     a0, a1, a2, b0, b1, r = weights.tolist()
-    there = 1 / (1 + np.exp(-(a0 + a1 * np.log(x + LEAST) + a2 * x)))
-    mean, size = np.exp(b0 + b1 * np.log(x + LEAST)), np.exp(r)
+    there = 1 / (1 + np.exp(-(a0 + a1 * np.log(x + LOG_OFFSET) + a2 * x)))
+    mean, size = np.exp(b0 + b1 * np.log(x + LOG_OFFSET)), np.exp(r)
     further = nbinom(size, size / (size + mean))
     return [1 - there, *(there * further.pmf(n) for n in range(largest - 1)), there * further.sf(largest - 2)]
 
@@ -165,7 +165,7 @@ def test_counts_that_hardly_spread_are_no_trouble_in_single_precision() -> None:
 
 
 def test_what_cannot_be_calibrated_on_is_an_error() -> None:
-    with pytest.raises(DataError, match="4 photos are too few to calibrate counts on: at least 5"):
+    with pytest.raises(DataError, match="4 photos are too few for calibration: at least 5"):
         fit_calibration(torch.zeros(4, 2), torch.zeros(4, 2))
-    with pytest.raises(DataError, match=r"raw counts are \(9, 2\), true ones \(9, 3\)"):
+    with pytest.raises(DataError, match=r"raw counts are \(9, 2\), but true counts are \(9, 3\)"):
         fit_calibration(torch.zeros(9, 2), torch.zeros(9, 3))

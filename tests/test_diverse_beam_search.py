@@ -236,7 +236,7 @@ def test_a_named_tuple_is_the_state_of_a_search() -> None:
 
 @pytest.mark.parametrize("state", [torch.tensor(1.0), torch.zeros(0, 3)])
 def test_a_state_without_a_row_for_each_beam_is_refused(state: Tensor) -> None:
-    with pytest.raises(CountingError, match=r"state: a tensor of shape .* does not have a row for each"):
+    with pytest.raises(CountingError, match=r"state: the first dimension of a \(.*\) tensor is not the beams'"):
         select_rows(state, torch.tensor([0, 1]))
 
 
@@ -245,7 +245,7 @@ def test_a_state_of_another_kind_needs_a_function_that_selects_rows() -> None:
         return torch.zeros(len(tokens), 4).log_softmax(dim=-1), state
 
     search = DiverseBeamSearch(2, 2, max_length=3)
-    with pytest.raises(CountingError, match="reorder: give a function that selects rows of a str"):
+    with pytest.raises(CountingError, match="state: cannot select rows of a str"):
         search(step, START, "state")
     assert len(search(step, START, "state", lambda state, rows: state)[0]) == 2
 
@@ -409,7 +409,7 @@ def test_an_ended_group_leaves_others_free_to_end_later() -> None:
         ({"beams": 2, "groups": 2, "strength": [0.1]}, "strength: 1 values for 2 groups"),
         ({"beams": 1, "groups": 1, "length_penalty": float("inf")}, "length_penalty: must be finite"),
         ({"beams": 1, "groups": 1, "length_penalty": 1e308}, "length_penalty: must be finite, from -10 to 10"),
-        ({"beams": 2, "groups": 2, "end": 1, "pad": 0}, 'pad: only used with rank_by="score"'),
+        ({"beams": 2, "groups": 2, "end": 1, "pad": 0}, 'pad: requires rank_by="score"'),
         ({"beams": 2, "groups": 2, "rank_by": "score", "pad": 0}, "pad: only used with .* an end token"),
         ({"beams": 1, "groups": 1, "rank_by": "length"}, "rank_by: must be log_prob or score"),
     ],
@@ -425,16 +425,16 @@ def test_settings_that_make_no_search_are_refused(arguments: dict[str, Any], mes
         (torch.tensor([[-1.0, float("nan")]]), "step: returned NaN"),
         (torch.tensor([[-1.0, float("inf")]]), r"step: returned NaN or \+∞"),
         (torch.zeros(1, 0), "step: the vocabulary is empty"),
-        (torch.zeros(3, 4), r"step: must return log-probabilities of 1 rows × V, not \(3, 4\)"),
+        (torch.zeros(3, 4), r"step: must return log-probabilities of shape 1×V, not \(3, 4\)"),
         (torch.zeros(4), r"step: must return .* not \(4,\)"),
         ([[0.0]], "step: must return .* not list"),
         (torch.zeros(1, 1), "end: token 1 is not in a vocabulary of 1"),
         (
             torch.tensor([[0.25, 0.75]]),
-            "step: returned 0.75 as a log-probability, which cannot be above 0: return logits.log_softmax",
+            "step: returned the log-probability 0.75, which is above 0; return logits.log_softmax",
         ),
-        (torch.tensor([[2.5, -1.0]]), "step: returned 2.5 as a log-probability, which cannot be above 0"),
-        (torch.full((1, 4000), 1 / 4000), "step: returned 0.00025 as a log-probability"),
+        (torch.tensor([[2.5, -1.0]]), "step: returned the log-probability 2.5, which is above 0"),
+        (torch.full((1, 4000), 1 / 4000), "step: returned the log-probability 0.00025"),
     ],
 )
 def test_a_step_function_that_goes_wrong_is_named(returned: Any, message: str) -> None:
@@ -478,12 +478,12 @@ def test_starts_must_be_rows_of_tokens() -> None:
 def test_diversities_refuse_what_has_no_meaning() -> None:
     with pytest.raises(CountingError, match="temperature: 0 is not positive"):
         Cumulative(0)
-    with pytest.raises(CountingError, match="n: an n-gram has one token at least"):
+    with pytest.raises(CountingError, match="n: must be at least 1, is 0"):
         NGram(0)
-    with pytest.raises(CountingError, match="vectors: one per token is needed"):
+    with pytest.raises(CountingError, match="vectors: must be V×D"):
         NeuralEmbedding(torch.zeros(4))
     search = DiverseBeamSearch(2, 2, diversity=NeuralEmbedding(torch.ones(4, 2)))
-    with pytest.raises(CountingError, match="vectors: 4 of them, but 6 tokens"):
+    with pytest.raises(CountingError, match="vectors: 4 vectors for 6 tokens"):
         search(Language(0, 6).step, START, None)
 
 
@@ -498,5 +498,5 @@ def test_sampling_refuses_probabilities_too() -> None:
     def step(tokens: Tensor, state: None) -> tuple[Tensor, None]:
         return torch.full((len(tokens), 4), 0.25), None
 
-    with pytest.raises(CountingError, match=r"step: returned 0\.25 as a log-probability"):
+    with pytest.raises(CountingError, match=r"step: returned the log-probability 0\.25"):
         sample(step, START, None, 2, 3, 0, torch.Generator())

@@ -104,7 +104,7 @@ def test_scores_can_be_read_by_people_and_programs() -> None:
         ([1], [-1], {}, "true counts must not be negative"),
         (["many"], [1], {}, "predicted counts are not an array of numbers"),
         ([1, [2]], [1, 2], {}, "predicted counts are not an array of numbers"),
-        ([[1, 2]], [[1, 2]], {"categories": ["dog"]}, "2 categories, but 1 names"),
+        ([[1, 2]], [[1, 2]], {"categories": ["dog"]}, "2 columns of counts, but 1 categories"),
         (frame(PREDICTED), frame(TRUE, "dog emu"), {}, "no counts of 'emu'"),
         (table(PREDICTED, "x y z"), table(TRUE), {}, "3 of 3 images are missing"),
     ],

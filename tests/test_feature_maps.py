@@ -156,13 +156,13 @@ def test_a_vision_transformer_of_an_oblong_image_has_an_oblong_map(name: str, la
 
 def test_a_window_of_tokens_is_no_map_of_the_image() -> None:
     model = timm.create_model("swin_tiny_patch4_window7_224", img_size=64, window_size=2, num_classes=3)
-    with pytest.raises(CountingError, match="puts out 64 maps for 1 images"):
+    with pytest.raises(CountingError, match="returns 64 maps for 1 images"):
         grad_cam(model, torch.randn(1, 3, 64, 64), "layers.0.blocks.0.attn", everything)
 
 
 def test_as_maps_must_give_a_map_for_each_image() -> None:
     model = timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=2)
-    with pytest.raises(CountingError, match=r"as_maps: gives \(1, 17, 192\) for 1 images, should be B×C×h×w"):
+    with pytest.raises(CountingError, match=r"as_maps returns \(1, 17, 192\) for 1 images, should be B×C×h×w"):
         grad_cam(model, torch.randn(1, 3, 64, 64), "blocks.11.norm1", everything, as_maps=lambda out: out)
 
 

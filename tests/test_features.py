@@ -179,7 +179,7 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path: Path, scenes: Sequence[Sc
     for file in cache.folder.glob("*.safetensors"):
         file.write_bytes(file.read_bytes()[:40])
     with pytest.raises(
-        CountingError, match=r"safetensors: damaged feature file, delete it and run again"
+        CountingError, match=r"safetensors: corrupt feature file, delete it and run again"
     ) as refused:
         cache.read(scenes[0], 0)
     assert "\n" not in str(refused.value)

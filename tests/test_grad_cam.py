@@ -176,7 +176,7 @@ def test_an_empty_map_says_why() -> None:
         ("layer5", "unknown layer 'layer5': the model has conv1, bn1, .*layer4"),
         ("layer4.7", r"unknown layer 'layer4.7': layer4 has layer4.0, layer4.1$"),
         ("layer1.0.relu", "layer layer1.0.relu runs several times in one pass: name one that runs once"),
-        ("fc", r"a layer's output of shape \(1, 10\) is no map"),
+        ("fc", r"a layer's output of shape \(1, 10\) is neither a map"),
     ],
 )
 def test_a_layer_that_cannot_be_explained_is_named(layer: str, message: str) -> None:
@@ -206,7 +206,7 @@ def test_a_classifier_is_explained_by_the_names_of_its_classes() -> None:
         assert one.guided.shape == (50, 70, 3)
         assert np.abs(one.guided).max() == pytest.approx(1) or one.why_empty
         assert one.map.max() == pytest.approx(1) or one.why_empty
-    with pytest.raises(CountingError, match="'dog' is none of the model's 10 classes"):
+    with pytest.raises(CountingError, match="'dog' is not one of the model's 10 classes"):
         explain_model(model, photo, ["dog"], classes=names, layer="layer4")
 
 
@@ -253,7 +253,7 @@ def test_one_score_an_image_needs_no_second_axis() -> None:
         (lambda logits: logits[0], r"scores of shape \(10,\) for 2 images"),
         (lambda logits: logits[:, :, None], r"scores of shape \(2, 10, 1\) for 2 images"),
         (lambda logits: logits.tolist(), "scores must be a tensor of shape images × scores, but are list"),
-        (lambda logits: logits / 0, "a score is not finite"),
+        (lambda logits: logits / 0, "cannot explain a score that is not finite"),
     ],
 )
 def test_scores_of_another_shape_are_refused(scores: Callable[[Tensor], Tensor], message: str) -> None:

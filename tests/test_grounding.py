@@ -26,7 +26,7 @@ from counting.training.hint.human_importance import (
     cued,
     importance_of_masks,
     is_marked,
-    light_of_cells,
+    mean_by_cell,
     mirrored,
 )
 from counting.training.hint.loss import HintLoss, hint_loss, importance
@@ -139,14 +139,14 @@ def test_importance_comes_from_pictures_of_attention(tmp_path: Path) -> None:
     for number, expected in ((0, [0, 1, 0, 0]), (1, [1, 0, 0, 0]), (2, [0, 0, 0, 0])):
         _, view = view_of(scene, number, 48)
         assert np.allclose(human(scene, view)[:, column], expected)
-    with pytest.raises(CountingError, match="no folder of attention pictures"):
+    with pytest.raises(CountingError, match="give boxes, masks or a folder of maps"):
         attention(tmp_path / "nowhere", scene, Grid(2))
 
 
 def test_mirrored_cells_are_those_of_the_mirrored_picture() -> None:
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 60), dtype=np.uint8))
-    cells = light_of_cells(picture, Grid(3))[:, None]
-    of_mirrored = light_of_cells(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Grid(3))[:, None]
+    cells = mean_by_cell(picture, Grid(3))[:, None]
+    of_mirrored = mean_by_cell(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT), Grid(3))[:, None]
     assert np.allclose(mirrored(cells, Grid(3)), of_mirrored)
 
 

@@ -60,7 +60,7 @@ def test_help_has_an_example_and_comes_without_slow_imports(commands: list[str])
     [
         ("predikt photo.jpg", "did you mean 'predict'"),
         ("predict photo.jpg --countr x", "did you mean '--counter'"),
-        ("predict photo.jpg", "photo.jpg: no photo there"),
+        ("predict photo.jpg", "photo.jpg: no photo found"),
         ("predict pyproject.toml --counter voc2007-glanze", "did you mean 'voc2007-glance'"),
         ("evaluate voc2007-sqe-sub", "did you mean 'voc2007-seq-sub'"),
         ("evaluate always-0 --against alwys-1", "did you mean 'always-1'"),
@@ -83,7 +83,7 @@ def test_a_typo_is_answered_with_a_suggestion_and_without_slow_imports(command: 
 @pytest.mark.parametrize(
     ("question", "told"),
     [
-        ("how many red dogs are there?", "colour is out of reach"),
+        ("how many red dogs are there?", "colours cannot be told apart"),
         ("how many people in the picture are wearing hats?", "only all things of a category can be counted"),
         ("how many windows are there?", "windows: no such category; this counter knows aeroplane"),
         ("wie viele Hunde sind da?", "the question is not in English"),

@@ -351,7 +351,10 @@ class TestCommands:
         assert "nan" not in run("evaluate", *told)[1]
 
     def test_evaluate_says_what_it_lacks(self, run: Run) -> None:
-        for arguments, says in (((), "say WHAT"), (("--questions", "q.json"), "name the counts of its photos")):
+        for arguments, says in (
+            ((), "nothing to evaluate"),
+            (("--questions", "q.json"), "needs the counts of its photos"),
+        ):
             code, _, err = run("evaluate", *arguments)
             assert code == 2
             assert says in err

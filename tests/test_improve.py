@@ -108,7 +108,7 @@ def improved(command: Command, counts: str, *options: str) -> tuple[dict[str, An
 
 def test_top_n_keeps_as_many_boxes_as_were_counted_as_they_are(command: Command) -> None:
     said, rows = improved(command, "counts_train.csv", "--rule", "top-n")
-    assert (said["rule"], said["why"]) == ("top-n", "as asked")
+    assert (said["rule"], said["why"]) == ("top-n", "as requested")
     given = json.loads((command.folder / "boxes_train.json").read_text())
     assert [row for row in given if row in rows] == rows
     assert f1(command, "better.json") > f1(command, "boxes_train.json") + 0.1
@@ -204,8 +204,8 @@ def test_no_boxes_are_no_error(command: Command) -> None:
         ([box(bbox=[1, 2, 3])], "row 1: bbox is [1, 2, 3], not four numbers"),
         ([box(score=1.5)], "row 1: score 1.5 is not from 0 to 1"),
         ([box(score=float("nan"))], "row 1: score nan is not from 0 to 1"),
-        ([{"image_id": 1}], "row 1: lacks 'category_id'"),
-        ([box(image_id=7)], "none of its photos, such as image_id '7'"),
+        ([{"image_id": 1}], "row 1: missing key 'category_id'"),
+        ([box(image_id=7)], "such as image_id '7'"),
         ([box(image_id=1), box(image_id="000001")], "duplicate image id"),
         ("{}", "not a list of detections"),
         ("no JSON", "line 1: not JSON"),
@@ -220,7 +220,7 @@ def test_wrong_boxes_get_one_line_and_exit_2(command: Command, rows: Any, says: 
 
 def test_counts_that_lack_a_category_of_the_boxes_are_refused(command: Command) -> None:
     without_red = write_small(command, [box(), box(category_id=2)], "image,blue\n1,1\n")
-    assert "small.csv: the counts lack 'red', of which there are boxes" in command.refuses(*without_red)
+    assert "small.csv: no counts of 'red', which have boxes" in command.refuses(*without_red)
     command(*write_small(command, [box()], "image,blue\n1,1\n"))
     assert "image,CATEGORY" in command.refuses(*write_small(command, [box()], "blue\n1\n"))
 
@@ -232,7 +232,7 @@ def test_counts_that_lack_a_category_of_the_boxes_are_refused(command: Command) 
         (["--fit", "none.json", "--fit-counts", "counts_val.csv"], "none.json: no such file"),
         (["--fit-counts", "none.csv"], "none.csv: no such file"),
         (["--fit-counts", "counts_train.csv"], "images are missing"),
-        (["--out", "boxes.txt"], "end it in .json"),
+        (["--out", "boxes.txt"], "must end in .json"),
         (["--data", "imagenet"], "unknown data set 'imagenet'"),
         (["--counts", "none.csv"], "none.csv: no such file"),
     ],

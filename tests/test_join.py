@@ -80,10 +80,10 @@ def test_of_photos_of_one_name_the_one_in_the_same_folders_is_meant() -> None:
 @pytest.mark.parametrize(
     ("truth", "predicted", "message"),
     [
-        (("000042",), ("000042", "42"), "duplicate image id '000042': '000042' and '42' both belong to it"),
+        (("000042",), ("000042", "42"), "duplicate image id '000042': '000042' and '42' both match it"),
         (("a",), ("a", "a.jpg"), "duplicate image id 'a'"),
         (("a",), ("x/a", "y/a"), "duplicate image id 'a'"),
-        (("42", "042"), ("0042",), "'0042' of the counts could be '42' or '042'"),
+        (("42", "042"), ("0042",), "ambiguous image id '0042': it could be '42' or '042'"),
     ],
 )
 def test_what_is_ambiguous_is_refused(truth: tuple[str, ...], predicted: tuple[str, ...], message: str) -> None:

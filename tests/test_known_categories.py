@@ -1,6 +1,9 @@
 """Categories that nobody annotated in a photo: unknown is not zero."""
 
+import io
 import json
+import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +11,13 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from tiny import tiny_cells
 
 from counting.evaluation.arrays import evaluate as evaluate_arrays
+from counting.evaluation.breakdown import errors_by_true_count
 from counting.evaluation.distribution_scores import distribution_scores
+from counting.evaluation.score_tables import category_table
 from counting.evaluation.scores import compare, evaluate
 from counting.inputs.batches import ViewDataset
 from counting.inputs.grid import Grid
@@ -19,6 +25,7 @@ from counting.inputs.views import View
 from counting.networks.counters import build_counter
 from counting.networks.locating import CentreMaps, centre_loss
 from counting.networks.losses import CountLoss, balancing_weights
+from counting.report.report import write_report
 from counting.stats.count_distribution import fit_calibration
 from counting.stats.metrics import FIGURES, Floats, count_metrics
 from counting.tables.count_table import CountTable
@@ -161,6 +168,25 @@ class TestScores:
         wrong = torch.where(known, true, torch.full_like(true, 3))
         fitted, other = (fit_calibration(raw, counts, known).weights for counts in (true, wrong))
         torch.testing.assert_close(fitted, other)
+
+    def test_error_groups_and_tables_leave_out_what_is_not_known(self) -> None:
+        found = evaluate(
+            self.counts(self.predicted), self.truth(), counter="c", data="d", split="s", protocol="all"
+        )
+        groups = errors_by_true_count(self.predicted, found.true_counts())
+        assert sum(group.pairs for group in groups) == self.known.sum()
+        table = Console(width=120, file=io.StringIO())
+        table.print(category_table(found))
+        there = int(((self.true > 0) & self.known)[:, 0].sum())
+        assert re.search(rf"cat\s+{there}\s", table.file.getvalue())  # type: ignore[attr-defined]
+
+    def test_a_report_is_written_of_partly_known_counts(self, tmp_path: Path) -> None:
+        calibration = fit_calibration(torch.from_numpy(self.predicted), torch.from_numpy(self.true))
+        counts = replace(
+            self.counts(self.predicted), distribution=calibration.distribution(self.predicted[::-1].copy())
+        )
+        found = evaluate(counts, self.truth(), counter="c", data="d", split="s", protocol="all")
+        assert write_report(found, tmp_path, None).is_file()
 
     def test_distributions_are_scored_where_the_count_is_known(self) -> None:
         distribution = self.random.dirichlet(np.ones(5), (40, 3)).astype(np.float32)

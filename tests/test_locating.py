@@ -281,25 +281,30 @@ class TestTraining:
 
     def test_a_counter_that_does_not_locate_cannot_learn_centres(self, tmp_path: Path) -> None:
         config = self.config(write_voc(tmp_path / "voc"), counter="aso_sub", head={"hidden": [8]})
-        with pytest.raises(CountingError, match=r"loss.centres: aso_sub has no such loss"):
+        with pytest.raises(CountingError, match=r"loss.centres: aso_sub does not have this loss"):
             train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
     def test_centres_need_a_backbone_that_learns(self) -> None:
-        with pytest.raises(CountingError, match=r"loss.centres is for a backbone with frozen: false"):
+        with pytest.raises(CountingError, match=r"loss.centres requires backbone.frozen: false"):
             parse_config({"counter": "loc_sub", "loss": {"centres": 1}}, "mine.yaml")
 
     @pytest.mark.parametrize(
-        "section", [{"backbone": {"frozen_depthwise": True}}, {"optimization": {"zoom_out": True}}]
+        "section",
+        [
+            {"backbone": {"frozen_depthwise": True}},
+            {"optimization": {"zoom_out": True}},
+            {"optimization": {"blur": True}},
+        ],
     )
     def test_what_a_frozen_backbone_would_not_use_is_refused(self, section: dict[str, object]) -> None:
-        with pytest.raises(CountingError, match="are for a backbone with frozen: false"):
+        with pytest.raises(CountingError, match=r"requires backbone\.frozen: false"):
             parse_config({"counter": "aso_sub", **section}, "mine.yaml")
 
     def test_a_frozen_backbone_must_have_learned_to_locate_before(self, tmp_path: Path) -> None:
         config = self.config(
             write_voc(tmp_path / "voc"), backbone={"name": "tiny", "frozen": True}, loss={}, optimization={}
         )
-        with pytest.raises(CountingError, match="loc_sub has weights between its backbone and its head"):
+        with pytest.raises(CountingError, match="loc_sub has untrained weights between its frozen backbone"):
             train_counter(config, RunFolder(tmp_path / "run"), device="cpu")  # type: ignore[arg-type]
 
 

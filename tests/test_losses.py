@@ -57,7 +57,7 @@ def test_one_and_all_cells_a_side_are_the_sum_and_the_cells() -> None:
 
 
 def test_cells_that_make_up_no_coarser_grid_are_an_error() -> None:
-    with pytest.raises(CountingError, match=r"loss.on: 3 × 3 cells cannot be made of 2 × 2"):
+    with pytest.raises(CountingError, match=r"loss.on: 2 × 2 cells cannot be merged into 3 × 3"):
         CountLoss("mse", (3,))(torch.from_numpy(RAW), torch.from_numpy(TARGET))
 
 

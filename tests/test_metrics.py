@@ -109,17 +109,17 @@ def test_json_writes_a_figure_that_does_not_exist_as_null() -> None:
 @pytest.mark.parametrize(
     ("predicted", "true", "names", "message"),
     [
-        (np.zeros((2, 3)), np.zeros((3, 3)), NAMES, "must agree"),
+        (np.zeros((2, 3)), np.zeros((3, 3)), NAMES, "give both as N×K"),
         (np.zeros((0, 3)), np.zeros((0, 3)), NAMES, "no counts to score"),
-        (np.zeros((2, 2)), np.zeros((2, 2)), NAMES, "2 categories, but 3 names"),
+        (np.zeros((2, 2)), np.zeros((2, 2)), NAMES, "2 columns of counts, but 3 categories"),
         (
             [[0, 0, math.nan]],
             np.zeros((1, 3)),
             NAMES,
-            "must be finite, but that of image 0, category 2 is nan",
+            "must be finite, but the count at row 0, column 2 is nan",
         ),
-        (np.zeros((1, 3)), [[0, math.inf, 0]], NAMES, "true counts must be finite.*category 1 is inf"),
-        (np.zeros((1, 3)), [[0, 0, -1]], NAMES, "true counts must not be negative.*category 2 is -1"),
+        (np.zeros((1, 3)), [[0, math.inf, 0]], NAMES, "true counts must be finite.*column 1 is inf"),
+        (np.zeros((1, 3)), [[0, 0, -1]], NAMES, "true counts must not be negative.*column 2 is -1"),
         ([[1e300, 0, 0]], np.zeros((1, 3)), NAMES, "at most 1e\\+12"),
         ([["a", "b", "c"]], np.zeros((1, 3)), NAMES, "not an array of numbers"),
         ([[1, 2], [3]], np.zeros((1, 3)), NAMES, "not an array of numbers"),

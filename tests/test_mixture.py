@@ -117,7 +117,7 @@ BOTH = {"name": "voc2007", "train": "train", "val": "val"}
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        ({"name": "coco", "sources": [BOTH]}, "name: where there are sources, each has its own"),
+        ({"name": "coco", "sources": [BOTH]}, "name: give this for each of the sources instead"),
         ([{"name": "voc2007", "train": "train"}], "no source has a val split"),
         ([{"name": "voc2007", "val": "val"}], "no source has a train split"),
         ([{**BOTH, "weight": 0}], "sources.0.weight"),

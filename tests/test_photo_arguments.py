@@ -61,15 +61,15 @@ def test_files_that_are_no_photos_are_counted_in_one_line(tmp_path: Path) -> Non
         (tmp_path / name).write_bytes(b"")
     found = find_photos([str(tmp_path)])
     assert [path.name for path in found.paths] == ["a.heic"]
-    assert found.note() == "left out 4 files that are no photos: 2 .mp4, 1 without an ending, 1 .txt"
+    assert found.note() == "left out 4 files that are not photos: 2 .mp4, 1 without an extension, 1 .txt"
     (tmp_path / "a.heic").unlink()
-    with pytest.raises(CountingError, match=r"no photo there \(left out 4 files"):
+    with pytest.raises(CountingError, match=r"no photo found \(left out 4 files"):
         find_photos([str(tmp_path)])
 
 
 @pytest.mark.parametrize("place", ["", " ", "\t"])
 def test_an_empty_argument_is_refused_not_taken_for_the_working_directory(place: str) -> None:
-    with pytest.raises(CountingError, match="empty name"):
+    with pytest.raises(CountingError, match="empty path"):
         find_photos([place])
 
 
@@ -81,7 +81,7 @@ def test_paths_are_read_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO(separator.join([*paths, ""])))
     assert called("-") == ["with space", "sub/b"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
-    with pytest.raises(CountingError, match="holds no path"):
+    with pytest.raises(CountingError, match="contains no paths"):
         find_photos(["-"])
 
 
@@ -89,5 +89,5 @@ def test_brackets_and_stars_in_a_name_are_no_pattern_where_the_file_exists(tmp_p
     photo(tmp_path / "café ñ [1].jpg")
     assert called(tmp_path / "café ñ [1].jpg") == ["café ñ [1]"]
     assert called(tmp_path / "caf*.jpg") == ["café ñ [1]"]
-    with pytest.raises(CountingError, match="no photo there"):
+    with pytest.raises(CountingError, match="no photo found"):
         find_photos([str(tmp_path / "*.tiff")])

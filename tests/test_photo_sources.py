@@ -57,19 +57,19 @@ def test_images_of_any_mode_are_taken_and_turned_as_exif_says() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (RGB.astype(np.float32), "an array of 6 × 8 × 3, float32, is no photo"),
-        (RGB.transpose(2, 0, 1), "an array of 3 × 6 × 8"),
-        (RGB[None], "an array of 1 × 6 × 8 × 3"),
-        (np.zeros((0, 8, 3), dtype=np.uint8), "without a pixel"),
-        (torch.zeros(8, 6, 3), "a tensor of 8 × 6 × 3"),
-        (torch.zeros(1, 3, 6, 8), "a tensor of 1 × 3 × 6 × 8"),
+        (RGB.astype(np.float32), "float32 array of 6 × 8 × 3 is not a photo"),
+        (RGB.transpose(2, 0, 1), "array of 3 × 6 × 8"),
+        (RGB[None], "array of 1 × 6 × 8 × 3"),
+        (np.zeros((0, 8, 3), dtype=np.uint8), "empty array"),
+        (torch.zeros(8, 6, 3), "tensor of 8 × 6 × 3"),
+        (torch.zeros(1, 3, 6, 8), "tensor of 1 × 3 × 6 × 8"),
         (torch.zeros(3, 6, 8, dtype=torch.int64), "torch.int64"),
-        (torch.full((3, 6, 8), -0.5), "between 0 and 1"),
-        (torch.full((3, 6, 8), torch.nan), "between 0 and 1"),
+        (torch.full((3, 6, 8), -0.5), "float values outside 0–1"),
+        (torch.full((3, 6, 8), torch.nan), "float values outside 0–1"),
         (b"", "empty"),
         (b"no image", "no image of a known format"),
-        (7, "int is no photo"),
-        (None, "NoneType is no photo"),
+        (7, "int is not a photo"),
+        (None, "NoneType is not a photo"),
     ],
 )
 def test_what_is_no_photo_is_refused_and_says_what_is_taken(content: Any, says: str) -> None:
@@ -90,7 +90,7 @@ def test_a_folder_stands_for_its_photos_and_a_list_for_its_members(file: Path) -
     assert [source.path for source in photo_sources([str(file), file.parent])] == [file, file]
     assert [source.name for source in photo_sources(iter([RGB, file, RGB]))] == ["photo 1", str(file), "photo 3"]
     (empty := file.parent / "empty").mkdir()
-    with pytest.raises(CountingError, match="no photo in this folder"):
+    with pytest.raises(CountingError, match="no photos in this folder"):
         list(photo_sources(empty))
 
 

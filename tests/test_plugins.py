@@ -71,11 +71,11 @@ def test_plugins_lie_relative_to_the_configuration_and_overrides_to_the_working_
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("missing.py", None, "no such file; it defines a counter or backbone that is needed here"),
+        ("missing.py", None, "no such file; the configuration needs its counter or backbone"),
         ("syntax.py", "x = 1\ndef f(:\n", "line 2: SyntaxError"),
         ("raises.py", "import math\n\nmath.sqrt(-1)\n", "line 3: ValueError"),
         ("imports.py", "import no_such_package\n", "line 1: ModuleNotFoundError"),
-        ("counter.txt", "", "a plugin is a Python file"),
+        ("counter.txt", "", "not a Python file, its name must end in .py"),
         ("exits.py", "raise SystemExit(0)\n", "line 1: SystemExit"),
     ],
 )

@@ -161,9 +161,9 @@ def test_without_thresholds_the_expected_f1_is_as_large_as_can_be(seed: int) -> 
 
 def test_a_prior_of_other_photos_or_categories_is_refused() -> None:
     found = boxes_of([0.5], shape=(2, 1))
-    with pytest.raises(DataError, match="not of the same photos"):
+    with pytest.raises(DataError, match="different photos"):
         as_probabilities("a").rescore(found, np.ones((3, 1, 4)))
-    with pytest.raises(DataError, match="not of the same photos"):
+    with pytest.raises(DataError, match="different photos"):
         as_probabilities("b").rescore(found, np.ones((2, 1, 4)))
 
 

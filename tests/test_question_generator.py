@@ -179,13 +179,13 @@ class TestMethods:
         [
             ({"beams": 0}, "beams: must be at least 1"),
             ({"beams": 20, "groups": 3}, "beams: 20 cannot be divided into 3"),
-            ({"beams": 2, "groups": 4}, "groups: 4 of them cannot be made of 2 beams"),
+            ({"beams": 2, "groups": 4}, "groups: 2 beams cannot be divided into 4 groups"),
             ({"groups": 0}, "groups: must be at least 1"),
             ({"strength": -1.0}, "strength: must be 0 or more"),
-            ({"name": "beam", "groups": 2}, "groups: only the method diverse has it"),
-            ({"name": "sample", "strength": 0.0}, "strength: only the method diverse has it"),
-            ({"name": "beam", "diversity": "ngram"}, "diversity: only the method diverse has it"),
-            ({"seed": 1}, "seed: only the method sample has it"),
+            ({"name": "beam", "groups": 2}, "groups: applies only to the method diverse"),
+            ({"name": "sample", "strength": 0.0}, "strength: applies only to the method diverse"),
+            ({"name": "beam", "diversity": "ngram"}, "diversity: applies only to the method diverse"),
+            ({"seed": 1}, "seed: applies only to the method sample"),
         ],
     )
     def test_a_wrong_argument_is_named(self, arguments: dict[str, object], says: str) -> None:

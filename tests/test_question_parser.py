@@ -93,9 +93,9 @@ def test_the_words_around_it(question: str, noun: str, modifiers: tuple[str, ...
 @pytest.mark.parametrize(
     ("question", "refusal", "says"),
     [
-        ("How many red cars are there?", "colour", "red cars: colour is out of reach"),
-        ("How many cars are red?", "colour", "cars: colour is out of reach"),
-        ("How many black and white cows?", "colour", "black and white cows: colour is out of reach"),
+        ("How many red cars are there?", "colour", "red cars: colours cannot be told apart"),
+        ("How many cars are red?", "colour", "cars: colours cannot be told apart"),
+        ("How many black and white cows?", "colour", "black and white cows: colours cannot be told apart"),
         ("How many windows are there?", "no category", "windows: no such category"),
         ("How many giraffe legs are there?", "no category", "giraffe legs: no such category"),
         ("How many elephants' trunks are there?", "no category", "elephants' trunks: no such category"),
@@ -155,8 +155,8 @@ def test_the_words_around_it(question: str, noun: str, modifiers: tuple[str, ...
             "chairs that are empty: only all things",
         ),
         ("How many baby elephants?", "property", "baby elephants: only all things"),
-        ("How many people in red shirts?", "colour", "people: colour is out of reach"),
-        ("How many people can fit in the boat?", "capacity", "people can fit in the boat: what could be"),
+        ("How many people in red shirts?", "colour", "people: colours cannot be told apart"),
+        ("How many people can fit in the boat?", "capacity", "boat: only what is there can be counted"),
         ("How many more dogs than cats are there?", "difference", "by how much"),
         ("How many dogs are there and how many cats?", "several counts", "one at a time"),
         ("How many dogs are there? How many cats?", "several counts", "one at a time"),

@@ -140,8 +140,8 @@ def test_names_are_text_not_markup(report: Path) -> None:
 def test_the_worst_photos_come_first_and_missing_ones_are_named(scenes: SceneSet, tmp_path: Path) -> None:
     page = parsed(write_report(evaluation_of(scenes, 1.9), tmp_path, scenes))
     assert [(words(figure), figure[0].tag) for figure in page.iter("figure")] == [
-        ("no photo at handcow & calf: 9.5 → 10, true 5photo5", "div"),
-        ("no photo at handcow & calf: 7.6 → 8, true 4photo4", "div"),
+        ("photo not foundcow & calf: 9.5 → 10, true 5photo5", "div"),
+        ("photo not foundcow & calf: 7.6 → 8, true 4photo4", "div"),
         ("cow & calf: 5.7 → 6, true 3photo3", "img"),
         ("cow & calf: 3.8 → 4, true 2photo2", "img"),
         ("cow & calf: 1.9 → 2, true 1photo1", "img"),

@@ -95,7 +95,7 @@ def test_a_figure_that_never_exists_has_no_interval() -> None:
 
 @pytest.mark.parametrize(
     ("resamples", "level", "message"),
-    [(0, 0.95, "ask for 1 to"), (10**12, 0.95, "ask for 1 to"), (10, 1.0, "between")],
+    [(0, 0.95, "must be from 1 to"), (10**12, 0.95, "must be from 1 to"), (10, 1.0, "between")],
 )
 def test_what_cannot_be_resampled_is_refused(resamples: int, level: float, message: str) -> None:
     with pytest.raises(CountingError, match=message):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from counting.cli import main
-from counting.commands.sources import is_file_of_answers, member_names
+from counting.commands.sources import is_results_file, member_names
 
 APPLES_AND_A_PEAR = {"a": {"apple": 2}, "b": {"pear": 1}}
 NUMBERS = {"a": 1, "b": 2}
@@ -125,7 +125,7 @@ def test_a_file_that_is_there_keeps_the_plus_in_its_name(folder: Path, what: str
 )
 def test_a_file_of_counts_or_boxes_is_known_by_its_ending(folder: Path, name: str, expected: bool) -> None:
     (folder / "runs" / "mine.json").mkdir(parents=True)
-    assert is_file_of_answers(name) == expected
+    assert is_results_file(name) == expected
 
 
 # Files of other programs

@@ -44,7 +44,7 @@ def test_cells_and_numbers_must_fit() -> None:
         CountTable(("a",), ("cat",), np.zeros((1, 1)), cells=np.zeros((1, 9, 2), dtype=np.float32))
     with pytest.raises(DataError, match="no finite"):
         CountTable(("a",), ("cat",), np.zeros((1, 1)), cells=np.full((1, 9, 1), np.nan, dtype=np.float32))
-    with pytest.raises(DataError, match="2 numbers for 1 images"):
+    with pytest.raises(DataError, match="2 image numbers for 1 images"):
         CountTable(("a",), ("cat",), np.zeros((1, 1)), numbers=("1", "2"))
 
 
@@ -102,9 +102,9 @@ def test_distributions_follow_their_images_and_categories() -> None:
 @pytest.mark.parametrize(
     ("probabilities", "message"),
     [
-        ([0.5, 0.4], "the distribution of 'cat' in image 'a' is not of probabilities that sum to 1"),
-        ([1.5, -0.5], "is not of probabilities"),
-        ([np.nan, 1], "is not of probabilities"),
+        ([0.5, 0.4], "the distribution of 'cat' in image 'a' does not consist of probabilities that sum to 1"),
+        ([1.5, -0.5], "does not consist of probabilities"),
+        ([np.nan, 1], "does not consist of probabilities"),
     ],
 )
 def test_a_distribution_that_is_none_is_refused(probabilities: list[float], message: str) -> None:

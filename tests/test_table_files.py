@@ -251,9 +251,9 @@ def test_counts_are_read_as_spreadsheets_write_them(tmp_path: Path, content: str
         ("image,cat\na,1e400\n", "the count of 'cat' is '1e400'"),
         ("image,cat\na,٣\n", "the count of 'cat' is '٣'"),
         ("image,cat,dog\na,1,\n", "line 2: the count of 'dog' is ''"),
-        ("image,cat,\na,1,7\n", "line 2: column 3 holds '7', but has no name in the header"),
+        ("image,cat,\na,1,7\n", "line 2: column 3 contains '7', but has no header"),
         ("sep=;\nimage;cat\na;x\n", "line 3: the count of 'cat' is 'x'"),
-        ("cat,dog\n1,2\n", "line 1: no header; it must read image,CATEGORY"),
+        ("cat,dog\n1,2\n", "line 1: no header; it must be image,CATEGORY"),
     ],
 )
 def test_what_could_be_two_numbers_or_none_is_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -319,7 +319,7 @@ def rows(*rows: dict[str, Any]) -> str:
         ("a.json", rows({}, {"image_id": 5, "count": None}), "row 2: `count` is None"),
         ("a.json", rows({"count": float("nan")}), "row 1: `count` is nan"),
         ("a.json", rows({"count": True}), "row 1: `count` is True"),
-        ("a.json", rows({}, {}), "row 2: image '4' has a count of 'cat' already"),
+        ("a.json", rows({}, {}), "row 2: duplicate count of 'cat' for image '4'"),
         ("a.json", rows({}, {"image_id": 5, "category": "dog"}), "image '4' has no finite count of 'dog'"),
         ("a.json", rows({"cells": [[1, 2]]}), "row 1: `cells` is not a square"),
         ("a.json", rows({"cells": [[1]]}, {"image_id": 5}), "`cells` of one grid"),
@@ -345,8 +345,8 @@ def test_a_broken_file_is_one_line_that_names_it(
     ("columns", "message"),
     [
         ({"breed": ["a"], "cat": [1]}, "the first column must be `image`"),
-        ({"image": ["a"], "cat": ["many"]}, "column 'cat' has entries that are not numbers"),
-        ({"image": ["a", "b"], "cat": [1, None]}, "column 'cat' has entries that are not numbers"),
+        ({"image": ["a"], "cat": ["many"]}, "column 'cat' contains values that are not numbers"),
+        ({"image": ["a", "b"], "cat": [1, None]}, "column 'cat' contains values that are not numbers"),
         ({"image": ["a", "a"], "cat": [1, 2]}, "duplicate image id 'a'"),
         ({"image": ["a"]}, "at least one category"),
     ],
@@ -360,14 +360,14 @@ def test_parquet_without_counts_is_refused(tmp_path: Path, columns: dict[str, An
 def test_parquet_whose_cells_do_not_fit_is_refused(tmp_path: Path) -> None:
     theirs = pa.table({"image": ["a"], "cat": [1.0], "cell_counts": [[1.0, 2.0]]})
     pq.write_table(theirs.replace_schema_metadata({"counting.cell_counts": "4"}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="the column of cell_counts does not hold 4 numbers a category"):
+    with pytest.raises(DataError, match="column 'cell_counts' does not contain 4 numbers per category"):
         read_table(tmp_path / "a.parquet")
 
 
 @pytest.mark.parametrize(
     ("saved", "split", "message"),
     [
-        ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, ":test", "it has no split 'test'.*'val'"),
+        ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, ":test", "no split 'test'.*'val'"),
         ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, "", "a.npz:SPLIT"),
         ({"val_counts": np.ones((1, 7)), "val_ids": np.ones(1)}, ":val", "7 categories"),
         ({"val_counts": np.ones((2, 20)), "val_ids": np.ones(1)}, ":val", "one row for each"),

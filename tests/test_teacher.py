@@ -183,7 +183,7 @@ class TestFiles:
 
     def test_what_is_no_npz_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "boxes.npz").write_text("no")
-        with pytest.raises(DataError, match=r"boxes\.npz: not packed boxes"):
+        with pytest.raises(DataError, match=r"boxes\.npz: no packed boxes"):
             boxes_on(tmp_path / "boxes.npz", self.scenes, NAMES)
 
     def results(self, folder: Path, category_id: int) -> Path:
@@ -250,9 +250,9 @@ class TestTraining:
 
     def test_a_teacher_is_off_unless_asked_for_and_needs_boxes(self, tmp_path: Path) -> None:
         sources = self.sources(tmp_path)
-        with pytest.raises(CountingError, match="boxes are for a teacher"):
+        with pytest.raises(CountingError, match="boxes require a section teacher"):
             config_of(sources)
         del sources[1]["boxes"]
-        with pytest.raises(CountingError, match="teacher: name the boxes"):
+        with pytest.raises(CountingError, match="teacher: give a file of boxes"):
             config_of(sources, teacher={})
         assert config_of(sources).teacher is None

@@ -150,7 +150,7 @@ def test_a_run_killed_at_any_of_its_writes_can_be_resumed_or_else_started(
         if not killed_at(write, partial(train, config, run.path)):
             break
         resumable = run.state.exists()
-        with pytest.raises(CountingError, match="holds a run" if resumable else "nothing to resume"):
+        with pytest.raises(CountingError, match="a run already" if resumable else "no run to resume"):
             train(config, run.path, resume=not resumable)
         train(config, run.path, resume=resumable)
         assert_same_weights(run.last, whole.last)
@@ -293,7 +293,7 @@ def test_a_start_that_does_not_fit_is_an_error(root: Path, tmp_path: Path) -> No
     wider = tiny_config(root, start=start, head={"hidden": [32]})
     with pytest.raises(CountingError, match=r"start: the weights of .*small do not fit"):
         train(wider, tmp_path / "wider")
-    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub counts other categories: aeroplane, "):
+    with pytest.raises(CountingError, match=r"start: voc2007-aso-sub: none of its categories .*: aeroplane, "):
         train(tiny_config(root, start="voc2007-aso-sub"), tmp_path / "zoo")
 
 
@@ -312,7 +312,8 @@ def test_a_backbone_may_learn_on_smaller_photos_than_it_counts_in(root: Path, tm
 
         patch.setattr(Cells, "__init__", watched)
         train(tiny_config(root, backbone=FINE_TUNED, optimization={"epochs": 1, "side": 32}), tmp_path)
-    assert set(sides) == {(True, 32), (False, 48)}
+    assert {side for training, side in sides if training} == {32}
+    assert (False, 48) in sides
 
 
 LOCATING: dict[str, Any] = {
@@ -375,19 +376,19 @@ def test_a_run_that_ended_before_its_first_epoch_can_start_again(root: Path, tmp
         patch.setattr(Trainer, "step", interrupt_at(2, Trainer.step))
         with pytest.raises(KeyboardInterrupt):
             train(config, tmp_path)
-    with pytest.raises(CountingError, match="nothing to resume, start it without --resume"):
+    with pytest.raises(CountingError, match="there is no run to resume, start it without --resume"):
         train(config, tmp_path, resume=True)
     assert train(config, tmp_path).best.is_file()
-    with pytest.raises(CountingError, match="holds a run; resume it with --resume"):
+    with pytest.raises(CountingError, match="there is a run already; resume it with --resume"):
         train(config, tmp_path)
 
 
 def test_only_the_same_configuration_resumes_and_only_from_a_whole_state(root: Path, tmp_path: Path) -> None:
     run = train(tiny_config(root), tmp_path)
-    with pytest.raises(CountingError, match="began with another configuration"):
+    with pytest.raises(CountingError, match="this run has another configuration"):
         train(tiny_config(root, seed=1), tmp_path, resume=True)
     run.state.write_bytes(run.state.read_bytes()[:1000])
-    with pytest.raises(CountingError, match="cannot be resumed from"):
+    with pytest.raises(CountingError, match="corrupt or truncated"):
         train(tiny_config(root), tmp_path, resume=True)
 
 

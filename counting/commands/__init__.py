@@ -1,1 +1,1 @@
-"""One file a command of ``counting``: reads its arguments, calls the library, prints."""
+"""The commands of ``counting``, one file each: read the arguments, call the library, print the result."""

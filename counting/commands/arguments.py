@@ -1,4 +1,4 @@
-"""What the command line accepts: a parser with short errors, and the types of its arguments."""
+"""An argument parser with short errors, argument types, and options that several commands share."""
 
 import argparse
 import math
@@ -10,23 +10,24 @@ from typing import Any, NoReturn, TypeAlias
 from counting_datasets.errors import choices
 
 LONGEST_NAME = 255
-"""Greatest length in bytes of one part of a path, on the usual file systems."""
+"""Maximum length in bytes of one part of a path on common file systems."""
 
 LONGEST_PATH = 4095
+"""Maximum length in bytes of a path on Linux."""
 
 _SHOWN = 40
-"""Characters of an argument that an error repeats."""
+"""Maximum number of characters of an argument that an error message quotes."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors take one line and suggest what may have been meant."""
+    """An argument parser whose errors fit on one line and suggest corrections."""
 
     def error(self, message: str) -> NoReturn:
         """Print ``message`` and exit with 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def unknown_options(self, left: list[str]) -> NoReturn:
-        """Exit because of arguments that this command does not take."""
+        """Report arguments that this command does not take, and exit."""
         word = shortened(left[0])
         if not word.startswith("-"):
             self.error(f"unexpected argument {word!r}")
@@ -45,7 +46,7 @@ def name(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
     if "\0" in text:
-        raise argparse.ArgumentTypeError("contains a zero byte")
+        raise argparse.ArgumentTypeError("contains a NUL byte")
     parts = (part for whole in text.split("+") for part in Path(whole).parts)
     size = max((len(os.fsencode(part)) for part in parts), default=0)
     if size > LONGEST_NAME:
@@ -54,6 +55,13 @@ def name(text: str) -> str:
         )
     if len(os.fsencode(text)) > LONGEST_PATH and "+" not in text:
         raise argparse.ArgumentTypeError(f"path too long: {shortened(text)!r} (at most {LONGEST_PATH} bytes)")
+    return text
+
+
+def folder_name(text: str) -> str:
+    """The name of one folder, without a path to it."""
+    if name(text) in (".", "..") or "/" in text or "\\" in text:
+        raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not a plain folder name, such as my-run")
     return text
 
 
@@ -66,7 +74,7 @@ def path(text: str) -> Path:
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
-    """A whole number from ``low`` to ``high``."""
+    """The type of an argument that is a whole number from ``low`` to ``high``."""
 
     def parse(text: str) -> int:
         try:
@@ -74,14 +82,14 @@ def integer(low: int, high: int) -> Callable[[str], int]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"not a whole number: {shortened(text)!r}") from None
         if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"must lie between {low:,} and {high:,}, not {shortened(text)}")
+            raise argparse.ArgumentTypeError(f"must be between {low:,} and {high:,}, not {shortened(text)}")
         return value
 
     return parse
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
-    """A number from ``low`` to ``high``."""
+    """The type of an argument that is a number from ``low`` to ``high``."""
 
     def parse(text: str) -> float:
         try:
@@ -89,18 +97,20 @@ def number(low: float, high: float) -> Callable[[str], float]:
         except ValueError:
             raise argparse.ArgumentTypeError(f"not a number: {shortened(text)!r}") from None
         if not (math.isfinite(value) and low <= value <= high):
-            raise argparse.ArgumentTypeError(f"must lie between {low:,g} and {high:,g}, not {shortened(text)}")
+            raise argparse.ArgumentTypeError(f"must be between {low:,g} and {high:,g}, not {shortened(text)}")
         return value
 
     return parse
 
 
 def shortened(text: str) -> str:
-    """The beginning of a long argument, for an error."""
+    """An argument cut to a length that fits in an error message."""
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+Options: TypeAlias = "argparse._ActionsContainer"
+"""A parser or a group of its arguments."""
 
 
 def add_command(commands: Commands, command: str, summary: str, example: str) -> Parser:
@@ -116,19 +126,21 @@ def add_command(commands: Commands, command: str, summary: str, example: str) ->
 
 def add_device(parser: Parser) -> None:
     """Add --device."""
-    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: cuda where there is one)")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1 or mps (default: cuda if available)")
 
 
-def add_place(parser: Parser) -> None:
-    """Add the options that say where data lie."""
-    parser.add_argument("--root", type=path, help="the folder that holds JPEGImages or annotations")
-    parser.add_argument("--annotations", type=path, help="a COCO instances file, in place of --root")
-    parser.add_argument("--images", type=path, help="the folder with the photos of --annotations")
+def add_place(parser: Options) -> None:
+    """Add the options that locate a data set."""
+    parser.add_argument("--root", type=path, metavar="DIR", help="the folder with JPEGImages or annotations")
+    parser.add_argument("--annotations", type=path, metavar="FILE", help="COCO instances file, instead of --root")
+    parser.add_argument("--images", type=path, metavar="DIR", help="the folder with the photos of --annotations")
     parser.add_argument(
-        "--categories", help="a,b,c: all categories of your own VOC data, or some of another data set"
+        "--categories",
+        metavar="A,B,C",
+        help="all categories of your own data in VOC's format, or some of another data set's",
     )
     parser.add_argument(
         "--unannotated-are-empty",
         action="store_true",
-        help="in your own VOC data, take a photo without an XML file as one without objects",
+        help="in your own data in VOC's format, treat photos without an XML file as empty",
     )

@@ -11,19 +11,21 @@ from counting.networks.zoo import BEST, find_counter
 from counting.questions.answering import Answer, answer
 from counting.stats.count_distribution import LEVEL
 
-LEAST_SHARE = 0.15
-"""Smallest share of the count of a cell that is named."""
+MIN_SHARE = 0.15
+"""Smallest share of the count at which a cell is mentioned."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the number, how sure it is, what was counted and where."""
+    """Print the answer, its interval, what was counted and where."""
     name = arguments.counter or BEST
     found = answer(find_counter(name, arguments.device), arguments.photo, arguments.question)
     if arguments.json:
         print(json.dumps(to_json(found)))
         return 0
     console = Console(highlight=False, soft_wrap=True)
-    console.print(number(found), style="bold")
+    console.print(found.text, style="bold", markup=False)
+    if found.interval:
+        console.print(f"{LEVEL:.0%} interval: {found.interval[0]}–{found.interval[1]}")
     console.print(found.reading.explanation, markup=False)
     if found.uncounted:
         console.print(f"not counted by {name}: {', '.join(found.uncounted)}", markup=False)
@@ -32,21 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def number(found: Answer) -> str:
-    """The best guess and its interval: "about 3 (1–5, 80% interval)"."""
-    said = f"{found.guess.hedge} {found.count}".strip()
-    if found.interval is None:
-        return said
-    low, high = found.interval
-    return f"{said} ({low}–{high}, {LEVEL:.0%} interval)"
-
-
 def _places(found: Answer) -> list[str]:
-    """The cells that hold most of the count, the fullest first."""
+    """The cells with most of the count, largest first."""
     side = isqrt(len(found.cells))
     if side == 1 or found.raw < 0.5:
         return []
-    order = [cell for cell in np.argsort(-found.cells) if found.cells[cell] >= LEAST_SHARE * found.raw]
+    order = [cell for cell in np.argsort(-found.cells) if found.cells[cell] >= MIN_SHARE * found.raw]
     return [f"{found.cells[cell]:.1f} {_place(*divmod(int(cell), side), side)}" for cell in order]
 
 
@@ -60,7 +53,7 @@ def _place(row: int, column: int, side: int) -> str:
 
 
 def to_json(found: Answer) -> dict[str, object]:
-    """All that is known of the answer."""
+    """The answer as an object of the JSON output."""
     side = isqrt(len(found.cells))
     interval = found.interval and {"level": LEVEL, "low": found.interval[0], "high": found.interval[1]}
     return {
@@ -70,7 +63,7 @@ def to_json(found: Answer) -> dict[str, object]:
         "answered_by": "how-many head and counts" if found.learned else "counts",
         "interval": interval,
         "probability": found.guess.probability,
-        "text": found.guess.words(),
+        "text": found.text,
         "categories": found.categories,
         "understood": found.reading.explanation,
         "uncounted": found.uncounted,

@@ -1,4 +1,4 @@
-"""Names in a request, checked before anything slow is imported: a typo is answered at once."""
+"""Fast checks of the names in a request, made before slow imports so that typos are reported at once."""
 
 import argparse
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def check_request(arguments: argparse.Namespace) -> None:
     """Refuse a counter, photo, category, data set or configuration that does not exist.
 
     Raises:
-        CountingError: the first of them.
+        CountingError: names the first one that does not exist.
     """
     for option, check in _CHECKS.items():
         value = getattr(arguments, option, None)
@@ -22,12 +22,12 @@ def check_request(arguments: argparse.Namespace) -> None:
 
 
 def check_counter(counter: str) -> None:
-    """Refuse a name that is no counter of the zoo, and a path without a counter.
+    """Refuse an unknown zoo name or a path without a counter.
 
     Raises:
-        CountingError: says which names there are.
+        CountingError: lists the known names.
     """
-    if ":" in counter:  # a detector or another kind of counter, which its own reader checks
+    if ":" in counter:  # a detector, checked when it is built
         return
     from counting.networks.zoo import find_weights
 
@@ -40,7 +40,7 @@ def check_counter(counter: str) -> None:
 
 
 def _check_what(what: str, arguments: argparse.Namespace) -> None:
-    """Each counter of an ensemble, or the only one."""
+    """Check each member of an ensemble, or the single counter."""
     from counting.commands.sources import member_names
     from counting.networks.baselines import BASELINES
     from counting.networks.zoo import zoo_names
@@ -63,13 +63,13 @@ def _check_photo(photo: Path, arguments: argparse.Namespace) -> None:
 
 
 def _check_photos(places: list[str], arguments: argparse.Namespace) -> None:
-    """At least one of them must be there; a pattern, a URL and standard input are read later."""
+    """Check that at least one photo exists; patterns, URLs and standard input are read later."""
     if not any(place == "-" or set(place) & set("*?[:") or expanded(Path(place)).exists() for place in places):
-        raise CountingError(f"{places[0]}: no photo there")
+        raise CountingError(f"{places[0]}: no photo found")
 
 
 def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
-    """Those that the counter counts, or synonyms of them."""
+    """Check that the counter knows each category, by its own name or VOC's or COCO's."""
     from counting.networks.zoo import BEST, find_weights
     from counting.networks.zoo.cards import read_categories
     from counting_datasets.categories import match_categories
@@ -84,7 +84,7 @@ def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
 
 
 def _check_question(question: str, arguments: argparse.Namespace) -> None:
-    """That counts of the counter's categories answer it."""
+    """Check that counts of the counter's categories can answer the question."""
     from counting.networks.zoo import BEST, find_weights
     from counting.networks.zoo.cards import read_categories
     from counting.questions.parsing.parser import understood
@@ -119,4 +119,4 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "category": _check_categories,
     "question": _check_question,
 }
-"""By argument, in the order in which they are checked."""
+"""The check of each argument, in the order in which they run."""

@@ -28,14 +28,14 @@ def run(arguments: argparse.Namespace) -> int:
 
         return run_questions(arguments)
     if arguments.what is None:
-        raise CountingError("say WHAT to evaluate (see --help), or name --questions and --counts")
+        raise CountingError("nothing to evaluate: give WHAT, or --questions and --counts (see --help)")
     protocol = Protocol.parse(arguments.protocol, find_data_set(arguments.data).family)
     split = _split(arguments, arguments.split, arguments.truth, protocol)
     if arguments.explanations:
         return _evaluate_explanations(arguments, split)
     fit = _fit(arguments, protocol)
-    of_what = files_in(arguments.what) if arguments.against else len(fit.files)
-    mine, theirs = (replace(fit, files=files) for files in (fit.files[:of_what], fit.files[of_what:]))
+    first = files_in(arguments.what) if arguments.against else len(fit.files)
+    mine, theirs = (replace(fit, files=files) for files in (fit.files[:first], fit.files[first:]))
     scored = _score(arguments.what, arguments, split, mine, protocol)
     other = _score(arguments.against, arguments, split, theirs, protocol) if arguments.against else None
     if arguments.report:
@@ -55,10 +55,10 @@ def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
     from counting.networks.zoo import find_counter
 
     if split.scenes is None:
-        raise CountingError("--explanations looks at photos, but --truth gives none: use --data")
+        raise CountingError("--explanations needs photos: use --data instead of --truth")
     counter = find_counter(arguments.what, arguments.device).counter
-    scores, lost = evaluate_explanations(counter, split.scenes)
-    report_skipped(lost)
+    scores, skipped = evaluate_explanations(counter, split.scenes)
+    report_skipped(skipped)
     if arguments.json:
         print(json.dumps(scores.to_json()))
     else:
@@ -68,7 +68,7 @@ def _evaluate_explanations(arguments: argparse.Namespace, split: Split) -> int:
 
 def _score(what: str, arguments: argparse.Namespace, split: Split, fit: Fit, protocol: Protocol) -> Evaluation:
     counts = counts_of(what, split, fit, arguments.device)
-    report_skipped(list(counts.lost.values()))
+    report_skipped(list(counts.skipped.values()))
     return evaluate(
         counts.table,
         split.truth,
@@ -95,7 +95,7 @@ def _split(arguments: argparse.Namespace, name: str, truth_file: str | None, pro
 def _under(truth: CountTable, protocol: Protocol) -> CountTable:
     if protocol.non_difficult or protocol.no_crowd:
         raise CountingError(
-            f"protocol {protocol}: a counts file does not say which objects are difficult or crowd"
+            f"protocol {protocol}: a counts file does not record which objects are difficult or crowds"
         )
     if not protocol.non_empty:
         return truth
@@ -106,14 +106,14 @@ def _under(truth: CountTable, protocol: Protocol) -> CountTable:
 def _fit(arguments: argparse.Namespace, protocol: Protocol) -> Fit:
     def val() -> Split:
         if arguments.truth and not arguments.fit_truth:
-            raise CountingError("with --truth, name the true counts of val with --fit-truth FILE")
+            raise CountingError("with --truth, fitting needs true validation counts: --fit-truth FILE")
         return _split(arguments, "val", arguments.fit_truth, protocol)
 
     def train() -> CountTable:
         if arguments.train_truth:
             return read_table(arguments.train_truth)
         if arguments.truth:
-            raise CountingError("with --truth, name the training counts with --train-truth FILE")
+            raise CountingError("with --truth, this baseline needs true training counts: --train-truth FILE")
         return _split(arguments, "train", None, protocol).truth
 
     return Fit(cache(val), cache(train), arguments.fit, arguments.boxes, arguments.weights)

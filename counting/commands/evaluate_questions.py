@@ -17,9 +17,9 @@ from counting_datasets.questions import FILTERS, Question, load_questions
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score answers from counts, and print the scores."""
+    """Score the answers that counts give to how-many questions, and print the scores."""
     if arguments.what is not None or not arguments.counts:
-        raise CountingError("--questions: name the counts of its photos with --counts FILE, in place of WHAT")
+        raise CountingError("--questions needs the counts of its photos: give --counts FILE instead of WHAT")
     asked = _selected(arguments.questions, arguments.answers, arguments.filter)
     train: Sequence[Question] = ()
     if arguments.train_questions:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def counted(questions: Sequence[Question], files: Sequence[str]) -> tuple[list[Question], CountTable]:
-    """The questions whose photos the files count, and those counts; the other photos are reported."""
+    """The questions whose photos have counts in ``files``, and those counts; report the other photos."""
     kept, counts, missing = with_counts(questions, [read_table(file) for file in files], ", ".join(files))
     report_skipped([f"the questions about photo {photo}: no counts" for photo in missing])
     return kept, counts
@@ -47,5 +47,5 @@ def counted(questions: Sequence[Question], files: Sequence[str]) -> tuple[list[Q
 def _selected(path: Path, annotations: Path | None, name: str) -> list[Question]:
     found = [question for question in load_questions(path, annotations) if FILTERS[name](question)]
     if not found:
-        raise CountingError(f"{path}: no question that {name} takes (how many …? with a number as its answer)")
+        raise CountingError(f"{path}: no {name} questions (how many …?, with a number as the answer)")
     return found

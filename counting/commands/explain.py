@@ -20,15 +20,15 @@ from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 
 LONGEST_NAME = 200
-"""Greatest length in bytes of a file's name without its ending."""
+"""Maximum length in bytes of a file name without its extension."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write each explanation's map as an array and over the photo, and print what was found."""
+    """Write each explanation as an array and as an overlay on the photo, and print a summary."""
     if not arguments.category and not arguments.question:
-        raise CountingError('say what to explain: --category NAME or --question "how many …?"')
+        raise CountingError('nothing to explain: give --category NAME or --question "how many …?"')
     if arguments.answer_score and not arguments.question:
-        raise CountingError("--answer-score explains the answer to a question: give --question too")
+        raise CountingError("--answer-score needs --question")
     photo = open_photo(arguments.photo)
     console = Console(highlight=False, soft_wrap=True)
     found = []
@@ -80,7 +80,7 @@ def _explanations(arguments: argparse.Namespace, photo: Image.Image) -> Iterator
 
 
 def _file_name(photo: str, category: str, taken: set[str]) -> str:
-    """``photo-category``, the category in letters, digits, ``-`` and ``_``; unlike all names ``taken``."""
+    """``photo-category`` in safe characters, with a number added if the name is already ``taken``."""
     plain = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in category) or "_"
     stem = name = f"{_cut(photo, LONGEST_NAME // 2)}-{_cut(plain, LONGEST_NAME // 2)}"
     number = 2
@@ -96,7 +96,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Endings of file names, and the arrays that the files hold."""
+    """The arrays to write, each with the suffix of its file name."""
     yield "", one.map
     if counterfactual:
         yield "-against", one.against
@@ -105,6 +105,7 @@ def _arrays(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, NDArr
 
 
 def _pictures(one: Explanation, counterfactual: bool) -> Iterator[tuple[str, Image.Image]]:
+    """The pictures to write, each with the suffix of its file name."""
     yield "", one.overlay()
     if counterfactual:
         yield "-against", one.overlay(counterfactual=True)

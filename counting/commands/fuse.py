@@ -16,10 +16,10 @@ from counting_datasets.questions import load_questions
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the fused answers, and print how many of them the counts changed."""
+    """Write the fused answers, and print how many answers the counts changed."""
     for out in (arguments.out, arguments.scores_out):
         if out is not None and out.suffix != ".json":
-            raise CountingError(f"{out}: end it in .json")
+            raise CountingError(f"{out}: must end in .json")
     scores = read_scores(arguments.scores)
     questions = load_questions(arguments.questions)
     known = {question.id for question in questions}
@@ -46,11 +46,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _fusion(arguments: argparse.Namespace) -> Fusion:
-    """The weights: of the model itself where its answers on val are given, else of the shipped question model."""
+    """Weights fitted on the model's own validation answers if given, else the shipped weights."""
     if not arguments.fit:
         return shipped().fusions[INJECTION]
     if not arguments.fit_questions:
-        raise CountingError("--fit: name the questions of val with --fit-questions FILE")
+        raise CountingError("--fit needs the questions of the validation split: --fit-questions FILE")
     questions = load_questions(arguments.fit_questions, arguments.fit_answers)
     scores = read_scores(arguments.fit)
     kept, counts = counted(

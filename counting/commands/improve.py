@@ -23,13 +23,13 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
 SPLITS = ("val", "test", "train")
-"""Splits in which the photos of the boxes are looked for."""
+"""Splits to search for the photos of the boxes, in order."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the boxes that are left, and say by which rule."""
+    """Write the boxes to keep, and print the rule that chose them."""
     if arguments.out.suffix.lower() != ".json":
-        raise CountingError(f"--out {arguments.out}: end it in .json")
+        raise CountingError(f"--out {arguments.out}: must end in .json")
     counts = read_table(arguments.counts)
     name = arguments.data or _data_of(counts)
     categories = find_data_set(name).categories
@@ -44,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     val = Val(partial(scenes, "val"), arguments.fit, arguments.fit_counts)
     improved = improve(arguments.detections, arguments.counts, counts, data, val, arguments.rule)
     write_text(arguments.out, json.dumps(improved.rows) + "\n")
-    report_skipped([f"photo {photo}: no counts, so its boxes stay as they are" for photo in improved.lost])
+    report_skipped([f"photo {photo}: no counts; its boxes are unchanged" for photo in improved.without_counts])
     kept = len(improved.rows)
     if arguments.json:
         said = {"rule": improved.rule, "why": improved.why, "boxes": improved.boxes, "kept": kept}
-        print(json.dumps({**said, "without_counts": list(improved.lost), "out": str(arguments.out)}))
+        print(json.dumps({**said, "without_counts": list(improved.without_counts), "out": str(arguments.out)}))
         return 0
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"rule {improved.rule}: {improved.why}", markup=False)
@@ -58,17 +58,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _data_of(counts: CountTable) -> str:
-    """COCO 2014 for counts of COCO's 80 categories, else VOC 2007."""
+    """The data set that the counts' categories belong to: COCO 2014 for COCO's 80, else VOC 2007."""
     return "coco2014" if len(match_categories(counts.categories, COCO_CATEGORIES)) == 80 else "voc2007"
 
 
 def _published(categories: tuple[str, ...]) -> DataSet:
-    """What is known of a published data set without opening it."""
+    """A published data set, described without reading its files."""
     return DataSet(categories, COCO_IDS if categories == COCO_CATEGORIES else None)
 
 
 def _own(scenes: Callable[[str], SceneSet], counts: CountTable) -> DataSet:
-    """The user's own data, by the split that most photos of the counts are in."""
+    """The user's own data, as the split that contains most photos of the counts."""
     best: DataSet | None = None
     most = -1
     problems = []

@@ -1,4 +1,4 @@
-"""From a request to an exit code: errors that a user can act on take one line; any other is a fault of ours."""
+"""Exit codes: an error that the user can act on is printed in one line; any other is a bug and is raised."""
 
 import argparse
 import errno
@@ -19,7 +19,7 @@ def run_command(parsed: argparse.Namespace, output: Output) -> int:
         try:
             check_request(parsed)
             code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
-        except SystemExit:  # raised by rich, once nobody reads standard output
+        except SystemExit:  # raised by rich when standard output is closed
             return DONE
         except (Exception, KeyboardInterrupt) as error:
             if interruption.came or isinstance(error, KeyboardInterrupt):
@@ -32,7 +32,7 @@ def run_command(parsed: argparse.Namespace, output: Output) -> int:
 
 
 def finished(code: int, command: str, output: Output) -> int:
-    """``code``, unless what was printed could not be written; a closed pipe is none of the command's faults."""
+    """``code``, or ``REFUSED`` if standard output could not be written; a closed pipe is no error."""
     failure = output.failure()
     if failure is None or failure.errno == errno.EPIPE:
         return code
@@ -41,7 +41,7 @@ def finished(code: int, command: str, output: Output) -> int:
 
 
 def _code_of(error: BaseException, command: str) -> int:
-    """Print an error of the request or of the machine in one line; raise any other."""
+    """Print an error of the request or the machine in one line; raise any other error."""
     match error:
         case CountingError():
             reason = str(error)

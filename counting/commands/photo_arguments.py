@@ -1,4 +1,4 @@
-"""The photos that a person names on the command line, and what each is called in tables and files."""
+"""Photos named on the command line, and their names and ids in tables and files."""
 
 import sys
 from collections import Counter
@@ -13,32 +13,33 @@ from counting_datasets.photo_files import file_names as names_in
 from counting_datasets.photo_files import is_photo_name
 
 STANDARD_INPUT = "-"
-"""The argument in whose place paths are read from standard input."""
+"""The argument that stands for paths on standard input."""
 
 
 @dataclass
 class NamedPhotos:
-    """Photos, each once, in the order in which they were named.
+    """Photos without duplicates, in the order of the arguments.
 
     Attributes:
         paths: the photos.
-        left_out: how many other files the folders hold, by the ending of their names.
+        left_out: number of other files in the folders, by extension.
     """
 
     paths: list[Path] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def note(self) -> str | None:
-        """One line on the files left out, or None if there are none."""
+        """One line about the files left out; None if there are none."""
         if not self.left_out:
             return None
         total = self.left_out.total()
         kinds = ", ".join(f"{number} {ending}" for ending, number in self.left_out.most_common(5))
-        return f"left out {total} {'file that is no photo' if total == 1 else 'files that are no photos'}: {kinds}"
+        what = "file that is not a photo" if total == 1 else "files that are not photos"
+        return f"left out {total} {what}: {kinds}"
 
 
 def find_photos(places: Sequence[str]) -> NamedPhotos:
-    """The photos at ``places``: files, folders with the folders in them, patterns, and ``-`` for standard input.
+    """The photos at ``places``: files, folders with their subfolders, patterns, or ``-`` for standard input.
 
     Raises:
         CountingError: an empty name, or a place without a photo.
@@ -46,11 +47,11 @@ def find_photos(places: Sequence[str]) -> NamedPhotos:
     found = NamedPhotos()
     seen: set[str] = set()
     for place in _with_standard_input(places):
-        of_place = list(_photos_at(place, found))
-        if not of_place:
+        at_place = list(_photos_at(place, found))
+        if not at_place:
             note = found.note()
-            raise CountingError(f"{place}: no photo there{f' ({note})' if note else ''}")
-        for path in of_place:
+            raise CountingError(f"{place}: no photo found{f' ({note})' if note else ''}")
+        for path in at_place:
             whole = abspath(path)  # noqa: PTH100 (resolve() would follow links)
             if whole not in seen:
                 seen.add(whole)
@@ -59,7 +60,7 @@ def find_photos(places: Sequence[str]) -> NamedPhotos:
 
 
 def _with_standard_input(places: Sequence[str]) -> Iterator[str]:
-    """The places, with the lines of standard input (or what NUL bytes separate) for ``-``.
+    """The places, with ``-`` replaced by the lines (or NUL-separated entries) of standard input.
 
     Raises:
         CountingError: standard input names no photo.
@@ -71,7 +72,7 @@ def _with_standard_input(places: Sequence[str]) -> Iterator[str]:
         text = sys.stdin.read()
         listed = [line for line in (text.split("\0") if "\0" in text else text.splitlines()) if line.strip()]
         if not listed:
-            raise CountingError("-: standard input holds no path")
+            raise CountingError("-: standard input contains no paths")
         yield from listed
 
 
@@ -82,7 +83,7 @@ def _photos_at(place: str, found: NamedPhotos) -> Iterator[Path]:
             if is_photo_name(file):
                 yield file
             else:
-                found.left_out[file.suffix.lower() or "without an ending"] += 1
+                found.left_out[file.suffix.lower() or "without an extension"] += 1
     elif path.exists() or not set(place) & set("*?["):
         yield path
     else:
@@ -92,21 +93,21 @@ def _photos_at(place: str, found: NamedPhotos) -> Iterator[Path]:
 
 
 def file_names(paths: Sequence[Path]) -> list[str]:
-    """What each photo is called: its path relative to the folder that holds them all, as "100/IMG_0001.jpg"."""
+    """Each photo's path relative to the common folder of all, such as "100/IMG_0001.jpg"."""
     whole = [Path(abspath(path)) for path in paths]  # noqa: PTH100 (resolve() would follow links)
     try:
         common = Path(commonpath([path.parent for path in whole]))
-    except ValueError:  # none, or on several drives
+    except ValueError:  # no paths, or several drives
         return [path.as_posix() for path in whole]
     return [path.relative_to(common).as_posix() for path in whole]
 
 
 def photo_ids(names: Sequence[str]) -> list[str]:
-    """File names without their endings; those that would then be equal (x.jpg, x.png) keep them."""
+    """File names without extensions, except where that would make two equal (x.jpg and x.png)."""
     ids = [name[: len(name) - len(Path(name).suffix)] for name in names]
     while len(set(ids)) < len(set(names)):
         times = Counter(ids)
-        kept = [name if times[of_one] > 1 else of_one for of_one, name in zip(ids, names, strict=True)]
+        kept = [name if times[short] > 1 else short for short, name in zip(ids, names, strict=True)]
         if kept == ids:
             break
         ids = kept

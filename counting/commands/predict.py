@@ -24,16 +24,16 @@ from counting.utils.progress import follow, report_skipped
 from counting_datasets.errors import CountingError
 
 SHOWN_ROWS = 50
-"""Greatest number of photos in the table on the screen."""
+"""Maximum number of photos in the printed table."""
 
 ENDINGS = (".csv", ".json", ".parquet")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Count in every photo; unreadable ones are reported and skipped."""
+    """Count the objects in every photo; report and skip unreadable photos."""
     out: Path | None = arguments.out
     if out and out.suffix.lower() not in ENDINGS:
-        raise CountingError(f"--out {out}: end it in .csv, .json or .parquet")
+        raise CountingError(f"--out {out}: must end in .csv, .json or .parquet")
     found = find_photos(arguments.photos)
     names = file_names(found.paths)
     known = dict(zip(found.paths, map(Named, names, photo_ids(names)), strict=True))
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Named:
-    """What a photo is called: its file name and its id."""
+    """The file name and the id of a photo in tables and files."""
 
     file_name: str
     id: str
@@ -63,7 +63,7 @@ class Named:
 
 @dataclass
 class Shown:
-    """What the table on the screen needs: the first photos in words, and how many there are."""
+    """The content of the printed table: the first photos with their counts in words, and the number of photos."""
 
     rows: list[tuple[str, str]] = field(default_factory=list)
     photos: int = 0
@@ -71,13 +71,13 @@ class Shown:
     def add(self, name: str, result: CountResult) -> None:
         self.photos += 1
         if len(self.rows) < SHOWN_ROWS:
-            self.rows.append((name, ", ".join(result.things) or "nothing it knows"))
+            self.rows.append((name, ", ".join(result.things) or "no known objects"))
 
 
 def _write(
     results: Iterator[CountResult], known: Mapping[Path, Named], counter: Predictor, arguments: argparse.Namespace
 ) -> Shown:
-    """Write each result wherever it is asked for as soon as it is there; only counts stay in memory."""
+    """Write each result to the requested outputs as soon as it is counted; keep only counts in memory."""
     shown = Shown()
     out: Path | None = arguments.out
     ending = out.suffix.lower() if out else None
@@ -129,7 +129,7 @@ class JsonRows:
 
 
 class Rows:
-    """The counts of all photos for a CSV or Parquet file, and their cells if the file holds them."""
+    """The counts of all photos for a CSV or Parquet file, with their cells for Parquet."""
 
     def __init__(self, counter: Predictor, *, with_cells: bool) -> None:
         self._counter = counter
@@ -174,9 +174,9 @@ def _print(shown: Shown, counter: Predictor, arguments: argparse.Namespace) -> N
     output = Console(highlight=False, markup=False)
     output.print(table)
     if shown.photos > SHOWN_ROWS:
-        rest = "" if arguments.out else ", write them with --out counts.csv"
+        rest = "" if arguments.out else "; write all with --out counts.csv"
         output.print(f"and {shown.photos - SHOWN_ROWS} more photos{rest}")
     known = ", ".join(map(readable, counter.categories))
-    output.print(f"counts {len(counter.categories)} things: {known}; nothing else", style="dim")
+    output.print(f"this counter knows {len(counter.categories)} categories: {known}", style="dim")
     for written in filter(None, (arguments.out, arguments.draw)):
         output.print(f"wrote {written}", soft_wrap=True)

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from counting.commands.ask import number, to_json
+from counting.commands.ask import to_json
 from counting.networks.zoo import BEST, find_counter
 from counting.questions.generator.decoding import Method
 from counting.questions.generator.for_photo import questions_for_photo
@@ -12,7 +12,7 @@ from counting.questions.generator.tokens import Mark
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print different questions about a photo, each with its answer and how sure that is."""
+    """Print different questions about a photo, each with its answer."""
     method = Method(
         arguments.method,
         arguments.beams,
@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"photo": str(arguments.photo), "questions": [to_json(each) for each in found]}))
         return 0
     if not found:
-        print("nothing to ask: this counter sees nothing that it knows in this photo", file=sys.stderr)
+        print("no questions: the counter finds no objects in this photo", file=sys.stderr)
     width = max((len(each.reading.question) for each in found), default=0)
     for each in found:
-        print(f"{each.reading.question:{width}}  {number(each)}")
+        print(f"{each.reading.question:{width}}  {each.text}")
     return 0

@@ -1,22 +1,25 @@
-"""The arguments of the commands that take files of counts, boxes or answers: evaluate, improve and fuse."""
+"""Arguments of the commands that read files of counts, boxes or answers: evaluate, improve and fuse."""
 
-import argparse
-
-from counting.commands.arguments import Commands, add_command, add_device, add_place, integer, name, path
+from counting.commands.arguments import Commands, Options, add_command, add_device, add_place, integer, name, path
 from counting_datasets.data_sets import DATA_SETS
 
 _WHAT = """\
-WHAT is one of these, or several joined with + for their ensemble:
-  a counter of the zoo (see counting models), a run folder or .safetensors file
+WHAT is one of these, or several joined with + to form an ensemble:
+  a name from `counting models`, a run folder or a .safetensors file
   a baseline: always-0, always-1, mean, category-mean, presence-oracle
-  a file of counts: .csv, .parquet, .json, or .npz:split
+  a file of counts: .csv, .parquet, .json or .npz:SPLIT
   a COCO results file
   a detector: torchvision:NAME or torchvision:NAME@WEIGHTS"""
 
 
 _DATA = ", ".join(DATA_SETS)
 
-_MOST_RESAMPLES = 1_000_000
+_PROTOCOL = (
+    "objects and images to score: all (default), non-difficult, no-crowd or non-empty, or several joined with +; "
+    "ilc (image-level counting): non-difficult for VOC, non-difficult+non-empty for COCO"
+)
+
+_MAX_RESAMPLES = 1_000_000
 
 
 def add_evaluate(commands: Commands) -> None:
@@ -26,77 +29,95 @@ def add_evaluate(commands: Commands) -> None:
         "evaluate",
         "score a counter against true counts",
         "counting evaluate voc2007-seq-sub --against voc2007-aso-sub --bootstrap 1000\n"
-        "  counting evaluate --questions q.json --answers annotations.json --counts counts.parquet",
+        "  counting evaluate --questions q.json --answers annotations.json \\\n"
+        "      --counts counts.parquet",
     )
     parser.description = f"Score a counter against true counts, or answers to how-many questions.\n\n{_WHAT}"
     parser.add_argument("what", type=name, metavar="WHAT", nargs="?")
     parser.add_argument(
         "--against", type=name, metavar="WHAT2", help="compare with another counter, photo by photo"
     )
-    parser.add_argument("--data", default="voc2007", help=f"{_DATA} (default: voc2007)")
-    add_place(parser)
-    parser.add_argument("--split", type=name, default="test", help="the split to score on (default: test)")
-    parser.add_argument("--protocol", default="all", help="all (default), ilc, non-difficult, no-crowd, non-empty")
-    parser.add_argument("--truth", type=name, metavar="FILE", help="true counts from a file, in place of --data")
     parser.add_argument(
-        "--train-truth", type=name, metavar="FILE", help="true training counts, for baselines that use them"
+        "--bootstrap",
+        type=integer(1, _MAX_RESAMPLES),
+        metavar="N",
+        help="95%% intervals from N bootstrap resamples",
+    )
+    parser.add_argument("--json", action="store_true", help="print the contents of results.json only")
+    parser.add_argument("--per-category", action="store_true", help="also print a table of all categories")
+    parser.add_argument(
+        "--report", type=path, metavar="DIR", help="write report.html, plots, counts.csv and results.json"
     )
     parser.add_argument(
+        "--explanations", action="store_true", help="score the maps of `counting explain` instead of the counts"
+    )
+    add_device(parser)
+    _add_truth(parser.add_argument_group("true counts"))
+    _add_fitting(parser.add_argument_group("fitting on the validation split"))
+    _add_question_scoring(parser.add_argument_group("how-many questions, instead of WHAT"))
+
+
+def _add_truth(group: Options) -> None:
+    group.add_argument(
+        "--data",
+        default="voc2007",
+        help=f"the data set: {_DATA}; voc and coco are your own, in that format (default: voc2007)",
+    )
+    add_place(group)
+    group.add_argument("--split", type=name, default="test", help="the split to score on (default: test)")
+    group.add_argument("--protocol", default="all", help=_PROTOCOL)
+    group.add_argument("--truth", type=name, metavar="FILE", help="a file of true counts, instead of --data")
+    group.add_argument(
+        "--train-truth", type=name, metavar="FILE", help="true training counts, for baselines that use them"
+    )
+
+
+def _add_fitting(group: Options) -> None:
+    group.add_argument(
         "--fit",
         action="append",
         type=name,
         default=[],
         metavar="FILE",
-        help="the validation counterpart of each results or counts file in WHAT, then in WHAT2, in order",
+        help="the validation counterpart of a file in WHAT or WHAT2; repeat it for each, in order",
     )
-    parser.add_argument(
-        "--fit-truth", type=name, metavar="FILE", help="true validation counts from a file, with --truth"
-    )
-    parser.add_argument(
+    group.add_argument("--fit-truth", type=name, metavar="FILE", help="true validation counts (with --truth)")
+    group.add_argument(
         "--boxes",
         choices=["soft", "threshold"],
         default="soft",
-        help="how fitted boxes are counted (default: soft)",
+        help="how to count the boxes of a fitted detector: each with a weight (soft, default) or those above a "
+        "threshold",
     )
-    parser.add_argument(
+    group.add_argument(
         "--weights",
         choices=["average", "fitted"],
         default="average",
-        help="weights of an ensemble (default: average)",
+        help="ensemble weights: equal (average, default) or fitted on the validation split",
     )
-    parser.add_argument(
-        "--bootstrap", type=integer(1, _MOST_RESAMPLES), metavar="N", help="95 %% intervals from N resamples"
-    )
-    parser.add_argument("--json", action="store_true", help="print the contents of results.json and nothing else")
-    parser.add_argument("--per-category", action="store_true", help="print a table of all categories too")
-    parser.add_argument(
-        "--explanations", action="store_true", help="score the maps of `counting explain` in place of the counts"
-    )
-    parser.add_argument(
-        "--report", type=path, metavar="DIR", help="write report.html, plots, counts.csv, results.json"
-    )
-    add_device(parser)
-    group = parser.add_argument_group("how-many questions, in place of WHAT")
+
+
+def _add_question_scoring(group: Options) -> None:
     _add_questions(group, required=False)
     group.add_argument("--answers", type=path, metavar="FILE", help="the VQA annotations file of the questions")
     group.add_argument(
         "--train-questions",
         type=path,
         metavar="FILE",
-        help="training questions, for the most common answer per noun",
+        help="training questions, for the baseline that gives the most common answer per noun",
     )
     group.add_argument(
-        "--train-answers", type=path, metavar="FILE", help="the VQA annotations file of the questions"
+        "--train-answers", type=path, metavar="FILE", help="the VQA annotations file of --train-questions"
     )
     group.add_argument(
         "--filter",
         choices=["count-qa", "howmany-qa"],
         default="count-qa",
-        help="which questions to score (default: count-qa)",
+        help="the published selection of questions to score (default: count-qa)",
     )
 
 
-def _add_questions(parser: "argparse._ActionsContainer", *, required: bool) -> None:
+def _add_questions(parser: Options, *, required: bool) -> None:
     parser.add_argument(
         "--questions",
         type=path,
@@ -110,7 +131,7 @@ def _add_questions(parser: "argparse._ActionsContainer", *, required: bool) -> N
         type=name,
         metavar="FILE",
         required=required,
-        help="counts of the photos, in one file or several: .csv, .parquet, .json or .npz:split",
+        help="counts of the photos, in one or more files: .csv, .parquet, .json or .npz:SPLIT",
     )
 
 
@@ -136,20 +157,21 @@ def add_improve(commands: Commands) -> None:
     parser.add_argument(
         "--rule",
         choices=["prior", "top-n"],
-        help="prior: keep a box by its probability given the distribution of the count; top-n: keep as many boxes "
-        "as were counted, by score (default: prior)",
+        help="prior (default): keep a box by its probability given the count; top-n: keep the n boxes with the "
+        "highest scores, where n is the count",
     )
     parser.add_argument(
-        "--fit", type=path, metavar="FILE", help="the detector's boxes on the validation split, to fit on"
+        "--fit", type=path, metavar="FILE", help="the detector's boxes on the validation split, for fitting"
     )
     parser.add_argument(
-        "--fit-counts", type=name, metavar="FILE", help="the counts of the validation split, to fit on"
+        "--fit-counts", type=name, metavar="FILE", help="counts of the validation split, for fitting"
     )
     parser.add_argument(
-        "--data", help=f"the data set of the boxes: {_DATA} (default: by the categories of the counts)"
+        "--data",
+        help=f"the data set of the boxes: {_DATA} (default: coco2014 if its categories fit, else voc2007)",
     )
     add_place(parser)
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
 
 
 def add_fuse(commands: Commands) -> None:
@@ -158,10 +180,13 @@ def add_fuse(commands: Commands) -> None:
         commands,
         "fuse",
         "fuse a VQA model's answers to how-many questions with the counts of the photos",
-        "counting fuse answers.json --questions q.json --counts counts.parquet --out results.json",
+        "counting fuse answers.json --questions q.json --counts counts.parquet \\\n      --out results.json",
     )
     parser.add_argument(
-        "scores", type=path, metavar="ANSWERS.json", help='rows {"question_id": 7, "answers": {"2": 0.6, …}}'
+        "scores",
+        type=path,
+        metavar="ANSWERS.json",
+        help='list of {"question_id": 7, "answers": {"2": 0.6, …}}',
     )
     _add_questions(parser, required=True)
     parser.add_argument("--out", type=path, required=True, metavar="OUT.json", help="the VQA results to write")
@@ -169,7 +194,10 @@ def add_fuse(commands: Commands) -> None:
         "--scores", type=path, metavar="FILE", dest="scores_out", help="also write the fused scores"
     )
     parser.add_argument(
-        "--fit", type=path, metavar="FILE", help="the model's answers on the validation split, to fit on"
+        "--fit",
+        type=path,
+        metavar="FILE",
+        help="the model's answers on the validation split, for fitting",
     )
     parser.add_argument("--fit-questions", type=path, metavar="FILE", help="the questions of the validation split")
     parser.add_argument("--fit-answers", type=path, metavar="FILE", help="the annotations of --fit-questions")
@@ -180,4 +208,4 @@ def add_fuse(commands: Commands) -> None:
         metavar="FILE",
         help="counts of the validation split (default: --counts)",
     )
-    parser.add_argument("--json", action="store_true", help="print what was done as JSON")
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")

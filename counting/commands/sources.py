@@ -1,4 +1,4 @@
-"""WHAT on the command line: anything that counts, recognised by its name and asked for its counts."""
+"""The counts of a WHAT: any counter, detector, baseline or results file named on the command line."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from counting_datasets.errors import CountingError, DataError
 from counting_datasets.scene import SceneSet
 
 FILE_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".npz")
-"""Endings of files of counts or detections."""
+"""Extensions of files of counts or detections."""
 
 DETECTOR = "torchvision:"
-"""Beginning of the name of a torchvision detector."""
+"""Prefix of a torchvision detector's name."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Photos to count and what is true of them; ``scenes`` is None where the truth came from a file."""
+    """The true counts of a split and its photos; ``scenes`` is None if the truth comes from a counts file."""
 
     truth: CountTable
     scenes: SceneSet | None = None
@@ -28,14 +28,14 @@ class Split:
 
 @dataclass(frozen=True)
 class Fit:
-    """What counters are fitted on, read only when one needs it.
+    """The data to fit counters on, read only when needed.
 
     Attributes:
         val: the validation split.
         train: the counts of the training split.
-        files: the validation counterparts of the members that are files, in order.
-        boxes: how fitted boxes count, "soft" or "threshold".
-        weights: how an ensemble is weighted, "average" or "fitted".
+        files: the validation counterparts of the members that are results files, in order.
+        boxes: how the boxes of a fitted detector are counted, "soft" or "threshold".
+        weights: the weights of an ensemble, "average" or "fitted".
     """
 
     val: Callable[[], Split]
@@ -47,26 +47,26 @@ class Fit:
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of a WHAT. ``lost`` maps photos that it could not read to the reason."""
+    """The counts of a WHAT; ``skipped`` maps each unreadable photo to the reason."""
 
     table: CountTable
     rounded: bool = True
-    lost: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Member:
-    """One member of a WHAT, and the validation counterpart of its file."""
+    """A member of a WHAT, and the validation counterpart if it is a results file."""
 
     name: str
     val_file: str | None = None
 
 
 def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> Counts:
-    """The counts of ``split`` by ``what``; members joined with ``+`` count as an ensemble.
+    """The counts of ``split`` by ``what``; members joined with ``+`` form an ensemble.
 
     Raises:
-        CountingError: no such counter, or it needs photos, a fit or training counts that are not given.
+        CountingError: unknown counter, or it needs photos, validation files or training counts that are not given.
     """
     members = _members(what, fit.files)
     answers = [_answer(member, split, fit, device) for member in members]
@@ -74,19 +74,19 @@ def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> C
         return answers[0]
     from counting.networks.counters.ensemble import average, fit_weights
 
-    lost = {photo: why for answer in answers for photo, why in answer.lost.items()}
+    skipped = {photo: why for answer in answers for photo, why in answer.skipped.items()}
     tables = _shared([answer.table for answer in answers], split.truth, members)
     if fit.weights == "average":
-        return Counts(average(tables), lost=lost)
+        return Counts(average(tables), skipped=skipped)
     val = fit.val()
     on_val = [_answer(_on_val(member), val, fit, device).table for member in members]
     shared = _shared(on_val, val.truth, members)
     weights = fit_weights(shared, val.truth.select(shared[0].images))
-    return Counts(weights.combine(tables), lost=lost)
+    return Counts(weights.combine(tables), skipped=skipped)
 
 
-def is_file_of_answers(name: str) -> bool:
-    """Whether a member of a WHAT is a file of counts or detections, which fitting needs a counterpart of."""
+def is_results_file(name: str) -> bool:
+    """Whether a member of a WHAT is a file of counts or detections."""
     if name.startswith(DETECTOR):
         return False
     path, _ = split_source(name)
@@ -94,9 +94,9 @@ def is_file_of_answers(name: str) -> bool:
 
 
 def member_names(what: str) -> list[str]:
-    """The members of a WHAT: its parts between the ``+``, which a file's name may hold, too.
+    """The members of a WHAT, which are separated by ``+``; file names may contain ``+`` themselves.
 
-    Of all ways to cut it, the one with the least text in unknown names, and of those the one with fewest members.
+    Of all ways to split, take the one with the least text in unknown names, then with the fewest members.
     """
     parts = what.split("+")
     best: list[tuple[int, list[str]]] = [(0, [])]
@@ -120,24 +120,24 @@ def _is_known(name: str) -> bool:
 
 def files_in(what: str) -> int:
     """How many members of a WHAT are files of counts or detections."""
-    return sum(is_file_of_answers(name) for name in member_names(what))
+    return sum(is_results_file(name) for name in member_names(what))
 
 
 def _members(what: str, val_files: Sequence[str]) -> list[_Member]:
     names = member_names(what)
-    files = [name for name in names if is_file_of_answers(name)]
+    files = [name for name in names if is_results_file(name)]
     if len(val_files) not in (0, len(files)):
-        raise CountingError(f"--fit was given {len(val_files)} times, but {what!r} has {len(files)} files")
+        raise CountingError(f"--fit is given {len(val_files)} times, but {what!r} names {len(files)} files")
     val_file: Iterator[str] = iter(val_files)
-    return [_Member(name, next(val_file, None) if is_file_of_answers(name) else None) for name in names]
+    return [_Member(name, next(val_file, None) if is_results_file(name) else None) for name in names]
 
 
 def _on_val(member: _Member) -> _Member:
-    """The member that counts the validation split."""
-    if not is_file_of_answers(member.name):
+    """The same member, to be counted on the validation split."""
+    if not is_results_file(member.name):
         return member
     if member.val_file is None:
-        raise CountingError(f"fitted weights need the validation counterpart of {member.name}: --fit FILE")
+        raise CountingError(f"--weights fitted needs the validation counterpart of {member.name}: --fit FILE")
     return _Member(member.val_file, member.val_file)
 
 
@@ -145,11 +145,11 @@ def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Coun
     name = member.name
     if name in BASELINES:
         baseline = BASELINES[name]
-        train = fit.train() if baseline.learns else None
+        train = fit.train() if baseline.needs_training else None
         return Counts(baseline.predict(split.truth, train), baseline.rounded)
     if name.startswith(DETECTOR):
         return _detector(name, split, fit, device)
-    if not is_file_of_answers(name):
+    if not is_results_file(name):
         return _learned(name, split, device)
     if Path(name).suffix.lower() == ".json" and _holds_boxes(Path(name)):
         return Counts(_detected(member, split, fit))
@@ -157,7 +157,7 @@ def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Coun
 
 
 def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
-    """``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, run over ``split``, and over validation to fit it."""
+    """The counts of ``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, fitted on the validation split."""
     from counting.detection.detect import FITTERS
     from counting.detection.detector import build_detector, detect_scenes
     from counting.utils.devices import find_device
@@ -168,10 +168,10 @@ def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
     val = fit.val()
     if split.scenes is None or val.scenes is None:
         raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
-    on_val, lost_on_val = detect_scenes(model, classes, val.scenes, val.truth, place)
-    fitted_on = val.truth.select([image for image in val.truth.images if image not in lost_on_val])
-    detections, lost = detect_scenes(model, classes, split.scenes, split.truth, place)
-    return Counts(FITTERS[fit.boxes](on_val, fitted_on).counts(detections), lost=lost)
+    on_val, skipped_on_val = detect_scenes(model, classes, val.scenes, val.truth, place)
+    fitted_on = val.truth.select([image for image in val.truth.images if image not in skipped_on_val])
+    detections, skipped = detect_scenes(model, classes, split.scenes, split.truth, place)
+    return Counts(FITTERS[fit.boxes](on_val, fitted_on).counts(detections), skipped=skipped)
 
 
 def _learned(name: str, split: Split, device: str | None) -> Counts:
@@ -181,8 +181,8 @@ def _learned(name: str, split: Split, device: str | None) -> Counts:
     checkpoint = find_counter(name, device)
     if split.scenes is None:
         raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
-    table, lost = count_scenes(checkpoint, split.scenes)
-    return Counts(table.in_categories(split.truth.categories), lost=lost)
+    table, skipped = count_scenes(checkpoint, split.scenes)
+    return Counts(table.in_categories(split.truth.categories), skipped=skipped)
 
 
 def _holds_boxes(path: Path) -> bool:
@@ -208,7 +208,7 @@ def _detected(member: _Member, split: Split, fit: Fit) -> CountTable:
 
 
 def _shared(tables: Sequence[CountTable], truth: CountTable, members: Sequence[_Member]) -> list[CountTable]:
-    """The tables' rows of the images that all of them have, in the truth's order."""
+    """The rows of the images that all tables share, in the truth's order."""
     joined = []
     for table, member in zip(tables, members, strict=True):
         _, theirs, missing = join(truth, table)

@@ -25,7 +25,7 @@ RUNS = Path("runs")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, then score the best epoch on the validation split and write its report."""
+    """Train a counter, score its best epoch on the validation split and write a report."""
     config = read_config(arguments.config, arguments.overrides)
     folder = RunFolder(RUNS / (arguments.name or run_name(arguments.config)))
     trained = train_counter(
@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     console.print(trained.progress.ending(config.optimization), highlight=False)
     if trained.data.val is None:
         console.print(
-            f"weights {folder.best}\nscore them on test: counting evaluate {folder.path}", highlight=False
+            f"weights {folder.best}\nscore on the test split: counting evaluate {folder.path}",
+            highlight=False,
         )
     else:
         _score(trained.data, folder, trained.device, trained.progress)
@@ -44,12 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def run_name(source: str) -> str:
-    """The name of a run of the configuration ``source``: a file's stem, or a published name with dashes."""
-    return Path(source).stem if Path(source).is_file() else source.replace("/", "-")
+    """The default name of a run: the stem of its configuration file, or a published name with dashes."""
+    return Path(source).stem.lstrip(".") or "run" if Path(source).is_file() else source.replace("/", "-")
 
 
 def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress: TrainingProgress) -> None:
-    """Score the best epoch on the validation split, fit its calibration there and write the report."""
+    """Score the best epoch on the validation split, fit its calibration on it and write the report."""
     val = data.val
     assert val is not None
     truth = CountTable.from_scenes(val, data.protocol)
@@ -57,14 +58,14 @@ def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress
     if calibration := calibrate(folder.best, predicted, truth).calibration:
         predicted = replace(predicted, distribution=calibration.distribution(predicted.counts))
     always_0 = BASELINES["always-0"].predict(truth)
-    evaluation, of_always_0 = (
+    evaluation, reference = (
         evaluate(table, truth, counter=name, data=val.data, split=val.split, protocol=str(data.protocol))
         for name, table in ((folder.path.name, predicted), ("always-0", always_0))
     )
     report = write_report(evaluation, folder.path, val, history=progress.history)
     console.print(score_table(evaluation))
     console.print(
-        f"validation mRMSE {evaluation.metrics.mRMSE:.3f}; always-0, which never counts anything, has "
-        f"{of_always_0.metrics.mRMSE:.3f}\nweights {folder.best}\nreport {report}",
+        f"validation mRMSE {evaluation.metrics.mRMSE:.3f}; always-0, which predicts no objects, has "
+        f"{reference.metrics.mRMSE:.3f}\nweights {folder.best}\nreport {report}",
         highlight=False,
     )

@@ -1,6 +1,6 @@
 """Boxes of other libraries as ``Detections``: torchvision's dicts, ultralytics' Results, supervision's Detections.
 
-The libraries are not imported: their objects are known by their attributes.
+The libraries are not imported; their objects are recognised by their attributes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError, DataError
 
 Classes = Sequence[str] | Mapping[int, str]
-"""A detector's names for its class numbers."""
+"""Class names of a detector, by class number."""
 
 _NO_CLASS = ("__background__", "N/A", "background")
-"""Names that torchvision gives to class numbers without a class."""
+"""Names that torchvision gives to unused class numbers."""
 
 
 def from_torchvision(
@@ -27,14 +27,14 @@ def from_torchvision(
     categories: Sequence[str] | None = None,
     images: Sequence[str] | None = None,
 ) -> Detections:
-    """The boxes of N photos from a torchvision detector: dicts of ``boxes`` (D×4), ``labels`` and ``scores`` (D).
+    """Boxes of N photos from a torchvision detector: dicts of ``boxes`` (D×4), ``labels`` and ``scores`` (D).
 
-    ``classes`` names the labels, such as ``weights.meta["categories"]``. Boxes of classes that are none of
-    ``categories`` (all classes by default) are left out; VOC's and COCO's names match. ``images`` are the photos'
-    ids, by default "0", "1", ….
+    ``classes`` names the labels, such as ``weights.meta["categories"]``. Boxes of classes outside ``categories``
+    (default: all classes) are left out; VOC's and COCO's names match. ``images`` are the photos' ids, by default
+    "0", "1", ….
 
     Raises:
-        CountingError: an output of another kind, a label without a name, or not as many images as outputs.
+        CountingError: an output is of another kind, a label has no name, or ``images`` has the wrong length.
     """
     return _detections([_parts(output) for output in outputs], classes, categories, images)
 
@@ -42,9 +42,9 @@ def from_torchvision(
 def from_ultralytics(
     results: Sequence[Any], categories: Sequence[str] | None = None, images: Sequence[str] | None = None
 ) -> Detections:
-    """The boxes of N photos from ultralytics: ``Results`` with ``names`` and ``boxes``.
+    """Boxes of N photos from ultralytics: ``Results`` with ``names`` and ``boxes``.
 
-    ``images`` are by default the photos' file names without their ending, numbers where those are not distinct.
+    ``images`` are by default the photos' file names without extension, or numbers if those are not unique.
     ``categories`` and errors as for ``from_torchvision``.
     """
     stems = [PurePath(str(getattr(result, "path", ""))).stem for result in results]
@@ -64,7 +64,7 @@ def from_supervision(
     categories: Sequence[str] | None = None,
     images: Sequence[str] | None = None,
 ) -> Detections:
-    """The boxes of N photos from supervision: ``Detections`` with ``xyxy``, ``confidence`` and ``class_id``.
+    """Boxes of N photos from supervision: ``Detections`` with ``xyxy``, ``confidence`` and ``class_id``.
 
     Parameters and errors as for ``from_torchvision``.
     """
@@ -75,7 +75,7 @@ def parts_of(output: Any) -> tuple[Floats, Floats, Floats]:
     """Boxes (D×4), scores and class numbers (D) of one photo's output of any of the three libraries.
 
     Raises:
-        CountingError: an output of another kind, or without scores or classes.
+        CountingError: the output is of another kind, or lacks scores or classes.
     """
     try:
         if isinstance(output, Mapping):
@@ -86,7 +86,7 @@ def parts_of(output: Any) -> tuple[Floats, Floats, Floats]:
             parts = output.boxes.xyxy, output.boxes.conf, output.boxes.cls
     except (KeyError, AttributeError):
         raise CountingError(
-            f"{type(output).__name__}: no boxes as torchvision, supervision or ultralytics"
+            f"{type(output).__name__}: not the output of torchvision, supervision or ultralytics"
         ) from None
     if any(part is None for part in parts):
         raise CountingError(f"{type(output).__name__}: its boxes have no scores or no classes")
@@ -100,7 +100,7 @@ def _array(values: Any) -> Floats:
 
 
 def _parts(output: Any) -> tuple[Floats, Floats, Floats]:
-    """As ``parts_of``, where an output without any box needs neither scores nor classes."""
+    """As ``parts_of``, but an output without boxes needs neither scores nor classes."""
     xyxy = getattr(output, "xyxy", None)
     if xyxy is not None and len(xyxy) == 0:
         return np.zeros((0, 4)), np.zeros(0), np.zeros(0)
@@ -118,7 +118,7 @@ def _detections(
     wanted = tuple(known if categories is None else categories)
     ids = tuple(map(str, range(len(photos)) if images is None else images))
     if len(ids) != len(photos):
-        raise DataError(f"{len(ids)} images for the boxes of {len(photos)} photos")
+        raise DataError(f"{len(ids)} image ids for the boxes of {len(photos)} photos")
     none = (np.zeros((0, 4)), np.zeros(0), np.zeros(0))
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(none, *photos, strict=True))
     unknown = sorted({int(label) for label in labels} - names.keys())

@@ -11,25 +11,25 @@ from counting.stats.metrics import Floats, Ints, mean_over_categories
 from counting_datasets.scene import Scene
 
 IOUS = np.linspace(0.5, 0.95, 10)
-"""Overlaps that a box must reach to be true."""
+"""IoU thresholds at which a box is true."""
 
 RECALLS = np.linspace(0, 1, 101)
-"""Recalls at which precision is averaged."""
+"""Recall levels at which precision is sampled."""
 
-MOST_BOXES = 100
-"""Largest number of a photo's boxes of a category that are scored, by falling score."""
+MAX_BOXES = 100
+"""Maximum number of scored boxes per photo and category, those with the highest scores."""
 
 
 def average_precision(detections: Detections, scores: Floats, scenes: Sequence[Scene]) -> tuple[float, float]:
-    """AP over IoU .5, .55, …, .95 and AP at .5, the means over categories; ``scores`` (D) order the boxes.
+    """AP averaged over IoU .5, .55, …, .95, and AP at .5; means over categories; ``scores`` (D) rank the boxes.
 
-    ``scenes`` are the photos of ``detections``, row for row. As ``counting.detection.matching`` says, objects that
-    are difficult or crowds neither help nor hurt, however many boxes are on them. Both figures are 0 without boxes
-    and NaN without objects. (COCO's evaluation: Lin et al. 2014; pycocotools.)
+    ``scenes`` are the photos of ``detections``, in the same order. Difficult objects and crowds, and boxes matched
+    to them, are ignored (see ``counting.detection.matching``). Both values are 0 without boxes and NaN without
+    objects. (COCO's evaluation: Lin et al. 2014; pycocotools.)
     """
     objects = Objects.of(scenes, len(detections.categories))
     ranked = replace(detections, scores=scores)
-    ranked = ranked.where(ranked.rank < MOST_BOXES)
+    ranked = ranked.where(ranked.rank < MAX_BOXES)
     totals = objects.totals().sum(axis=0)
     by_iou = np.array([_by_category(ranked, match(ranked, objects, float(iou)), totals) for iou in IOUS])
     means = mean_over_categories(by_iou)

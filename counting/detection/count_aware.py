@@ -1,8 +1,8 @@
-"""Detectors that know how many there are: any model's boxes of one photo, kept and rescored by its counts.
+"""Count-aware detection: filter and rescore the boxes of any detector for one photo, using its counts.
 
-The boxes come as torchvision gives them (a dict of ``boxes``, ``labels`` and ``scores``), as supervision does (an
-object with ``xyxy``, ``class_id`` and ``confidence``) or as ultralytics does (one whose ``boxes`` has ``xyxy``,
-``cls`` and ``conf``), and go back as the same.
+The boxes are the output of torchvision (a dict of ``boxes``, ``labels`` and ``scores``), supervision (an object
+with ``xyxy``, ``class_id`` and ``confidence``) or ultralytics (an object whose ``boxes`` has ``xyxy``, ``cls`` and
+``conf``); the result has the same type.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,14 +32,14 @@ def improve_boxes(
     distribution: NDArray[np.floating] | None = None,
     prior: CountPrior | None = None,
 ) -> Any:
-    """The output of a detector for one photo, of the same kind, with fewer boxes.
+    """The output of a detector for one photo with only the boxes to keep, as the same type.
 
-    ``counts`` are K raw counts of ``categories``. With a fitted ``prior``, the boxes get new scores from
-    ``distribution`` (K×(L + 1)); without, the top-n rule keeps those of the highest scores. Boxes of classes that
-    have no category stay as they are.
+    ``counts`` are K raw counts of ``categories``. A fitted ``prior`` gives the boxes new scores, using
+    ``distribution`` (K×(L + 1)); without a prior, the top-n rule keeps the boxes with the highest scores. Boxes of
+    classes outside ``categories`` are unchanged.
 
     Raises:
-        CountingError: no such output; a prior without a distribution or of other categories.
+        CountingError: the output is of another kind, or the prior lacks a distribution or has other categories.
     """
     boxes, scores, labels = parts_of(output)
     names = dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
@@ -63,19 +63,19 @@ def improve_boxes(
 def _decide(
     found: Detections, counts: Floats, distribution: NDArray[np.floating] | None, prior: CountPrior | None
 ) -> tuple[NDArray[np.bool_], Floats]:
-    """Which boxes stay, and the scores of all."""
+    """Flags of the boxes to keep, and the scores of all boxes."""
     if prior is None:
         return top_n(found, counts[None]), found.scores
     if distribution is None:
-        raise CountingError("a prior needs the distributions of the counts")
+        raise CountingError("a prior needs the distribution of the counts")
     if prior.thresholds is None:
-        raise CountingError("for a photo alone, a prior needs thresholds: fit_prior gives it some")
+        raise CountingError("for single photos, a prior needs thresholds: fit it with fit_prior")
     scores = prior.rescore(found, distribution[None])
     return prior.keep(found, scores, distribution[None]), scores
 
 
 def _with(output: Any, kept: NDArray[np.bool_], scores: Floats) -> Any:
-    """The boxes that are ``kept``, with their ``scores``."""
+    """The output with the ``kept`` boxes and their ``scores``."""
     if isinstance(output, dict):
         return {name: _chosen(part, kept) for name, part in output.items()} | {
             "scores": _like(scores, output["scores"])
@@ -94,23 +94,23 @@ def _chosen(part: Any, kept: NDArray[np.bool_]) -> Any:
 
 
 def _like(scores: Floats, old: Any) -> Any:
-    """As the array or tensor that they replace."""
+    """``scores`` as the same type as the array or tensor they replace."""
     if isinstance(old, Tensor):
         return torch.from_numpy(scores).to(old)
     return scores.astype(np.asarray(old).dtype)
 
 
 class CountAwareDetector(nn.Module):
-    """A torchvision detector that a counter advises: the same call, the same output, better boxes.
+    """A torchvision detector whose boxes are filtered and rescored using a counter.
 
-    ``forward(images)`` takes a list of 3×H×W photos in [0, 1] and gives a dict of ``boxes``, ``labels`` and
-    ``scores`` each. It is for detection, not for training: both networks are in evaluation mode.
+    ``forward(images)`` takes a list of 3×H×W photos in [0, 1] and returns a dict of ``boxes``, ``labels`` and
+    ``scores`` for each. It is for inference only: both networks stay in evaluation mode.
 
     Attributes:
-        detector: called with the list of photos.
-        classes: its names for its class numbers.
-        counter: counts in the same photos.
-        calibration, prior: fitted for the two; without a prior, the top-n rule decides.
+        detector: the torchvision detector.
+        classes: its class names, by class number.
+        counter: the counter, applied to the same photos.
+        calibration, prior: fitted for the two networks; without a prior, the top-n rule chooses the boxes.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class CountAwareDetector(nn.Module):
     ) -> None:
         super().__init__()
         if prior is not None and calibration is None:
-            raise CountingError("a prior needs a calibrated counter: fit_calibration gives its calibration")
+            raise CountingError("a prior needs a calibrated counter: calibrate it with fit_calibration")
         if prior is not None and prior.categories != counter.categories:
             raise CountingError("the prior was fitted for a counter of other categories")
         self.detector = detector
@@ -134,7 +134,7 @@ class CountAwareDetector(nn.Module):
         self.eval()
 
     def train(self, mode: bool = True) -> "CountAwareDetector":
-        """Stays in evaluation mode."""
+        """Do nothing: the detector stays in evaluation mode."""
         return super().train(False)
 
     @torch.no_grad()

@@ -1,10 +1,9 @@
-"""A detector's scores calibrated by counts alone, where there are no true objects to fit on.
+"""Calibrate a detector's scores using counts only, without annotated objects.
 
-A box of score s is taken to be true with probability σ(w₀ + w₁ · logit s). Under these probabilities the number of
-true boxes of a photo and category is Poisson-binomial, p_w(n), and the counter says that it is n with probability
-q(n). The weights maximise Σ log Σₙ q(n) p_w(n) over photos and categories, the marginal likelihood of the counts.
-(As in learning from label proportions: Quadrianto et al. 2009.) Where there are few photos, a normal distribution
-around "scores are probabilities" keeps them near it.
+A box with score s is true with probability σ(w₀ + w₁ · logit s). The number of true boxes of a photo and category
+is then Poisson-binomial, p_w(n), and the counter's probability of n is q(n). The weights maximise the marginal
+likelihood, Σ log Σₙ q(n) p_w(n) over photos and categories. (As in learning from label proportions: Quadrianto et
+al. 2009.) A normal prior around the identity, where scores are probabilities, stabilises them for few photos.
 """
 
 import numpy as np
@@ -18,31 +17,31 @@ from counting.stats.metrics import Floats
 from counting.stats.poisson_binomial import count_probability, given_counts, groups_of_one_size
 
 TRUST = 0.5
-"""Share of the counter in the pool."""
+"""Weight of the counter in the opinion pool."""
 
-MOST_PHOTOS = 500
-"""Largest number of photos that the calibration looks at; two weights need no more."""
+MAX_PHOTOS = 500
+"""Maximum number of photos to calibrate on; two weights need no more."""
 
-LEAST_MEAN = 0.03
-"""Least mean of a Poisson distribution of counts, as a count of 0 may be wrong."""
+MIN_MEAN = 0.03
+"""Minimum mean of a Poisson distribution of counts, as a count of 0 may be wrong."""
 
-MOST_MEAN = 150.0
-"""Largest mean of one; photos have fewer boxes of a category."""
+MAX_MEAN = 150.0
+"""Maximum mean of a Poisson distribution; photos have fewer boxes of a category."""
 
 _START = np.array([0.0, 1.0])
 """Weights under which scores are probabilities."""
 
-_PULL = 10.0
+_PRIOR_PRECISION = 10.0
 """Inverse variance of the weights around ``_START``."""
 
 
 def prior_from_counts(detections: Detections, distribution: NDArray[np.floating]) -> CountPrior:
-    """The prior of a detector and a counter, from boxes and the ``distribution`` (N×K×(L + 1)) of their counts.
+    """The count prior of a detector and a counter, from boxes and count distributions (N×K×(L + 1)).
 
-    All categories share one calibration. The prior has no thresholds: it keeps the boxes of greatest expected F1.
+    All categories share one calibration. Without thresholds, the prior keeps the boxes that maximise expected F1.
     """
     photos = len(detections.images)
-    rows = np.linspace(0, photos - 1, min(photos, MOST_PHOTOS)).astype(np.int64)
+    rows = np.linspace(0, photos - 1, min(photos, MAX_PHOTOS)).astype(np.int64)
     sample = detections.in_photos(rows)
     by_group = distribution[rows].reshape(-1, distribution.shape[2]).astype(np.float64)
     logits = logit(sample.scores)
@@ -54,15 +53,15 @@ def prior_from_counts(detections: Detections, distribution: NDArray[np.floating]
     def loss(weights: Floats) -> tuple[float, Floats]:
         total, slope = _marginal(weights, parts)
         away = weights - _START
-        return _PULL / 2 * float(away @ away) - total, _PULL * away - slope
+        return _PRIOR_PRECISION / 2 * float(away @ away) - total, _PRIOR_PRECISION * away - slope
 
     found = minimize(loss, _START, jac=True, method="L-BFGS-B", bounds=[(None, None), (0, None)]).x
     return CountPrior(detections.categories, np.tile(found, (len(detections.categories), 1)), TRUST)
 
 
 def poisson(counts: Floats) -> Floats:
-    """N×K×(L + 1) Poisson distributions with raw ``counts`` (N×K) as means, for counts that come without any."""
-    means = counts.clip(LEAST_MEAN, MOST_MEAN)
+    """N×K×(L + 1) Poisson distributions whose means are raw ``counts`` (N×K), for counts without distributions."""
+    means = counts.clip(MIN_MEAN, MAX_MEAN)
     largest = means.max(initial=0)
     n = np.arange(np.ceil(largest + 6 * np.sqrt(largest)) + 2)
     distribution = np.exp(n * np.log(means)[..., None] - means[..., None] - gammaln(n + 1))
@@ -72,7 +71,7 @@ def poisson(counts: Floats) -> Floats:
 def _marginal(weights: Floats, parts: list[tuple[Floats, Floats]]) -> tuple[float, Floats]:
     """The log-likelihood and its gradient; each part has G×B logits of scores and G×(B + 1) weights of counts.
 
-    A box's share in the gradient by its logit is its probability once the count is heard, less that before.
+    The gradient by the logit of a box is its probability given the count minus its probability without.
     """
     total, slope = 0.0, np.zeros(2)
     for logits, count_weight in parts:

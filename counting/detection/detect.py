@@ -1,4 +1,4 @@
-"""Detect: count a detector's boxes (CEOS, detect), by a threshold on the score or by what each box is worth."""
+"""The counter "detect" (CEOS): count a detector's boxes by a score threshold, or as a weighted sum."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,33 +12,37 @@ from counting.tables.count_table import CountTable
 from counting_datasets.errors import DataError
 
 SCORES = (0.02, 0.03, 0.05, 0.08, 0.12, 0.17, 0.23, 0.3, 0.37, 0.45, 0.53, 0.61, 0.7, 0.8, 0.9)
-"""The steps of a soft count: what a box is worth may grow at each."""
+"""Score steps of a soft count; the weight of a box may grow at each."""
 
 STRENGTHS = (np.inf, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
-"""How strongly a category's soft count may be held to that of all categories; chosen by cross-validation."""
+"""Candidate strengths of the shrinkage of a category's weights towards the shared ones."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreThresholds:
-    """A box counts when its score reaches the threshold of its category: ``thresholds`` has K, or one for all."""
+    """Counts the boxes whose score reaches the threshold of their category.
+
+    Attributes:
+        thresholds: K values, or one for all categories.
+    """
 
     thresholds: Floats
 
     def counts(self, detections: Detections) -> CountTable:
-        """N×K whole numbers."""
+        """N×K integer counts."""
         thresholds = np.broadcast_to(self.thresholds, len(detections.categories))
         return detections.totals((detections.scores >= thresholds[detections.category]).astype(np.float64))
 
 
 FIXED_THRESHOLD = ScoreThresholds(np.array([0.5]))
-"""What counts where nothing was fitted."""
+"""The threshold used without fitting."""
 
 
 @dataclass(frozen=True, eq=False)
 class SoftCount:
-    """A box is worth the sum of its category's ``weights`` (K×J, ≥ 0) at the ``SCORES`` that its score reaches.
+    """Counts a box as the sum of its category's ``weights`` (K×J, ≥ 0) at the ``SCORES`` that its score reaches.
 
-    So a box is worth more the surer it is, and the photo's count is the sum over its boxes, not rounded.
+    Boxes with higher scores therefore count more. The count of a photo is the sum over its boxes, not rounded.
     """
 
     weights: Floats
@@ -46,15 +50,17 @@ class SoftCount:
     def counts(self, detections: Detections) -> CountTable:
         """N×K raw counts."""
         if len(detections.categories) != len(self.weights):
-            raise DataError(f"fitted on {len(self.weights)} categories, asked about {len(detections.categories)}")
+            raise DataError(
+                f"fitted on {len(self.weights)} categories, but the boxes have {len(detections.categories)}"
+            )
         worth = np.concatenate([np.zeros((len(self.weights), 1)), self.weights.cumsum(axis=1)], axis=1)
         return detections.totals(worth[detections.category, _steps(detections.scores)])
 
 
 def fit_thresholds(detections: Detections, truth: CountTable) -> ScoreThresholds:
-    """The threshold of each category that counts ``truth`` with the least squared error, in the middle of its gap.
+    """The threshold of each category with the least squared error of the counts.
 
-    ``truth`` has the photos of ``detections``, row for row.
+    ``truth`` has the photos of ``detections``, in the same order.
     """
     _check_rows(detections, truth)
     best = [
@@ -65,7 +71,10 @@ def fit_thresholds(detections: Detections, truth: CountTable) -> ScoreThresholds
 
 
 def _best_threshold(boxes: Detections, true: Floats) -> float:
-    """Lower the threshold box by box: a photo's n-th box changes its squared error by 2 (n - 1 - true) + 1."""
+    """The best threshold of a category, midway between two scores.
+
+    Lowering the threshold past a photo's n-th box changes its squared error by 2 (n − 1 − true) + 1.
+    """
     order = np.argsort(-boxes.scores, kind="stable")
     scores, image = boxes.scores[order], boxes.image[order]
     before = earlier_in_group(image)
@@ -77,17 +86,17 @@ def _best_threshold(boxes: Detections, true: Floats) -> float:
 
 
 def fit_soft_count(detections: Detections, truth: CountTable) -> SoftCount:
-    """Non-negative least squares of the counts on how many boxes reach each score.
+    """Fit weights by non-negative least squares of the counts on the numbers of boxes that reach each score.
 
-    Each category's weights are held to those that serve all categories; how strongly is chosen by five-fold
-    cross-validation of the rounded mRMSE. ``truth`` has the photos of ``detections``, row for row.
+    Each category's weights are shrunk towards shared ones; the strength has the least rounded mRMSE in five-fold
+    cross-validation. ``truth`` has the photos of ``detections``, in the same order.
     """
     _check_rows(detections, truth)
     return SoftCount(fit_by_category(_reached(detections), truth.counts, STRENGTHS))
 
 
 def _reached(detections: Detections) -> Floats:
-    """N×K×J: how many of a photo's boxes of a category reach each of ``SCORES``."""
+    """N×K×J numbers of boxes per photo and category that reach each of ``SCORES``."""
     shape = (len(detections.images), len(detections.categories), len(SCORES) + 1)
     place = detections.groups * shape[2] + _steps(detections.scores)
     by_step = np.bincount(place, minlength=int(np.prod(shape))).reshape(shape)
@@ -95,15 +104,15 @@ def _reached(detections: Detections) -> Floats:
 
 
 def _steps(scores: Floats) -> Ints:
-    """How many of ``SCORES`` each score reaches."""
+    """The number of ``SCORES`` that each score reaches."""
     return np.searchsorted(np.array(SCORES), scores, side="right")
 
 
 def _check_rows(detections: Detections, truth: CountTable) -> None:
     if detections.images != truth.images or detections.categories != truth.categories:
-        raise DataError("boxes and true counts to fit on are not of the same photos and categories")
+        raise DataError("cannot fit: boxes and true counts have different photos or categories")
 
 
 Fitter = Callable[[Detections, CountTable], ScoreThresholds | SoftCount]
 FITTERS: dict[str, Fitter] = {"soft": fit_soft_count, "threshold": fit_thresholds}
-"""By the name that the command line gives them."""
+"""Ways to count boxes after fitting, by their names on the command line."""

@@ -1,4 +1,4 @@
-"""A detector's boxes, as flat arrays."""
+"""Detections: the boxes of a detector as flat arrays."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from counting.tables.count_table import CountTable
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """D boxes found in N photos; a photo without any box counts too.
+    """D boxes in N photos; photos without boxes are included.
 
     Attributes:
         images: N ids.
@@ -20,8 +20,8 @@ class Detections:
         category: D indices into ``categories``.
         boxes: D×4 float64, (x0, y0, x1, y1) in pixels, 0-based and half-open.
         scores: D float64 in [0, 1].
-        numbers: the data set's own ids for the N images, as text, if known.
-        skipped: how many boxes of other photos the file held.
+        numbers: the data set's own ids of the N images, as text, if known.
+        skipped: number of boxes of other photos in the file.
     """
 
     images: tuple[str, ...]
@@ -38,19 +38,19 @@ class Detections:
 
     @property
     def groups(self) -> Ints:
-        """D whole numbers, alike for the boxes of one photo and category: image × K + category."""
+        """D integers, equal for boxes of the same photo and category: image × K + category."""
         return self.image * len(self.categories) + self.category
 
     @property
     def rank(self) -> Ints:
-        """D places, from 0, in the order of falling scores within the photo and category."""
+        """D ranks by falling score within the photo and category, from 0."""
         order = np.argsort(-self.scores, kind="stable")
         place = np.empty(len(self), dtype=np.int64)
         place[order] = earlier_in_group(self.groups[order])
         return place
 
     def where(self, kept: NDArray[np.bool_]) -> "Detections":
-        """The boxes that ``kept`` (D flags) marks, in the same photos."""
+        """The boxes selected by ``kept`` (D flags); the photos stay the same."""
         return replace(
             self,
             image=self.image[kept],
@@ -60,7 +60,7 @@ class Detections:
         )
 
     def in_photos(self, rows: Ints) -> "Detections":
-        """The boxes of the photos at ``rows`` (indices into ``images``, no two alike), in their order."""
+        """The photos at ``rows`` (unique indices into ``images``), in that order, with their boxes."""
         place = np.full(len(self.images), -1)
         place[rows] = np.arange(len(rows))
         kept = self.where(place[self.image] >= 0)
@@ -72,7 +72,7 @@ class Detections:
         )
 
     def totals(self, worth: Floats) -> CountTable:
-        """Counts as the sum of what each box is worth (D floats) in its photo and category."""
+        """The sum of ``worth`` (D floats) over the boxes of each photo and category."""
         shape = (len(self.images), len(self.categories))
         summed = np.bincount(self.groups, weights=worth, minlength=shape[0] * shape[1])
         counts = summed.reshape(shape).astype(np.float64)
@@ -80,7 +80,7 @@ class Detections:
 
 
 def earlier_in_group(group: Ints) -> Ints:
-    """How many of the same ``group`` number come before each."""
+    """For each element, the number of earlier elements with the same ``group``."""
     order = np.argsort(group, kind="stable")
     ordered = group[order]
     starts = np.searchsorted(ordered, ordered)

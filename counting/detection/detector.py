@@ -1,4 +1,4 @@
-"""A torchvision detector run over photos: its boxes, to be counted as those of a results file are."""
+"""Run a torchvision detector on photos; its boxes are counted like those of a results file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,27 +19,27 @@ from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
 
-LEAST_SCORE = 0.02
-"""Score below which a box is dropped as noise."""
+MIN_SCORE = 0.02
+"""Minimum score of a box; lower ones are noise."""
 
 
 def build_detector(name: str, weights: Path | None = None) -> tuple[nn.Module, Sequence[str]]:
-    """A torchvision detection model and the names of its classes, COCO's.
+    """A torchvision detection model and its class names, which are COCO's.
 
-    ``weights`` is a .safetensors or .pth state dict; without it, the library's own.
+    ``weights`` is a .safetensors or .pth state dict; the default is torchvision's own weights.
 
     Raises:
-        CountingError: torchvision has no such detector, or the weights are missing or do not fit.
+        CountingError: torchvision has no such detector, or the weights are missing or do not match.
     """
     if name not in (known := list_models(module=architectures)):
-        raise CountingError(f"torchvision has no detector {name!r}: there are {', '.join(known)}")
+        raise CountingError(f"unknown torchvision detector {name!r}: use one of {', '.join(known)}")
     pretrained = get_model_weights(name).DEFAULT
     if weights is None:
         try:
             return getattr(architectures, name)(weights=pretrained).eval(), pretrained.meta["categories"]
         except OSError as error:
             raise CountingError(
-                f"{name}: its weights cannot be fetched ({error}); give a file: {name}@FILE"
+                f"{name}: cannot download its weights ({error}); give a file: {name}@FILE"
             ) from None
     model = getattr(architectures, name)(weights=None, weights_backbone=None)
     try:
@@ -54,9 +54,9 @@ def build_detector(name: str, weights: Path | None = None) -> tuple[nn.Module, S
 def detect_scenes(
     model: nn.Module, classes: Sequence[str], scenes: Sequence[Scene], truth: CountTable, device: torch.device
 ) -> tuple[Detections, dict[str, str]]:
-    """The boxes found in the photos of ``scenes``, in the categories of ``truth`` (the same photos, row for row).
+    """The boxes in the photos of ``scenes``, in the categories of ``truth`` (which has the same photos).
 
-    Photos that cannot be read are left out; they come second, id → why.
+    Also returns the ids of unreadable photos, which are left out, mapped to the reason.
     """
     model = model.to(device)
     match = match_categories(classes, truth.categories)
@@ -78,9 +78,9 @@ def detect_scenes(
 
 
 def _boxes(output: dict[str, Any]) -> list[tuple[int, list[float], float]]:
-    """(class, box, score) of the boxes that are more than noise."""
+    """(class, box, score) of the boxes with at least ``MIN_SCORE``."""
     rows = zip(output["labels"].tolist(), output["boxes"].tolist(), output["scores"].tolist(), strict=True)
-    return [row for row in rows if row[2] >= LEAST_SCORE]
+    return [row for row in rows if row[2] >= MIN_SCORE]
 
 
 def _flat(found: Sequence[tuple[int, int, list[float], float]], truth: CountTable) -> Detections:

@@ -1,4 +1,4 @@
-"""A detector's results file, improved by a file of counts: the boxes to keep, with their new scores."""
+"""Filter and rescore the boxes of a COCO results file using a file of counts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,19 +25,19 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
 DECIMALS = 6
-"""Decimals of a new score."""
+"""Number of decimals of a new score."""
 
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """The data set that the photos of the boxes are of.
+    """The data set of the photos.
 
     Attributes:
         categories: K names; a results file may number them 1 to K.
-        category_ids: the ids that it numbers them by, where the annotation file says so.
-        photos: the true counts of its photos, by the annotation file's ids, where it has some.
+        category_ids: the category ids of the annotation file, if there is one.
+        photos: the true counts of the annotation file's photos, if there is one.
     """
 
     categories: Sequence[str]
@@ -47,10 +47,10 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Val:
-    """The validation split, to fit on: the files of the detector's ``boxes`` and of the ``counts``, if given.
+    """The validation split for fitting: the files of the detector's ``boxes`` and of ``counts``, if given.
 
-    ``scenes`` reads its true objects, where they are needed. ``category_ids`` are those of the file of boxes, if
-    the annotation file has none.
+    ``scenes`` loads the true objects when needed. ``category_ids`` are the ids of the file of boxes, used if the
+    annotation file has none.
     """
 
     scenes: Callable[[], SceneSet]
@@ -61,28 +61,28 @@ class Val:
 
 @dataclass(frozen=True)
 class Improved:
-    """The ``rows`` that are left of a results file of ``boxes`` rows, and the rule that left them.
+    """The ``rows`` to keep of a results file with ``boxes`` rows, and the ``rule`` that chose them.
 
-    ``why`` tells the rule's name in words; ``lost`` has the photos without counts, whose boxes stay as they are.
+    ``why`` explains the rule; the boxes of photos ``without_counts`` are unchanged.
     """
 
     rows: Rows
     boxes: int
     rule: str
     why: str
-    lost: tuple[str, ...] = ()
+    without_counts: tuple[str, ...] = ()
 
 
 def improve(
     boxes: Path, counts: str, table: CountTable, data: DataSet, val: Val, rule: str | None = None
 ) -> Improved:
-    """Decide by ``rule``, ``prior`` (the default) or ``top-n``, which boxes of a results file to keep.
+    """Choose the boxes of a results file to keep by ``rule``: ``prior`` (the default) or ``top-n``.
 
-    ``table`` holds the counts of the photos, read from ``counts``.
+    ``table`` contains the counts of the photos, read from the file ``counts``.
 
     Raises:
-        CountingError: a file is malformed, the counts lack a category of the boxes or more than a tenth of their
-            photos, or ``val`` has boxes but no counts.
+        CountingError: a file is malformed; the counts lack a category of the boxes or more than a tenth of the
+            photos; or ``val`` has boxes but no counts.
     """
     try:
         rows = read_rows(boxes)
@@ -90,7 +90,7 @@ def improve(
     except DataError as error:
         raise DataError(f"{boxes}: {error}") from None
     if not rows:
-        return Improved([], 0, rule or "prior", "there is no box")
+        return Improved([], 0, rule or "prior", "there are no boxes")
     every = file.detections
     table = _in_shared_categories(table, every, counts)
     try:
@@ -113,18 +113,18 @@ def improve(
 
 
 def _in_shared_categories(table: CountTable, every: Detections, counts: str) -> CountTable:
-    """The counts in those categories of the detector that they have; they must have all that it found."""
+    """The counts in the detector's categories; they must include all categories that have boxes."""
     found = set(every.category.tolist())
     matched = set(match_categories(table.categories, every.categories).values())
     lacking = [every.categories[k] for k in sorted(found - matched)]
     if lacking:
         more = f" and {len(lacking) - 1} more categories" if len(lacking) > 1 else ""
-        raise DataError(f"{counts}: the counts lack {lacking[0]!r}{more}, of which there are boxes")
+        raise DataError(f"{counts}: no counts of {lacking[0]!r}{more}, which have boxes")
     return table.in_categories([every.categories[k] for k in sorted(matched)])
 
 
 def _numbered(table: CountTable, photos: CountTable | None) -> CountTable:
-    """The counts with the numbers that the annotation file gives their photos."""
+    """The counts with the photos' numbers from the annotation file."""
     if photos is None or photos.numbers is None:
         return table
     rows = find_rows(photos, table.images)
@@ -135,7 +135,7 @@ def _numbered(table: CountTable, photos: CountTable | None) -> CountTable:
 def _joined(
     every: Detections, counted: NDArray[np.bool_], place: NDArray[np.int64], table: CountTable
 ) -> tuple[Detections, CountTable]:
-    """The boxes that have counts, and the counts of their photos, in the same photos and categories."""
+    """The boxes that have counts, and those counts, in the same photos and categories."""
     with_counts = every.where(counted).in_photos(np.flatnonzero(place >= 0))
     selected = table.rows(place[place >= 0])
     column = np.full(len(every.categories), -1)
@@ -148,11 +148,11 @@ def _joined(
 def _decide(
     found: Detections, table: CountTable, val: Val, rule: str | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], str, str]:
-    """Which boxes stay, their scores, the rule and why it is this one."""
+    """Flags of the boxes to keep, the scores of all, the rule and its explanation."""
     if rule == "top-n":
-        return top_n(found, table.counts), found.scores, "top-n", "as asked"
+        return top_n(found, table.counts), found.scores, "top-n", "as requested"
     if val.boxes and not val.counts:
-        raise CountingError("--fit needs the counts of the same photos: name them with --fit-counts FILE")
+        raise CountingError("--fit needs the counts of the same photos: --fit-counts FILE")
     prior, distribution = _fitted(found, table, val)
     scores = prior.rescore(found, distribution).round(DECIMALS)
     fitted = f"fitted on {val.boxes}, trust in the counts {prior.trust}"
@@ -161,7 +161,7 @@ def _decide(
 
 
 def _fitted(found: Detections, table: CountTable, val: Val) -> tuple[CountPrior, NDArray[np.floating]]:
-    """The prior, and the distributions of ``table``: its own, else by a calibration on val, else Poisson's."""
+    """The prior, and the distributions of ``table``: its own, calibrated on validation, or Poisson."""
     if val.counts is None:
         distribution = poisson(table.counts) if table.distribution is None else table.distribution
         return prior_from_counts(found, distribution), distribution

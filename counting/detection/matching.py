@@ -1,10 +1,9 @@
-"""How good boxes are: matched to the true objects, then F1, precision and recall by category.
+"""Match boxes to true objects, and score them by F1, precision and recall per category.
 
-A box is true if it overlaps an object of its photo and category with an IoU of at least .5 that no box of a higher
-score has taken: of several, the one it overlaps most. Objects that are difficult or crowds neither help nor hurt:
-they are not missed, and a box on nothing but such is neither true nor false, however many there are. The overlap
-with a crowd is the part of the box that lies in it. (PASCAL VOC, Everingham et al. 2010; matching as in COCO's
-evaluation.)
+By falling score, each box takes the object of its photo and category that it overlaps most, among those with an
+IoU of at least .5 that are not taken; the box is then true, else false. Difficult objects and crowds are ignored:
+they do not count as missed, and boxes that match only such objects are neither true nor false. The overlap with a
+crowd is the fraction of the box inside it. (PASCAL VOC, Everingham et al. 2010; matching as in COCO's evaluation.)
 """
 
 from collections.abc import Sequence
@@ -20,10 +19,12 @@ from counting_datasets.errors import DataError
 from counting_datasets.scene import Scene
 
 IOU = 0.5
+"""Minimum IoU of a match."""
+
 FALSE, TRUE, IGNORED = 0, 1, 2
 FIGURES = ("F1", "precision", "recall")
 STEPS = np.arange(1, 100) / 100
-"""Scores that may be thresholds."""
+"""Candidate score thresholds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,11 @@ class Objects:
     """The G true objects of N photos, as flat arrays.
 
     Attributes:
-        group: G numbers of photo and category, as ``Detections.groups``; sorted.
+        group: G sorted numbers of photo and category, as ``Detections.groups``.
         boxes: G×4 float64, (x0, y0, x1, y1) in pixels, 0-based and half-open.
-        ignored: G flags: difficult, or a crowd.
-        crowd: G flags.
-        shape: N, K.
+        ignored: G flags of difficult objects and crowds.
+        crowd: G flags of crowds.
+        shape: (N, K).
     """
 
     group: Ints
@@ -51,7 +52,7 @@ class Objects:
 
     @classmethod
     def of(cls, scenes: Sequence[Scene], categories: int) -> "Objects":
-        """The objects of ``scenes``, the photos of ``Detections``, row for row."""
+        """The objects of ``scenes``, which are the photos of ``Detections`` in the same order."""
         group = [row * categories + scene.labels for row, scene in enumerate(scenes)]
         return cls(
             group=np.concatenate([np.empty(0, dtype=np.int64), *group]),
@@ -62,19 +63,19 @@ class Objects:
         )
 
     def totals(self) -> Floats:
-        """N×K: how many objects there are to find."""
+        """N×K numbers of objects that are not ignored."""
         found = np.bincount(self.group[~self.ignored], minlength=self.shape[0] * self.shape[1])
         return found.reshape(self.shape).astype(np.float64)
 
 
 def match(detections: Detections, objects: Objects, iou: float = IOU) -> Ints:
-    """D labels: TRUE, FALSE or IGNORED; a true box overlaps its object with ``iou`` at least.
+    """D labels: TRUE, FALSE or IGNORED; ``iou`` is the minimum overlap of a match.
 
     Raises:
-        DataError: boxes and objects are not of as many photos and categories.
+        DataError: boxes and objects have different numbers of photos or categories.
     """
     if (len(detections.images), len(detections.categories)) != objects.shape:
-        raise DataError("boxes and true objects are not of the same photos and categories")
+        raise DataError("boxes and true objects have different photos or categories")
     box, thing = _overlapping(detections, objects, iou)
     labels = np.full(len(detections), FALSE)
     taken = np.zeros(len(objects.group), dtype=bool)
@@ -87,7 +88,7 @@ def match(detections: Detections, objects: Objects, iou: float = IOU) -> Ints:
 
 
 def _overlapping(detections: Detections, objects: Objects, least: float) -> tuple[Ints, Ints]:
-    """Pairs of a box and an object of its group that it may be true of, by falling score and then overlap."""
+    """Candidate pairs of a box and an object of its group, by falling score, then by falling overlap."""
     first, last = (np.searchsorted(objects.group, detections.groups, side=side) for side in ("left", "right"))
     pairs = last - first
     box = np.repeat(np.arange(len(detections)), pairs)
@@ -100,12 +101,12 @@ def _overlapping(detections: Detections, objects: Objects, least: float) -> tupl
 
 
 def box_iou(a: Floats, b: Floats) -> Floats:
-    """P boxes each → P: the area in both over that in either; 0 where neither has any."""
+    """P IoUs of P pairs of boxes; 0 if both are empty."""
     return _overlap(a, b, np.zeros(len(b), dtype=bool))
 
 
 def _overlap(a: Floats, b: Floats, crowd: NDArray[np.bool_]) -> Floats:
-    """P boxes each → P: intersection over union, or over the area of ``a`` where ``b`` is a crowd."""
+    """P overlaps of P pairs of boxes: IoU, or intersection over the area of ``a`` if ``b`` is a crowd."""
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     both = sides.clip(min=0).prod(axis=1)
     rest = np.where(crowd, 0, (b[:, 2:] - b[:, :2]).prod(axis=1) - both)
@@ -115,11 +116,11 @@ def _overlap(a: Floats, b: Floats, crowd: NDArray[np.bool_]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class DetectionScores:
-    """How good the boxes of N photos are.
+    """Scores of the boxes of N photos.
 
     Attributes:
-        true, false: N×K, how many boxes are.
-        objects: N×K, how many objects there are to be found.
+        true, false: N×K numbers of true and of false boxes.
+        objects: N×K numbers of objects.
     """
 
     true: Floats
@@ -128,20 +129,21 @@ class DetectionScores:
 
     @property
     def by_category(self) -> dict[str, Floats]:
-        """K figures each, by name; NaN for categories that never occur."""
+        """K values of each metric, by name; NaN for categories without objects."""
         terms = np.hstack([self.true, self.false, self.objects]).sum(axis=0)
         return dict(zip(FIGURES, _figures(terms[None])[:, 0], strict=True))
 
     @property
     def means(self) -> dict[str, float]:
-        """The means over categories, by name."""
+        """The mean of each metric over categories, by name."""
         return {name: float(mean_over_categories(values)) for name, values in self.by_category.items()}
 
 
 def detection_scores(detections: Detections, objects: Objects) -> DetectionScores:
-    """Of all boxes in ``detections``, whatever their scores; a photo without boxes has found nothing.
+    """Score all boxes in ``detections``, whatever their scores.
 
-    Raises DataError as ``match`` does.
+    Raises:
+        DataError: as for ``match``.
     """
     labels = match(detections, objects)
     true, false = (detections.totals((labels == label).astype(np.float64)).counts for label in (TRUE, FALSE))
@@ -149,7 +151,7 @@ def detection_scores(detections: Detections, objects: Objects) -> DetectionScore
 
 
 def _figures(terms: Floats) -> Floats:
-    """R×3K sums of true boxes, false ones and objects → 3×R×K: F1, precision, recall."""
+    """R×3K sums of true boxes, false boxes and objects → 3×R×K: F1, precision, recall."""
     true, false, objects = np.split(terms, 3, axis=1)
     with np.errstate(invalid="ignore"):
         f1 = 2 * true / (true + false + objects)
@@ -160,22 +162,22 @@ def _figures(terms: Floats) -> Floats:
 def compare_detections(
     a: DetectionScores, b: DetectionScores, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, PairedDifference]:
-    """The mean figures of ``a`` minus those of ``b``, by name, with percentile intervals over photos."""
+    """The mean metrics of ``a`` minus those of ``b``, by name, with percentile intervals over photos."""
     ours, theirs = (np.hstack([scores.true, scores.false, scores.objects]) for scores in (a, b))
     found = paired((ours, theirs), _mean_figures, resamples, seed, level)
     return dict(zip(FIGURES, found, strict=True))
 
 
 def _mean_figures(terms: Floats) -> Floats:
-    """R×3K sums → R×3."""
+    """R×3K sums → R×3 means over categories."""
     return mean_over_categories(_figures(terms)).T
 
 
 def f1_thresholds(detections: Detections, scores: Floats, labels: Ints, objects: Objects) -> Floats:
-    """K thresholds in hundredths on ``scores`` (D), from which on the boxes have the greatest F1.
+    """K thresholds on ``scores`` (D), in hundredths, that maximise the F1 of each category.
 
-    ``labels`` as from ``match``; thresholds on it never change which boxes are true, as surer ones go first. A
-    category in which no box is true takes the threshold that is best for all.
+    ``labels`` come from ``match``; a threshold does not change them, as boxes with higher scores match first. A
+    category without true boxes gets the threshold that is best for all categories together.
     """
     totals = objects.totals().sum(axis=0)
     shared = _best_threshold(scores, labels, totals.sum())

@@ -1,8 +1,8 @@
-"""A detector's boxes on the photos of a data set, from a COCO results file or a packed .npz.
+"""A detector's boxes on the photos of a data set, from a COCO results file or a packed .npz file.
 
-The .npz holds ``names`` (file names of the photos without ending), ``image`` (for each box an index into names),
-``category`` (0–79, in the order of COCO's ids), ``box`` (x0, y0, x1, y1 as shares of the photo × 65535) and
-``score`` (× 255).
+The .npz file contains ``names`` (file names of the photos without extension) and, for each box, ``image`` (index
+into names), ``category`` (0–79, in the order of COCO's ids), ``box`` (x0, y0, x1, y1 as fractions of the photo ×
+65535) and ``score`` (× 255).
 """
 
 import zipfile
@@ -24,13 +24,13 @@ _PACKED = ("names", "image", "category", "box", "score")
 
 
 def boxes_on(path: Path, scenes: SceneSet, categories: tuple[str, ...]) -> Detections:
-    """The boxes in the file at ``path`` on the photos of ``scenes``, row for row, and in ``categories``, by name.
+    """The boxes of the file at ``path`` on the photos of ``scenes``, in ``categories`` by name.
 
-    The category ids of a results file are those of the annotation file of ``scenes``, if all are; else 1 to K in
-    the order of their categories, if all are; else COCO's own.
+    Category ids of a results file are those of the annotation file of ``scenes`` if all of them occur there; else
+    1 to K in the order of its categories if all are in that range; else COCO's own.
 
     Raises:
-        DataError: the file cannot be read, is damaged, or has none of the photos.
+        DataError: the file cannot be read, is corrupt, or contains none of the photos.
     """
     try:
         found = _packed(path, scenes) if path.suffix == ".npz" else _results(path, scenes)
@@ -65,11 +65,11 @@ def _arrays(path: Path) -> tuple[tuple[str, ...], Ints, Ints, Floats, Floats]:
     except FileNotFoundError:
         raise DataError("no such file") from None
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"not packed boxes, which are arrays {', '.join(_PACKED)} ({error})") from None
+        raise DataError(f"no packed boxes: expected the arrays {', '.join(_PACKED)} ({error})") from None
     fits = names.ndim == 1 and box.shape == (len(score), 4) and image.shape == category.shape == score.shape
     whole = all(array.dtype.kind in "iu" for array in (image, category, box, score))
     if not (fits and whole and _within(image, len(names)) and _within(category, len(COCO_CATEGORIES))):
-        raise DataError("its arrays do not fit each other, or an index is out of range")
+        raise DataError("array shapes or types do not match, or an index is out of range")
     ids = tuple(str(name) for name in names)
     return ids, image.astype(np.int64), category.astype(np.int64), box / 65535, score / 255
 
@@ -79,7 +79,7 @@ def _within(index: Ints, length: int) -> bool:
 
 
 def _in_photos(found: Detections, scenes: SceneSet, *, numbered: bool) -> Detections:
-    """The boxes on the photos of ``scenes``, with the index of their photo there."""
+    """The boxes on the photos of ``scenes``, indexed by the photos' order there."""
     truth = CountTable.from_scenes(scenes, Protocol())
     row = find_photos(found.images, truth, numbered)
     kept = found.where(row[found.image] >= 0)

@@ -16,7 +16,7 @@ from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 
 CategoryIds = Mapping[str, str]
-"""Category ids as text, and the names of the categories."""
+"""Category names by category id, as text."""
 
 _COCO_GAPS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 COCO_IDS: CategoryIds = dict(
@@ -25,10 +25,10 @@ COCO_IDS: CategoryIds = dict(
 """COCO's own category ids, 1 to 90 with gaps."""
 
 SCORE_TOLERANCE = 1e-3
-"""Distance from 0 and 1 within which a score outside them is put down to rounding, and clipped."""
+"""Largest distance of a score outside [0, 1] that is treated as rounding and clipped."""
 
 SIDE_TOLERANCE = 1e-3
-"""Pixels below 0 within which a width or height is put down to rounding, and clipped."""
+"""Largest negative width or height, in pixels, that is treated as rounding and clipped."""
 
 _KEYS = ("image_id", "category_id", "bbox", "score")
 
@@ -36,21 +36,21 @@ _KEYS = ("image_id", "category_id", "bbox", "score")
 def read_detections(path: Path, truth: CountTable, category_ids: CategoryIds | None = None) -> Detections:
     """Read the boxes of the photos and categories of ``truth`` from a COCO results file.
 
-    Its photos are those of ``truth`` that ``counting.tables.join.find_rows`` finds; boxes of other photos are
-    skipped and counted. Its category ids are those of the annotation file that ``truth`` comes from
-    (``truth.category_ids``); else ``category_ids``; else, as far as one can tell,
+    Photos are matched by ``counting.tables.join.find_rows``; boxes of other photos are skipped and counted.
+    Category ids are those of the annotation file that ``truth`` comes from (``truth.category_ids``), or else
+    ``category_ids``. Without either they are guessed:
 
-    - COCO's own if ``truth`` has COCO's 80 categories;
-    - 1 to K in the order of the categories of ``truth`` if all are in that range;
-    - COCO's own if all are: a COCO detector on other data. (If it found nothing but ids up to K, the file looks
-      like the case before: pass ``COCO_IDS``.)
+    - COCO's own ids if ``truth`` has COCO's 80 categories;
+    - 1 to K, in the order of the categories of ``truth``, if all ids are in that range;
+    - COCO's own ids if all ids are among them, as from a COCO detector on other data. (If all its ids are at most
+      K, the previous case applies; pass ``COCO_IDS``.)
 
-    Names are matched as VOC and COCO write them; boxes of categories that ``truth`` lacks are left out.
+    VOC's and COCO's category names match; boxes of categories that ``truth`` lacks are left out.
 
     Raises:
-        DataError: no such list, or none of its photos is in ``truth``; a row that lacks a key, has an unknown
-            category id, a box that is not four finite numbers or has a negative side, or a score outside
-            [0, 1]: says which row.
+        DataError: the file is not a list of detections, or none of its photos is in ``truth``; or a row lacks a
+            key, or has an unknown category id, a box that is not four finite numbers or has a negative side, or
+            a score outside [0, 1]: names the row.
     """
     try:
         rows = _Rows.of(read_rows(path))
@@ -73,12 +73,12 @@ def read_detections(path: Path, truth: CountTable, category_ids: CategoryIds | N
 
 @dataclass(frozen=True, eq=False)
 class WholeFile:
-    """Every box of a results file, in the order of its rows.
+    """All boxes of a results file, in the order of its rows.
 
     Attributes:
-        detections: in the file's own photos and categories.
-        category_ids: what its category ids mean.
-        numbered: whether all photos go by whole numbers.
+        detections: the boxes, in the file's own photos and categories.
+        category_ids: the meaning of its category ids.
+        numbered: whether all photo ids are integers.
     """
 
     detections: Detections
@@ -89,11 +89,11 @@ class WholeFile:
 def whole_file(rows: list[Any], categories: Sequence[str], category_ids: CategoryIds | None) -> WholeFile:
     """All boxes of a file's ``rows``.
 
-    Its category ids are ``category_ids``; without them, those of ``categories`` or COCO's own, as
-    ``read_detections`` tells them apart.
+    Its category ids are ``category_ids``; by default they are guessed from ``categories`` as in
+    ``read_detections``.
 
     Raises:
-        DataError: as ``read_detections`` does for rows.
+        DataError: a row is malformed, as for ``read_detections``.
     """
     found = _Rows.of(rows)
     known = category_ids or _likely_ids(found.category_ids, tuple(categories))
@@ -111,10 +111,10 @@ def whole_file(rows: list[Any], categories: Sequence[str], category_ids: Categor
 
 
 def read_rows(path: Path) -> list[Any]:
-    """The list in a COCO results file, unchecked but for being one.
+    """The list in a COCO results file; its rows are not checked.
 
     Raises:
-        DataError: it cannot be read or is something else.
+        DataError: the file cannot be read or is not a list.
     """
     try:
         rows = parse_json(path.read_bytes())
@@ -128,30 +128,30 @@ def read_rows(path: Path) -> list[Any]:
 
 
 def find_photos(photos: Sequence[str], truth: CountTable, numbered: bool) -> Ints:
-    """The row of ``truth`` for each of ``photos``, which may repeat, as ``find_rows`` finds it; -1 for none.
+    """The row of ``truth`` for each of ``photos`` (which may repeat), by ``find_rows``; -1 for none.
 
-    ``numbered`` says that the photos go by whole numbers, which are the data set's own.
+    ``numbered``: all photo ids are integers, the data set's own numbers.
 
     Raises:
-        DataError: there are photos, but none has a row; or as ``find_rows``.
+        DataError: none of the photos has a row; or as for ``find_rows``.
     """
     known = tuple(dict.fromkeys(photos))
     places = find_rows(truth, known, numbers_first=numbered)
     if known and places.max() < 0:
-        raise DataError(f"none of its photos, such as image_id {known[0]!r}, is among those to count")
+        raise DataError(f"none of its photos is in the data to count, such as image_id {known[0]!r}")
     place = dict(zip(known, places.tolist(), strict=True))
     return np.array([place[photo] for photo in photos], dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """The D rows of a results file, checked.
+    """The D validated rows of a results file.
 
     Attributes:
         photos, category_ids: D ids as text.
-        numbered: whether all photos go by whole numbers.
+        numbered: whether all photo ids are integers.
         boxes: D×4 corners.
-        scores: D, from 0 to 1.
+        scores: D scores in [0, 1].
     """
 
     photos: list[str]
@@ -162,7 +162,7 @@ class _Rows:
 
     @classmethod
     def of(cls, rows: list[Any]) -> "_Rows":
-        """Whole columns are checked at once, by their types; only if that fails are the rows gone through."""
+        """Check whole columns by type, which is fast; check row by row only to find the error."""
         try:
             photos, ids, boxes, scores = ([row[key] for row in rows] for key in _KEYS)
             numbered = str not in {type(photo) for photo in photos}
@@ -175,11 +175,11 @@ class _Rows:
         return cls(named, numbered, kinds, corners, surety.clip(0, 1))
 
     def places_in(self, truth: CountTable) -> Ints:
-        """The row of ``truth`` for each box, as ``find_photos``."""
+        """The row of ``truth`` for each box, by ``find_photos``."""
         return find_photos(self.photos, truth, self.numbered)
 
     def categories_in(self, categories: tuple[str, ...], known: CategoryIds | None) -> Ints:
-        """The index into ``categories`` for each box; -1 for ids that mean none of them."""
+        """The index into ``categories`` for each box; -1 for other categories."""
         names = _likely_ids(self.category_ids, categories) if known is None else known
         odd = next((row for row, own in enumerate(self.category_ids) if own not in names), None)
         if odd is not None:
@@ -191,7 +191,7 @@ class _Rows:
 
 
 def _texts(ids: list[Any]) -> list[str]:
-    """Ids as text, whole numbers without decimals; TypeError if one is neither."""
+    """Ids as text, with whole numbers without decimals; TypeError if an id is neither text nor whole."""
     if {type(own) for own in ids} <= {int, str}:
         return list(map(str, ids))
     texts = [_text(own) for own in ids]
@@ -208,7 +208,7 @@ def _text(own: Any) -> str | None:
 
 
 def _numbers(column: list[Any], shape: tuple[int, ...]) -> Floats:
-    """``column`` as floats of ``shape``; ValueError if it holds anything but numbers."""
+    """``column`` as floats of ``shape``; ValueError if it contains anything but numbers."""
     values = np.array(column) if column else np.zeros(shape)
     if values.dtype.kind not in "iuf" or values.shape != shape:
         raise ValueError
@@ -216,12 +216,12 @@ def _numbers(column: list[Any], shape: tuple[int, ...]) -> Floats:
 
 
 def _fault(row: Any, number: int) -> DataError | None:
-    """What is wrong with the shape of a single row."""
+    """The first structural error of a row, or None."""
     if not isinstance(row, dict):
-        return DataError(f"row {number}: not an object with {', '.join(_KEYS)}")
+        return DataError(f"row {number}: not an object with the keys {', '.join(_KEYS)}")
     lacking = [key for key in _KEYS if key not in row]
     if lacking:
-        return DataError(f"row {number}: lacks {lacking[0]!r}")
+        return DataError(f"row {number}: missing key {lacking[0]!r}")
     photo, category, box, score = (row[key] for key in _KEYS)
     if _text(photo) is None:
         return DataError(f"row {number}: image_id is {photo!r}, neither a whole number nor text")

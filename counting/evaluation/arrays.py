@@ -1,4 +1,4 @@
-"""Scores of counts that are already in memory: arrays, lists, tensors, data frames or count tables."""
+"""Scores of counts in memory: arrays, lists, tensors, data frames or count tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from counting_datasets.errors import CountingError, DataError
 
 @dataclass(frozen=True, repr=False)
 class CountScores(CountMetrics):
-    """The metrics of N images in K categories: means over categories, and ``per_category`` under the same names.
+    """The metrics of N images: means over K categories, and ``per_category`` values under the same names.
 
     Attributes:
         images: N.
-        intervals: by metric, its 95 % bootstrap interval; empty if none was asked for.
+        intervals: the 95 % bootstrap interval of each metric; empty unless requested.
     """
 
     images: int = 0
@@ -39,7 +39,7 @@ class CountScores(CountMetrics):
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
-        """As in results.json: plain numbers, None for a metric that does not exist."""
+        """As in results.json: plain numbers, None for an undefined value."""
         spans = {name: span.to_json() for name, span in self.intervals.items()}
         return {"images": self.images, **super().to_json(), **({"intervals": spans} if spans else {})}
 
@@ -66,8 +66,9 @@ def evaluate(
         rounded: whether predicted counts are rounded before they are compared.
 
     Raises:
-        DataError: shapes or names that do not fit, no image, a count that is not finite, or a negative true one.
-        CountingError: a negative or too large ``bootstrap``.
+        DataError: shapes or names do not match, there are no images, a count is not finite, or a true count is
+            negative.
+        CountingError: ``bootstrap`` is negative or too large.
 
     >>> scores = evaluate([[1.2, 0.0], [2.6, 1.0]], [[1, 0], [2, 1]], categories=["dog", "cat"])
     >>> round(scores.mRMSE, 3), scores.per_category["cat"]["exact"]
@@ -85,14 +86,14 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class _Named:
-    """N×K counts, with the names of their columns and rows if they have any."""
+    """N×K counts, with the names of their columns and rows if any."""
 
     counts: Any
     categories: tuple[str, ...] | None = None
     images: tuple[str, ...] | None = None
 
     def table(self) -> CountTable | None:
-        """As a table, if both names are known."""
+        """The counts as a table; None unless rows and columns have names."""
         if self.categories is None or self.images is None:
             return None
         return CountTable(self.images, self.categories, self.counts)
@@ -117,7 +118,9 @@ def _named(counts: Any, which: str) -> _Named | CountTable:
     except (TypeError, ValueError) as error:
         raise DataError(f"{which} counts are not an array of numbers: {error}") from None
     if array.ndim not in (1, 2):
-        raise DataError(f"{which} counts have the shape {array.shape}: give images × categories, or images alone")
+        raise DataError(
+            f"{which} counts have shape {array.shape}: give images × categories, or one count per image"
+        )
     return _Named(array[:, None] if array.ndim == 1 else array, categories, images)
 
 

@@ -1,4 +1,4 @@
-"""Where a counter errs: by true count, by category, by the size of the objects."""
+"""Errors of a counter by true count, by category and by object size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
 SUBITIZING_RANGE = range(1, 5)
-"""Counts that people see at a glance, without counting."""
+"""Counts that people recognise at a glance, without counting."""
 
 SMALL_BELOW = 0.05
 LARGE_FROM = 0.25
-"""Shares of the photo's area. On VOC 2007 a quarter of the pairs of photo and category are small."""
+"""Limits of small and large objects, as shares of the photo's area."""
 
 _COUNT_BINS = (
     ("0", 0, 0),
@@ -36,8 +36,8 @@ class ErrorGroup:
         name: what the pairs have in common.
         pairs: how many there are; the figures of none are NaN.
         rmse: sqrt(mean (p − c)²).
-        bias: mean p − c: below 0, the counter counts too few.
-        exact: share (0–1) of pairs whose count is right.
+        bias: mean p − c; below 0, the counter undercounts.
+        exact: share (0–1) of pairs whose count is exactly right.
     """
 
     name: str
@@ -48,9 +48,10 @@ class ErrorGroup:
 
 
 def errors_by_true_count(predicted: Floats, true: Floats) -> tuple[ErrorGroup, ...]:
-    """Pairs with 0, 1, 2, 3, 4 (the subitizing range apart), 5–7, 8 and more true objects.
+    """Pairs grouped by the true count: 0, 1, 2, 3, 4, 5–7, and 8 or more.
 
-    Both arrays N×K, ``predicted`` as scored (``counting.stats.metrics.as_scored``).
+    Both arrays N×K, ``predicted`` as scored (``counting.stats.metrics.as_scored``), ``true`` NaN where it is not
+    known; such pairs are left out.
     """
     error = predicted - true
     return tuple(_group(name, error[(true >= low) & (true <= high)]) for name, low, high in _COUNT_BINS)
@@ -90,7 +91,7 @@ def mean_object_areas(scenes: SceneSet, protocol: Protocol, images: Sequence[str
     Rows are in the order of ``images``.
 
     Raises:
-        DataError: an image that ``scenes`` lack.
+        DataError: ``scenes`` lack an image.
     """
     by_id = {scene.id: scene for scene in scenes}
     unknown = next((image for image in images if image not in by_id), None)
@@ -109,6 +110,7 @@ def mean_object_areas(scenes: SceneSet, protocol: Protocol, images: Sequence[str
 
 
 def _group(name: str, error: Floats) -> ErrorGroup:
+    error = error[~np.isnan(error)]
     if error.size == 0:
         return ErrorGroup(name, 0, np.nan, np.nan, np.nan)
     return ErrorGroup(

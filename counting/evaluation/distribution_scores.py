@@ -1,4 +1,4 @@
-"""Are the distributions right? Proper scores, and how often intervals hold the true count."""
+"""Scores of count distributions: proper scoring rules, and the coverage of intervals."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,19 +11,20 @@ from counting.stats.count_distribution import CountDistribution
 from counting.stats.metrics import finite_or_none
 
 LEVELS = (0.8, 0.95)
+"""Levels of the intervals whose coverage is measured."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often intervals of ``level`` hold the true count.
+    """The coverage of intervals of ``level``: how often they contain the true count.
 
-    Counts are whole, so an interval holds more than its level, above all of counts that are surely 0. The
-    randomized integral transform takes of each true count the share that its level asks for.
+    Counts are integers, so an interval covers more than its level, above all for counts that are almost certainly
+    0. The randomized integral transform corrects for this.
 
     Attributes:
-        randomized: share of pairs whose randomized integral transform is in the central ``level``.
+        randomized: share of pairs whose randomized integral transform is within the central ``level``.
         plain: share of pairs whose true count is in the interval.
-        occurring: the same among pairs whose true count is above 0; NaN where there are none.
+        occurring: the same among pairs with a true count above 0; NaN if there are none.
         width: mean number of counts in an interval, among those pairs.
     """
 
@@ -41,8 +42,7 @@ class DistributionScores:
     Attributes:
         log_score: −log p(c).
         ranked_probability_score: Σ_n (p(c ≤ n) − [true ≤ n])².
-        transforms: randomized integral transforms, one a pair: evenly spread from 0 to 1 if the distributions are
-            right.
+        transforms: randomized integral transforms, one per pair; uniform on (0, 1) if the distributions are right.
     """
 
     log_score: float
@@ -51,7 +51,7 @@ class DistributionScores:
     transforms: NDArray[np.float64]
 
     def to_json(self) -> dict[str, Any]:
-        """Under ``distribution`` in results.json."""
+        """The entry ``distribution`` of results.json."""
         coverage = [{key: finite_or_none(value) for key, value in asdict(one).items()} for one in self.coverage]
         return {
             "log_score": self.log_score,
@@ -66,9 +66,9 @@ def distribution_scores(
     known: NDArray[np.bool_] | None = None,
     seed: int = 0,
 ) -> DistributionScores:
-    """Score N×K×(L + 1) distributions against N×K true counts, all or those flagged ``known``.
+    """Score N×K×(L + 1) distributions against N×K true counts; only those flagged ``known``, by default all.
 
-    ``seed`` is that of the randomized transform.
+    ``seed`` is the seed of the randomized transform.
     """
     if known is not None:
         distribution, true = distribution[known], true[known]

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of the metrics of counts, and of their differences between two counters."""
+"""Bootstrap intervals of count metrics, and of their differences between two counters."""
 
 from numpy.typing import ArrayLike
 
@@ -25,12 +25,12 @@ def metric_intervals(
 ) -> dict[str, Interval]:
     """Percentile intervals of the six metrics, by name.
 
-    ``predicted`` (raw) and ``true`` are N×K counts, of which all or those flagged ``known`` are scored; each
+    ``predicted`` (raw) and ``true`` are N×K counts; only those flagged ``known`` are scored, by default all. Each
     resample draws N images with replacement.
 
     Raises:
-        CountingError: ``resamples`` or ``level`` out of range.
-        DataError: the arrays differ in shape, are empty, or hold a count that cannot be scored.
+        CountingError: ``resamples`` or ``level`` is out of range.
+        DataError: the arrays differ in shape, are empty, or contain a count that cannot be scored.
     """
     terms = metric_terms(*scored_pair(predicted, true, rounded), known)
     found = bootstrap(terms, _means, resamples, seed, level)
@@ -47,10 +47,10 @@ def metric_differences(
     rounded: tuple[bool, bool] = (True, True),
     known: Flags | None = None,
 ) -> dict[str, PairedDifference]:
-    """The six metrics of counter ``a`` minus those of ``b``, by name; an error below 0 favours ``a``.
+    """The six metrics of counter ``a`` minus those of ``b``, by name; a negative error difference favours ``a``.
 
-    ``a`` and ``b`` are raw counts, all three arrays N×K; ``rounded`` is said for a and for b. Raises as
-    ``metric_intervals`` does.
+    ``a`` and ``b`` are raw counts, all three arrays N×K; ``rounded`` is given for a and for b. Raises the
+    errors of ``metric_intervals``.
     """
     ours, theirs = (
         metric_terms(*scored_pair(counts, true, whole), known)
@@ -61,5 +61,5 @@ def metric_differences(
 
 
 def _means(sums: Floats) -> Floats:
-    """R×6 from R×8K."""
+    """R×6 means over categories from R×8K sums of terms."""
     return mean_over_categories(metrics_by_category(sums))

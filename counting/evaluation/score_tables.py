@@ -1,4 +1,4 @@
-"""Scores as tables that fit a terminal of 80 columns, each with the words that explain it."""
+"""Scores as tables that fit a terminal of 80 columns, with explanations below."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,8 +26,8 @@ exact: share of counts that are exactly right (higher is better)"""
 
 
 def score_table(evaluation: Evaluation) -> RenderableType:
-    """The metrics of one counter, a row each, with their intervals if there are any."""
-    table = _table("metric", "value", *(["95 % interval"] if evaluation.intervals else []))
+    """The metrics of a counter, one per row, with their intervals if any."""
+    table = _table("metric", "value", *(["95% interval"] if evaluation.intervals else []))
     for name in FIGURES:
         span = evaluation.intervals.get(name)
         table.add_row(_shown(name), f"{getattr(evaluation.metrics, name):.3f}", *([_span(span)] if span else []))
@@ -35,8 +35,8 @@ def score_table(evaluation: Evaluation) -> RenderableType:
 
 
 def comparison_table(a: Evaluation, b: Evaluation, differences: Mapping[str, PairedDifference]) -> RenderableType:
-    """The metrics of two counters and their differences on the images both counted."""
-    table = _table("metric", "A", "B", "A minus B", "95 % interval")
+    """The metrics of two counters, and their differences on the images that both counted."""
+    table = _table("metric", "A", "B", "A minus B", "95% interval")
     for name in FIGURES:
         one = differences[name]
         table.add_row(
@@ -50,24 +50,26 @@ def comparison_table(a: Evaluation, b: Evaluation, differences: Mapping[str, Pai
         _heading(f"A: {_title(a)}"),
         _heading(f"B: {_title(b)}"),
         table,
-        _note(f"* the {level:.0%} interval of the difference, on the images both counted, excludes 0"),
+        _note(f"* the {level:.0%} interval of the difference, on the images that both counted, excludes 0"),
         *_coverage(a.distribution),
         _note(_METRICS),
     )
 
 
 def category_table(evaluation: Evaluation) -> RenderableType:
-    """A row for each category."""
+    """The metrics of each category, one per row."""
     table = _table("category", "images", "objects", "RMSE", "RMSE-nz", "mae", "exact")
-    for category, true in zip(evaluation.truth.categories, evaluation.truth.counts.T, strict=True):
+    for category, true in zip(evaluation.truth.categories, evaluation.true_counts().T, strict=True):
         metrics = evaluation.metrics.per_category[category]
         values = (f"{metrics[name]:.3f}" for name in ("mRMSE", "mRMSE_nz", "mae", "exact"))
-        table.add_row(Text(category), f"{(true > 0).sum():,}", f"{true.sum():,.0f}", *values)
-    return Group(_heading(f"By category: {evaluation.counter}"), table, _note("images: those with the category"))
+        table.add_row(Text(category), f"{(true > 0).sum():,}", f"{np.nansum(true):,.0f}", *values)
+    return Group(
+        _heading(f"By category: {evaluation.counter}"), table, _note("images: number of images with the category")
+    )
 
 
 def coverage_lines(scores: "DistributionScores") -> Iterator[str]:
-    """How often intervals contain the true count, in words."""
+    """The coverage of intervals and the proper scores, in words."""
     for one in scores.coverage:
         above = "" if np.isnan(one.occurring) else f" and {one.occurring:.1%} of those above 0"
         yield (

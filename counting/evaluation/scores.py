@@ -1,11 +1,13 @@
-"""Score a table of counts against the truth: one result, as an object and as results.json."""
+"""Score a table of counts against the truth; the result is an object and results.json."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from counting.evaluation.intervals import metric_differences, metric_intervals
 from counting.stats.bootstrap import Interval, PairedDifference
-from counting.stats.metrics import CountMetrics, count_metrics
+from counting.stats.metrics import CountMetrics, Floats, count_metrics
 from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 class Evaluation:
     """The scores of a counter on a split.
 
-    ``truth`` and ``predicted`` hold the images that were scored, row for row.
+    ``truth`` and ``predicted`` contain the scored images, in the same order.
     """
 
     counter: str
@@ -31,8 +33,13 @@ class Evaluation:
     intervals: dict[str, Interval] = field(default_factory=dict)
     distribution: "DistributionScores | None" = None
 
+    def true_counts(self) -> Floats:
+        """N×K true counts, NaN where they are not known."""
+        known = self.truth.known
+        return self.truth.counts if known is None else np.where(known, self.truth.counts, np.nan)
+
     def to_json(self) -> dict[str, Any]:
-        """results.json."""
+        """The content of results.json."""
         head = {
             "counter": self.counter,
             "data": self.data,
@@ -59,18 +66,18 @@ def evaluate(
     rounded: bool = True,
     resamples: int = 0,
 ) -> Evaluation:
-    """Join ``predicted`` to ``truth``, in the truth's categories, and score it; intervals from ``resamples``.
+    """Join ``predicted`` to ``truth`` by image and category, and score it; intervals use ``resamples``.
 
     Raises:
-        DataError: a category is missing, or more than a tenth of the images.
+        DataError: a category or more than a tenth of the images is missing.
     """
     shared, theirs, missing = join(truth, predicted.in_categories(truth.categories))
     check_missing(missing, len(truth.images), counter)
     metrics = count_metrics(theirs.counts, shared.counts, truth.categories, rounded, shared.known)
     pair = theirs.counts, shared.counts
     intervals = metric_intervals(*pair, resamples, rounded=rounded, known=shared.known) if resamples else {}
-    sure = _distribution_scores(shared, theirs)
-    return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals, sure)
+    distribution = _distribution_scores(shared, theirs)
+    return Evaluation(counter, data, split, protocol, rounded, shared, theirs, metrics, intervals, distribution)
 
 
 def _distribution_scores(truth: CountTable, predicted: CountTable) -> "DistributionScores | None":
@@ -82,7 +89,7 @@ def _distribution_scores(truth: CountTable, predicted: CountTable) -> "Distribut
 
 
 def compare(a: Evaluation, b: Evaluation, resamples: int) -> dict[str, PairedDifference]:
-    """Every figure of ``a`` minus that of ``b``, on the images both scored, with its paired interval."""
+    """Every metric of ``a`` minus that of ``b`` on the images that both scored, with its paired interval."""
     scored_by_b = set(b.truth.images)
     images = [image for image in a.truth.images if image in scored_by_b]
     true, ours, theirs = (table.select(images) for table in (a.truth, a.predicted, b.predicted))

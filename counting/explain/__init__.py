@@ -1,1 +1,1 @@
-"""Where a count, or any network's score, comes from: Grad-CAM, its relatives, and whether the maps are right."""
+"""Explanations of a count or of any network's score: Grad-CAM, related methods, and evaluation of the maps."""

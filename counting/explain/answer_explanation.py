@@ -34,10 +34,10 @@ def explain_answer(
     method: Method = "fused",
     score: bool = False,
 ) -> Explanation:
-    """Where in ``photo`` the count comes from that ``question`` asks for.
+    """Explain the count that ``question`` asks for in ``photo``.
 
-    With ``score``, where the score of the how-many head's own answer comes from instead: its logit, traced back
-    through the calibrated distributions and the unclipped counts.
+    With ``score``, explain instead the score of the how-many head's own answer: its logit, as a function of the
+    calibrated distributions and so of the unclipped counts.
 
     Raises:
         CountingError: the question cannot be answered by counting, or not by this counter.
@@ -75,11 +75,11 @@ def _subject(answer: Answer) -> Subject:
 def _of_answer(
     checkpoint: Checkpoint, image: Tensor, question: str, layer: str, method: Method
 ) -> tuple[CountCam, Subject]:
-    """Grad-CAM of the score of the how-many head's likeliest answer."""
+    """Grad-CAM of the score of the how-many head's most probable answer."""
     counter, calibration = checkpoint.counter, checkpoint.calibration
     if calibration is None or not match_categories(counter.categories, COCO_CATEGORIES):
         raise CountingError(
-            "the how-many head needs calibrated counts of COCO's categories, which this counter does not give:"
+            "the how-many head needs calibrated counts of COCO's categories, which this counter does not have:"
             " explain the count, without --answer-score"
         )
     device = image.device
@@ -97,23 +97,23 @@ def _of_answer(
         against=f"what lowers the score of the answer {answer}",
         score=f"the score is {float(found.cam.scores[0, 0]):.2f}",
         question=question,
-        note=f"Not where things were counted: whatever makes {answer} likelier than the other answers raises its"
-        " score, such as a place that lowers a higher count.",
+        note=f"This is not where objects were counted: whatever makes {answer} likelier than the others raises"
+        " its score, such as a place that lowers a higher count.",
     )
     return found, subject
 
 
 def in_words(answer: int) -> str:
-    """An answer of the how-many head, whose largest stands for all greater numbers too."""
+    """An answer of the how-many head as text; the largest is "20 or more"."""
     return str(answer) if answer < ANSWERS - 1 else f"{ANSWERS - 1} or more"
 
 
 def answer_logits(
     heads: HeadCommittee, questions: EncodedQuestions, calibration: Calibration, categories: tuple[str, ...]
 ) -> Callable[[Tensor], Tensor]:
-    """A function from B×cells×K raw counts to B×21 logits, the mean of the heads'.
+    """A differentiable function from B×cells×K raw counts to B×21 logits, the mean of the heads'.
 
-    It can be differentiated, by the unclipped counts too; it computes on the device of ``calibration``.
+    Gradients pass through the unclipped counts. It computes on the device of ``calibration``.
     """
     questions = on_device(questions, calibration.weights.device)
     columns = match_categories(categories, COCO_CATEGORIES)

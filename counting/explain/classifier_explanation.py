@@ -27,24 +27,24 @@ def explain_model(
     as_maps: AsMaps | None = None,
     guided: bool = False,
 ) -> list[Explanation]:
-    """Why a classifier gives ``photo`` the scores that it gives ``categories``.
+    """Explain a classifier's scores of ``categories`` for ``photo``.
 
     Args:
         model: B×3×side×side → B×classes scores before the softmax; explained in evaluation mode.
         categories: names from ``classes``.
-        classes: what the columns of the scores stand for, such as ``ResNet50_Weights.DEFAULT.meta["categories"]``.
+        classes: names of the columns of the scores, such as ``ResNet50_Weights.DEFAULT.meta["categories"]``.
         layer: as for ``grad_cam``.
-        side, normalization: the input that the model takes. The whole photo is resized to it, not cropped, so that
-            the maps span the photo.
+        side, normalization: size and scaling of the model's input. The whole photo is resized, not cropped, so
+            that the maps cover the photo.
         as_maps: as for ``grad_cam``.
-        guided: Guided Grad-CAM too.
+        guided: also compute Guided Grad-CAM.
 
     Raises:
-        CountingError: a category that is no class, or a layer that the model does not have or that has no map.
+        CountingError: an unknown class, or a layer that does not exist or whose output is no map.
     """
     unknown = [name for name in categories if name not in classes]
     if unknown:
-        raise CountingError(f"{unknown[0]!r} is none of the model's {len(classes)} classes")
+        raise CountingError(f"{unknown[0]!r} is not one of the model's {len(classes)} classes")
     columns = [list(classes).index(name) for name in categories]
 
     def scores(logits: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ def explain_category(checkpoint: Checkpoint, photo: Image.Image, category: str) 
     """Where in ``photo`` the count of ``category`` comes from: ``.map``, ``.score``, ``.figure()``.
 
     Args:
-        checkpoint: a loaded counter, as ``find_counter`` gives it; its mode and weights stay as they are.
+        checkpoint: a loaded counter, from ``find_counter``; its mode and weights are left unchanged.
         photo: of any size and mode.
 
     Raises:
@@ -41,15 +41,15 @@ def explain_photo(
     method: Method = "fused",
     guided: bool = False,
 ) -> list[Explanation]:
-    """``explain_category`` for several categories, in one forward pass, or two where ``guided`` is asked for.
+    """``explain_category`` for several categories, in one forward pass, or two with ``guided``.
 
     Args:
         calibration: the counter's, from which the headings take their best guesses.
         layer, method: as for ``explain_counts``.
-        guided: Guided Grad-CAM too.
+        guided: also compute Guided Grad-CAM.
 
     Raises:
-        CountingError: a category that the counter does not count, or a layer that it does not have.
+        CountingError: a category that the counter does not count, or a layer that does not exist.
     """
     photo = photo.convert("RGB")
     columns = [column_of(counter, name) for name in categories]

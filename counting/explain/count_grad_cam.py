@@ -27,11 +27,11 @@ METHODS: tuple[Method, ...] = ("fused", "grad-cam")
 
 @dataclass(frozen=True, eq=False)
 class CountCam:
-    """Grad-CAM of T scores, each computed from the cells of one of B images.
+    """Grad-CAM of T scores of each of B images, computed from the images' cells.
 
     Attributes:
-        cam: its maps span the whole image; those of cropped cells are put together.
-        cells: B×cells×T raw counts of what is explained, or B×cells×K of all categories; unclipped.
+        cam: maps of the whole image; those of cropped cells are joined.
+        cells: B×cells×T raw counts of the explained categories, or B×cells×K of all categories; unclipped.
     """
 
     cam: Cam
@@ -47,17 +47,18 @@ def explain_counts(
     method: Method = "grad-cam",
     create_graph: bool = False,
 ) -> CountCam:
-    """Grad-CAM of the counts of ``categories``: one forward pass, one backward pass a category.
+    """Grad-CAM of the counts of ``categories``: one forward pass, one backward pass per category.
 
     Args:
-        counter: explained in evaluation mode, and left in its own mode.
+        counter: explained in evaluation mode, then returned to its own mode.
         images: B×3×side×side, as ``Counter.forward`` takes them.
-        layer: a name from ``counter.named_modules()``. If it sees cropped cells, each cell has its own α.
+        layer: a name from ``counter.named_modules()``. If its input is cropped cells, each cell has its own α.
         method: ``grad-cam``, as published, on the layer's last map; or ``fused``, on all its maps (see ``fuse``).
         create_graph: keep α and the maps in the graph, down to the weights before the layer.
 
     Raises:
-        CountingError: a category that the counter does not count, or a layer that is not there or has no map.
+        CountingError: a category that the counter does not count, or a layer that does not exist or whose output
+            is no map.
     """
     found = explain_by_method(counter, images, categories, layer=layer, create_graph=create_graph)
     return found[method]
@@ -109,7 +110,7 @@ def explain_scores(
 
 
 def column_of(counter: Counter, category: str) -> int:
-    """The column of the counter's counts for ``category``, by that name or one that means the same (``couch``).
+    """The column of the counter's counts for ``category``, by its name or a synonym (``couch``).
 
     Raises:
         CountingError: the counter does not count it.
@@ -123,7 +124,7 @@ def column_of(counter: Counter, category: str) -> int:
 
 
 def _as_maps(counter: Counter, layer: str, images: Tensor) -> AsMaps:
-    """The backbone gives maps B×C×h×w; cell features are tokens, as many as there are cells."""
+    """How to read the layer's output: maps B×C×h×w from the backbone, or one token per cell."""
     layout = layout_of(counter, layer, images)
     if isinstance(counter.get_submodule(layer), Backbone):
         layout = replace(layout, channels_first=True)
@@ -141,7 +142,7 @@ def _as_maps(counter: Counter, layer: str, images: Tensor) -> AsMaps:
 def _put_together(cam: Cam, images: int, layer: str) -> Cam:
     """The maps of each image's cells, (B·cells)×T×h×w row by row, as one map of the image.
 
-    Maps that span their image stay as they are.
+    Maps of whole images are returned unchanged.
     """
     if len(cam.evidence) == images:
         return cam
@@ -149,7 +150,7 @@ def _put_together(cam: Cam, images: int, layer: str) -> Cam:
     side = math.isqrt(cells)
     if rest or side**2 != cells:
         raise CountingError(
-            f"layer {layer}: puts out {len(cam.evidence)} maps for {images} images: name another layer"
+            f"layer {layer} returns {len(cam.evidence)} maps for {images} images: name another layer"
         )
     return replace(
         cam,

@@ -21,10 +21,10 @@ class Subject:
         heading: what was found, such as "2 dogs (1–3)".
         evidence: the title of the map, such as "evidence for dog".
         against: the title of the counterfactual map.
-        score: what the score is called where a map is empty, such as "the counter counts 0.1".
-        category: the category counted, or the class; None of a question.
-        question: None of a category.
-        note: a line on how to read the map, where it needs one.
+        score: the score in words, for an empty map, such as "the counter counts 0.1".
+        category: the counted category or the class; None for a question.
+        question: the question; None for a category.
+        note: a line on how to read the map, if needed.
     """
 
     heading: str
@@ -44,11 +44,11 @@ class Explanation:
         photo: RGB, H×W.
         subject: what is explained.
         score: the score explained: the sum of the cells' raw counts, an answer's logit, or a classifier's score.
-        cells: g² raw counts, clipped at 0, row by row; None of a model that is no counter.
-        map: H×W, 0–1: evidence for the score. Its maximum is 1, unless it is zero all over.
+        cells: g² raw counts, clipped at 0, row by row; None for a model that is not a counter.
+        map: H×W, 0–1: evidence for the score. Its maximum is 1, unless it is all zeros.
         against: H×W, 0–1: the counterfactual map, of evidence against the score.
-        why_empty: why ``map`` is zero all over; None where it is not.
-        why_nothing_against: the same of ``against``.
+        why_empty: why ``map`` is all zeros; None if it is not.
+        why_nothing_against: the same for ``against``.
         guided: H×W×3, Guided Grad-CAM, from −1 to 1; None unless asked for.
     """
 
@@ -71,9 +71,9 @@ class Explanation:
         return overlay(self.photo, self.against if counterfactual else self.map, against=counterfactual)
 
     def figure(self, *, counterfactual: bool = False) -> Image.Image:
-        """The photo with the counts of its cells, beside the map, the counterfactual map and Guided Grad-CAM.
+        """The photo with the counts of its cells, beside the map.
 
-        The last two only where asked for and where the explanation has it.
+        The counterfactual map is added on request, Guided Grad-CAM if the explanation has it.
         """
         subject = self.subject
         panels = [

@@ -13,7 +13,7 @@ AsMaps = Callable[[Tensor], Tensor]
 """A layer's output → B×C×h×w."""
 
 PREFIXES = (0, 1, 2, 4, 5)
-"""Numbers of class, distillation and register tokens that vision transformers put before those of the patches."""
+"""Numbers of class, distillation and register tokens that vision transformers put before the patch tokens."""
 
 _ROUNDED, _EXACT = 1, 2
 _PREFIX_TOKENS = re.compile(r"(cls|class|dist|distillation|reg|register|storage)_(tokens?|embedding)$")
@@ -25,13 +25,13 @@ _PASS = (
 
 @dataclass(frozen=True)
 class Layout:
-    """What is known of how a layer lays out its output.
+    """What is known about the layout of a layer's output.
 
     Attributes:
-        image_size: height and width of the model's input; None where it takes no images.
-        prefixes: numbers of tokens that may stand before the patches', the most credible first.
+        image_size: height and width of the model's input; None if its input is not images.
+        prefixes: possible numbers of tokens before the patch tokens, most plausible first.
         channels_first: whether a map is certainly B×C×h×w.
-        convolutional: whether a map is B×C×h×w where B×h×w×C would fit the image, too.
+        convolutional: whether to read a map as B×C×h×w if B×h×w×C fits the image too.
     """
 
     image_size: tuple[int, int] | None = None
@@ -41,7 +41,7 @@ class Layout:
 
 
 def layout_of(model: nn.Module, layer: str, images: Tensor) -> Layout:
-    """The layout of ``layer``, as far as the model and its input B×3×H×W tell."""
+    """The layout of ``layer``, inferred from the model and its input B×3×H×W."""
     module = find_layer(model, layer)
     normalizes_tokens = any("LayerNorm" in type(one).__name__ for one in model.modules())
     inside = list(module.modules())
@@ -60,13 +60,14 @@ def to_maps(output: Tensor, layout: Layout) -> Tensor:
     Class and register tokens are left out. The grid must agree with the height and width of the image.
 
     Raises:
-        CountingError: the output is neither, or which it is cannot be told; says what to pass.
+        CountingError: the output is none of these, or is ambiguous; says what to pass.
     """
     if output.ndim == 4:
         return output.permute(0, 3, 1, 2) if _channels_last(output, layout) else output
     if output.ndim != 3:
         raise CountingError(
-            f"a layer's output of shape {tuple(output.shape)} is no map (B×C×h×w or B×h×w×C) and no tokens (B×N×C)"
+            f"a layer's output of shape {tuple(output.shape)} is neither a map (B×C×h×w or B×h×w×C) "
+            "nor tokens (B×N×C)"
         )
     prefix, height, width = _token_grid(output.shape[1], layout)
     return output[:, prefix:].transpose(1, 2).reshape(len(output), output.shape[2], height, width)
@@ -113,7 +114,7 @@ def _token_grid(tokens: int, layout: Layout) -> tuple[int, int, int]:
 
 
 def _fit(height: int, width: int, size: tuple[int, int]) -> int:
-    """Whether patches of an image of ``size`` (height, width) make a grid: not, where rounded, or exactly."""
+    """How square patches of an image of ``size`` (height, width) fit the grid: exactly, rounded, or not (0)."""
     if size[0] * width == size[1] * height and size[0] % height == 0:
         return _EXACT
     largest = max(size) if height == 1 else min(size[0] // (height - 1) + 1, max(size))
@@ -125,7 +126,7 @@ def _fit(height: int, width: int, size: tuple[int, int]) -> int:
 
 
 def _prefixes(model: nn.Module) -> tuple[int, ...]:
-    """How many tokens the model puts before its patches': what it says itself, else its tokens' names."""
+    """Possible numbers of tokens before the patches': from the model's attribute, else its tokens' names."""
     for module in model.modules():
         number = getattr(module, "num_prefix_tokens", None)
         if isinstance(number, int):

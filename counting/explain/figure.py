@@ -1,4 +1,4 @@
-"""Pictures of maps: laid over their photo, and side by side with captions beneath, so that nothing is hidden."""
+"""Pictures of maps: laid over the photo, and side by side with captions beneath."""
 
 import math
 import textwrap
@@ -18,7 +18,7 @@ Map = NDArray[np.float32]
 _LEVELS = (0.0, 0.5, 1.0)
 _FOR = ((120, 30, 20), (238, 119, 51), (255, 240, 140))
 _AGAINST = ((20, 40, 110), (51, 140, 220), (190, 240, 255))
-"""Colours of evidence for a score, and against it, at ``_LEVELS``; the colour-blind can tell them apart."""
+"""Colours of evidence for and against a score at ``_LEVELS``; safe for the colour-blind."""
 
 _STRONGEST = 0.8
 """Opacity of the strongest evidence."""
@@ -29,8 +29,8 @@ _GAP = 8
 _MARGIN = 10
 _FONT, _SMALL = 18, 15
 _NARROWEST = 240
-_MOST_CELLS = 8
-"""The largest side of a grid whose counts are written beneath the photo."""
+_MAX_GRID = 8
+"""Largest side of a grid whose counts are written beneath the photo."""
 
 _DETAIL_BLUR = 0.006
 """Standard deviation of the blur of Guided Grad-CAM's strength, as a share of the picture's longer side."""
@@ -38,7 +38,7 @@ _DETAIL_BLUR = 0.006
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture and what is written beneath it.
+    """A picture and the text beneath it.
 
     Attributes:
         caption, note: wrapped to the picture's width; the note is smaller.
@@ -52,9 +52,9 @@ class Panel:
 
 
 def overlay(photo: Image.Image, values: Map, *, against: bool = False) -> Image.Image:
-    """The photo, dimmed where ``values`` (height × width, 0–1) is low, and glowing where it is high.
+    """The photo, dimmed where ``values`` (height × width, 0–1) is low and glowing where it is high.
 
-    The picture is about as large as a screen shows.
+    It is resized to the size of a screen.
     """
     return _overlay(resized(photo, SMALLEST, LARGEST), values, against=against)
 
@@ -65,12 +65,12 @@ def thumbnail(photo: Image.Image, values: Map, *, against: bool = False) -> Imag
 
 
 def counted_cells(photo: Image.Image, cells: Map | None, caption: str) -> Panel:
-    """The photo divided into its cells, whose g² counts stand beneath it in the same order."""
+    """The photo with the lines of its grid, and the g² counts of the cells as a table beneath."""
     picture = resized(photo, 1, THUMBNAIL)
     if cells is None:
         return Panel(picture, caption)
     side = math.isqrt(len(cells))
-    if side < 2 or side > _MOST_CELLS:
+    if side < 2 or side > _MAX_GRID:
         return Panel(picture, caption)
     pen = ImageDraw.Draw(picture, "RGBA")
     for step in range(1, side):
@@ -118,7 +118,7 @@ def side_by_side(panels: Sequence[Panel]) -> Image.Image:
 
 
 def _lines(panel: Panel, width: int) -> list[tuple[str, int]]:
-    """Lines of text and the size of their letters."""
+    """The wrapped lines of text and their font sizes."""
     lines = []
     for text, size in ((panel.caption, _FONT), (panel.note or "", _SMALL)):
         font = load_font(size)

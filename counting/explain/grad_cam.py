@@ -19,9 +19,9 @@ class Cam:
     """Grad-CAM of T scores of each of B images.
 
     Attributes:
-        scores: B×T, what is explained: before any softmax, and never clipped.
-        importance: B×T×C, α: the mean of ∂score/∂A over the places of the map.
-        evidence: B×T×h×w, Σ_k α_k A_k before the ReLU: above 0 speaks for the score, below 0 against it.
+        scores: B×T, the explained scores, before any softmax and unclipped.
+        importance: B×T×C, α: the mean of ∂score/∂A over the positions of the map.
+        evidence: B×T×h×w, Σ_k α_k A_k before the ReLU: evidence for the score above 0, against it below 0.
         moved: B×T, whether any gradient of the score reached the layer.
     """
 
@@ -41,7 +41,7 @@ class Cam:
         return (-self.evidence).relu()
 
     def why_empty(self, image: int, score: int, *, counterfactual: bool = False) -> str | None:
-        """Why a map is zero all over; None of a map that is not."""
+        """Why a map is all zeros; None if it is not."""
         maps = self.counterfactuals if counterfactual else self.maps
         if bool((maps[image, score] > 0).any()):
             return None
@@ -61,24 +61,24 @@ def grad_cam(
     as_maps: AsMaps | None = None,
     create_graph: bool = False,
 ) -> Cam:
-    """Grad-CAM of any model: one forward pass, one backward pass a score down to ``layer``.
+    """Grad-CAM of any model: one forward pass and, per score, one backward pass down to ``layer``.
 
-    The model is explained in evaluation mode, and left in the mode that it was in.
+    The model is explained in evaluation mode, then returned to its own mode.
 
     Args:
         model: its weights may be frozen.
         images: B×3×H×W, or whatever else the model takes.
-        layer: a name from ``model.named_modules()``: a convolutional network's last map is the usual choice, the
-            first norm of the last block in a transformer that is read through its class token.
-        scores: the model's output → B×T scores, or B of one score an image, such as
+        layer: a name from ``model.named_modules()``: usually a convolutional network's last map, or the
+            first norm of the last block in a transformer that classifies by its class token.
+        scores: the model's output → B×T scores, or B scores, one per image, such as
             ``lambda logits: logits[:, [207, 281]]``.
-        as_maps: the layer's output → B×C×h×w, each map spanning its image. By default maps B×C×h×w and B×h×w×C and
-            tokens B×N×C are told apart by the height and width of the images, and refused where those do not
-            suffice.
+        as_maps: the layer's output → B×C×h×w, each map covering its image. By default the layout (maps B×C×h×w
+            or B×h×w×C, or tokens B×N×C) is inferred from the height and width of the images; an ambiguous one is
+            an error.
         create_graph: keep α and the maps in the graph, down to the weights before the layer.
 
     Raises:
-        CountingError: no such layer, its output makes no map for each image, or the scores are of the wrong shape,
+        CountingError: no such layer, its output is not one map per image, or the scores have the wrong shape, are
             not finite, or do not depend on the layer.
     """
     with (
@@ -91,7 +91,7 @@ def grad_cam(
         by_image = checked_scores(scores(model(inputs)), len(images))
         activations = recording.tensors[-1]
         if len(activations) != len(images):
-            raise CountingError(f"layer {layer} puts out {len(activations)} maps for {len(images)} images")
+            raise CountingError(f"layer {layer} returns {len(activations)} maps for {len(images)} images")
         shape = as_maps or partial(to_maps, layout=layout_of(model, layer, images))
         return cam_of(by_image, activations, as_maps=shape, create_graph=create_graph)
 
@@ -99,12 +99,12 @@ def grad_cam(
 def cam_of(
     scores: Tensor, activations: Tensor, *, as_maps: AsMaps | None = None, create_graph: bool = False
 ) -> Cam:
-    """Grad-CAM of B×T ``scores`` that were computed from ``activations``, a tensor of their graph.
+    """Grad-CAM of B×T ``scores``, given ``activations``, the tensor in their graph to explain them by.
 
     Args:
         activations: B×C×h×w; anything else needs ``as_maps``.
 
-    Without ``create_graph`` nothing in the answer holds the graph.
+    Without ``create_graph`` the result does not keep the graph alive.
     """
     (cam,) = cams_of(scores, [activations], as_maps=as_maps, create_graph=create_graph)
     return cam
@@ -130,15 +130,15 @@ def cams_of(
 
 def _checked(maps: Tensor, images: int) -> Tensor:
     if maps.ndim != 4 or len(maps) != images:
-        raise CountingError(f"as_maps: gives {tuple(maps.shape)} for {images} images, should be B×C×h×w")
+        raise CountingError(f"as_maps returns {tuple(maps.shape)} for {images} images, should be B×C×h×w")
     return maps
 
 
 def checked_scores(scores: object, images: int) -> Tensor:
-    """B×T scores as they are, B as B×1.
+    """B×T or B scores as B×T.
 
     Raises:
-        CountingError: they are something else, or not finite.
+        CountingError: the scores have another shape, or are not finite.
     """
     if not isinstance(scores, Tensor):
         raise CountingError(f"scores must be a tensor of shape images × scores, but are {type(scores).__name__}")
@@ -149,7 +149,7 @@ def checked_scores(scores: object, images: int) -> Tensor:
             f"scores of shape {tuple(scores.shape)} for {images} images: should be images × scores"
         )
     if not bool(scores.isfinite().all()):
-        raise CountingError("a score is not finite, so nothing explains it")
+        raise CountingError("cannot explain a score that is not finite")
     return scores
 
 

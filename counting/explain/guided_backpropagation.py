@@ -1,4 +1,4 @@
-"""Guided backpropagation, and Guided Grad-CAM: fine detail where Grad-CAM says it matters."""
+"""Guided backpropagation, and Guided Grad-CAM, which shows its fine detail where the Grad-CAM map is high."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ RECTIFIERS = (nn.ReLU, nn.ReLU6)
 
 
 def guided_backpropagation(model: nn.Module, images: Tensor, scores: Callable[[Tensor], Tensor]) -> Tensor:
-    """B×T×(image) gradients of B×T ``scores`` by the images, with only positive gradients passing any ReLU.
+    """B×T×(image) gradients of B×T ``scores`` with respect to the images; ReLUs pass only positive gradients.
 
     (Springenberg et al., 2015.) ReLU and ReLU6 modules are guided; through every other activation (sigmoid, tanh,
-    SiLU, GELU, a ReLU called as a function) the gradient passes unchanged. The model is in evaluation mode
-    meanwhile.
+    SiLU, GELU, a ReLU called as a function) the gradient passes unchanged. The model is put in evaluation
+    mode meanwhile.
 
     Raises:
-        CountingError: the model has no ReLU module, so that there is nothing to guide.
+        CountingError: the model has no ReLU module.
     """
     with (
         evaluation_mode(model),

@@ -9,15 +9,15 @@ from torch.nn.functional import conv2d
 from counting.explain.grad_cam import Cam, to_size
 
 BLUR = 1 / 18
-"""Standard deviation of the blur as a share of the map's side: one place at stride 32 in 576 pixels."""
+"""Standard deviation of the blur as a share of the map's side: one position at stride 32 in 576 pixels."""
 
 
 def fuse(cams: Sequence[Cam]) -> Cam:
-    """Grad-CAMs of the same scores by different layers as one, at the resolution of the finest.
+    """Fuse Grad-CAMs of the same scores by different layers, at the resolution of the finest.
 
-    α is a mean over a layer's places, so each layer's evidence is multiplied by their number: equal shares of the
-    photo then have equal weight in all layers. The sum is blurred, with zeros beyond the photo's edge, because a
-    place of a deep map stands for all of its receptive field.
+    α is a mean over a layer's positions, so each layer's evidence is multiplied by their number: equal areas of
+    the photo then have equal weight in all layers. The sum is blurred, with zeros beyond the photo's edge, because
+    a position of a deep map represents its whole receptive field.
     """
     height, width = (max(cam.evidence.shape[axis] for cam in cams) for axis in (2, 3))
     places = [cam.evidence[0, 0].numel() for cam in cams]
@@ -31,7 +31,7 @@ def fuse(cams: Sequence[Cam]) -> Cam:
 
 
 def blurred(evidence: Tensor) -> Tensor:
-    """...×h×w → the same, under a Gaussian of ``BLUR`` of each side; zero beyond the edge."""
+    """...×h×w → the same, blurred by a Gaussian of ``BLUR`` times each side; zero beyond the edge."""
     height, width = evidence.shape[-2:]
     flat = evidence.reshape(-1, 1, height, width)
     for size, axis in ((height, 2), (width, 3)):

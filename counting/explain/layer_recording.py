@@ -1,4 +1,4 @@
-"""The output of a layer in a forward pass, and the gradients of scores by it; no hook stays on the model."""
+"""Recording of a layer's output in a forward pass, and gradients of scores with respect to it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from counting_datasets.errors import CountingError
 
 
 class Recording:
-    """The tensors that a layer put out in one forward pass, each a node of the graph."""
+    """The tensors that a layer returned in one forward pass, each a node of the graph."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -19,7 +19,7 @@ class Recording:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """One tensor, or several of a layer that returns a tuple.
+        """One tensor, or several if the layer returns a tuple.
 
         Raises:
             CountingError: the model's forward pass did not use the layer.
@@ -29,12 +29,12 @@ class Recording:
         return self._tensors
 
     def take(self, output: Any, *, cut: bool) -> Any:
-        """Keep ``output``; returns a copy for the model to go on with, safe from layers that write in place."""
+        """Keep ``output``; returns a copy for the model to continue with, safe from in-place layers."""
         if self._tensors:
             raise CountingError(f"layer {self.name} runs several times in one pass: name one that runs once")
         tensors = output if isinstance(output, tuple) else (output,)
         if not all(isinstance(tensor, Tensor) for tensor in tensors):
-            raise CountingError(f"layer {self.name} has no tensor as its output: name one that has")
+            raise CountingError(f"layer {self.name} does not return a tensor: name one that does")
         if cut or not all(tensor.requires_grad for tensor in tensors):
             tensors = tuple(tensor.detach().requires_grad_() for tensor in tensors)
         self._tensors = tensors
@@ -42,17 +42,17 @@ class Recording:
         return copies if isinstance(output, tuple) else copies[0]
 
     def forget(self) -> None:
-        """Let go of the tensors, and with them of the graph."""
+        """Release the tensors and their graph."""
         self._tensors = ()
 
 
 @contextmanager
 def recorded(model: nn.Module, layer: str, *, cut: bool = True) -> Iterator[Recording]:
-    """Record what ``layer`` (a name from ``model.named_modules()``) puts out in the block's one forward pass.
+    """Record the output of ``layer`` (a name from ``model.named_modules()``) in one forward pass within the block.
 
     With ``cut`` the graph begins at the layer, so a gradient costs only the layers after it. Without, gradients of
     gradients reach the weights before and after the layer, as a loss on the explanation needs. Parameters may be
-    frozen either way. The hook is removed when the block ends, also by an exception.
+    frozen either way. The hook is removed at the end of the block, also after an exception.
 
     Raises:
         CountingError: the model has no such layer.
@@ -76,7 +76,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
     """The layer called ``name``.
 
     Raises:
-        CountingError: there is none; lists the layers at the place where the name goes wrong.
+        CountingError: there is none; lists the layers where the name first fails.
     """
     layer = model
     known = ""
@@ -91,7 +91,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 
 
 def gradients(scores: Tensor, tensors: Sequence[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
-    """B×T ``scores`` → B×T×... for each of ``tensors`` (B×...): ∂score/∂tensor, one backward pass a column.
+    """B×T ``scores`` → B×T×... for each of ``tensors`` (B×...): ∂score/∂tensor, one backward pass per column.
 
     No score may depend on another image of the batch (a model in evaluation mode). ``create_graph`` keeps the
     result in the graph, for a loss on it.

@@ -20,7 +20,7 @@ from counting_datasets.scene import Scene, SceneSet
 
 ERASED_EVERY = 10
 OCCLUDED_EVERY = 50
-"""Intervals, in photos, at which objects are erased and patches occluded: both take several passes a photo."""
+"""Intervals, in photos, at which objects are erased and patches occluded; both take several passes per photo."""
 
 PATCHES = 6
 """Number of patches along a side of the photo that occlusion blanks one by one."""
@@ -40,15 +40,15 @@ def evaluate_explanations(counter: Counter, scenes: SceneSet) -> tuple[Explanati
         CountingError: there is nothing to explain, or the counter does not count a category of the scenes.
     """
     evaluator = MapEvaluator(counter)
-    lost = []
+    unreadable = []
     for scene in track(list(scenes), "explaining"):
         try:
             evaluator.add(scene)
         except PhotoError as error:
-            lost.append(str(error))
+            unreadable.append(str(error))
     if not evaluator.photos:
         raise CountingError(f"no photo of {scenes.data} {scenes.split} has anything to explain")
-    return evaluator.scores(), lost
+    return evaluator.scores(), unreadable
 
 
 def present(scene: Scene) -> list[int]:

@@ -21,7 +21,7 @@ OVERLAP = 0.5
 
 
 def points_inside(values: Values, boxes: Boxes, tolerance: float = 0.0) -> bool:
-    """The pointing game: whether the maximum lies in a box, or within ``tolerance`` pixels of one.
+    """The pointing game: whether the maximum is in a box, or within ``tolerance`` pixels of one.
 
     A map without a maximum above 0 points nowhere. (Zhang et al., "Top-down neural attention by excitation
     backprop", 2016, whose tolerance is 15.)
@@ -47,13 +47,13 @@ def localizes(values: Values, boxes: Boxes) -> bool:
 
 
 def energy_inside(values: Values, boxes: Boxes) -> float:
-    """The share of the map that lies in the boxes; 0 for a map that is zero all over."""
+    """The share of the map's sum that is in the boxes; 0 for a map of zeros."""
     total = values.sum()
     return float(values[covered(boxes, values.shape)].sum() / total) if total > 0 else 0.0
 
 
 def covered(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """H×W flags of the pixels that lie in a box, at least in part."""
+    """H×W flags of the pixels that are in a box, at least in part."""
     inside = np.zeros(shape, dtype=bool)
     height, width = shape
     for x0, y0, x1, y1 in boxes:

@@ -11,7 +11,7 @@ from counting.explain.map_metrics import energy_inside, localizes, points_inside
 from counting.stats.metrics import round_half_up
 
 TOLERANCE = 15
-"""Distance in pixels from an object at which the pointing game still scores a hit, in its second column."""
+"""Largest distance in pixels from an object that is a hit in the pointing game with tolerance."""
 
 
 @dataclass
@@ -19,11 +19,11 @@ class MapScores:
     """Scores of one kind of map: one for each pair of a photo and a category in it, except for ``occlusion``.
 
     Attributes:
-        pointing: whether the maximum lies in an object.
-        pointing_within: whether it lies within ``TOLERANCE`` pixels of one.
+        pointing: whether the maximum is in an object.
+        pointing_within: whether it is within ``TOLERANCE`` pixels of one.
         localization: whether the box around the largest segment overlaps an object.
-        energy: the share of the map that lies in the objects.
-        occlusion: rank correlations with the fall of the count, of the pairs in some photos.
+        energy: the share of the map's sum that is in the objects.
+        occlusion: rank correlations with the fall of the count under occlusion, for pairs in some photos.
     """
 
     pointing: list[bool] = field(default_factory=list)
@@ -79,11 +79,11 @@ class Erasure:
 
 @dataclass(frozen=True)
 class ExplanationScores:
-    """Scores by kind of map, and of erasing.
+    """The scores of each kind of map, and of erasing objects.
 
     Attributes:
-        photos: how many photos were explained.
-        erased, occluded: in how many of them objects were erased, and patches occluded.
+        photos: number of photos explained.
+        erased, occluded: number of photos in which objects were erased, and patches occluded.
     """
 
     photos: int
@@ -94,11 +94,11 @@ class ExplanationScores:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of a photo and a category in it were scored."""
+        """Number of scored pairs of a photo and a category in it."""
         return len(next(iter(self.maps.values())).pointing)
 
     def to_json(self) -> dict[str, object]:
-        """All figures; those without any photo are null."""
+        """All figures; undefined ones are null."""
         return {
             "photos": self.photos,
             "pairs": self.pairs,

@@ -1,4 +1,4 @@
-"""Augmentation that keeps boxes, hence counts, true. Nothing else imports albumentations."""
+"""Augmentation of photos together with their boxes; the only module that imports albumentations."""
 
 import json
 import os
@@ -14,44 +14,55 @@ if TYPE_CHECKING:
     import albumentations
 
 VISIBLE_SHARE = 0.4
-"""An object counts while at least this share of its box stays in the frame."""
+"""Smallest visible share of a box for which its object still counts."""
 
 ZOOM, GREY, ZOOMED_OUT = (0.5, 1.0), 127, 0.35
-"""A photo that is zoomed out is scaled by one of these factors, on this grey; so many are."""
+"""Range of scale factors, grey level of the background, and share of the photos for zooming out."""
+
+DETAIL, BLURRED = (0.4, 0.9), 0.3
+"""Range of the share of its side at which a blurred view is sampled, and share of the views that are blurred."""
 
 SMALLEST_CROP = 0.4
-"""A view shows at least this share of the photo's area."""
+"""Smallest share of the photo's area in a crop."""
 
 
 def augment(
-    photo: Image.Image, boxes: NDArray[np.float64], side: int, seed: int, *, zoom_out: bool = False
+    photo: Image.Image,
+    boxes: NDArray[np.float64],
+    side: int,
+    seed: int,
+    *,
+    zoom_out: bool = False,
+    blur: bool = False,
 ) -> tuple[Image.Image, NDArray[np.float64], NDArray[np.int64]]:
-    """A random view of an RGB photo, side × side: mirrored or not, cropped, its colours jittered.
+    """A random view of an RGB photo, side × side pixels: cropped, and by chance mirrored or colour-jittered.
 
-    With ``zoom_out`` some photos are shrunk on grey before the crop. ``boxes`` is n×4 (x0, y0, x1, y1) in the
-    photo's pixels. The same seed gives the same view.
+    With ``zoom_out``, some photos are shrunk on a grey background before the crop; with ``blur``, some views lose
+    detail. ``boxes`` is n×4 (x0, y0, x1, y1) in the photo's pixels. The same seed gives the same view.
 
     Returns:
-        The view, m×4 boxes still in it as shares of its width and height, and their m indices among ``boxes``.
+        The view, m×4 boxes that are still visible, as shares of its width and height, and their m indices in
+        ``boxes``.
     """
-    transform = _transform(side, zoom_out)
+    transform = _transform(side, zoom_out, blur)
     transform.set_random_seed(seed)
     out = transform(image=np.asarray(photo), bboxes=boxes.reshape(-1, 4), objects=np.arange(len(boxes)))
-    left = np.asarray(out["bboxes"], dtype=np.float64).reshape(-1, 4) / side
+    visible = np.asarray(out["bboxes"], dtype=np.float64).reshape(-1, 4) / side
     kept = np.asarray(out["objects"], dtype=np.int64).reshape(-1)
-    return Image.fromarray(out["image"]), left, kept
+    return Image.fromarray(out["image"]), visible, kept
 
 
 @cache
-def description(side: int, *, zoom_out: bool = False) -> str:
-    """All parameters of a random view and the version of the library that makes it, as JSON."""
-    transform = _albumentations().to_dict(_transform(side, zoom_out))
+def description(side: int, *, zoom_out: bool = False, blur: bool = False) -> str:
+    """All parameters of the augmentation and albumentations' version, as JSON."""
+    transform = _albumentations().to_dict(_transform(side, zoom_out, blur))
     return json.dumps(transform, sort_keys=True, default=str)
 
 
 @cache
-def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
+def _transform(side: int, zoom_out: bool, blur: bool) -> "albumentations.Compose":
     albumentations = _albumentations()
+    lose_detail = albumentations.Downscale(scale_range=DETAIL, p=BLURRED)
     shrink = albumentations.Affine(scale=ZOOM, keep_ratio=True, fill=GREY, p=ZOOMED_OUT)
     return albumentations.Compose(
         [
@@ -61,6 +72,7 @@ def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
             albumentations.ColorJitter(
                 brightness=(0.8, 1.2), contrast=(0.8, 1.2), saturation=(0.8, 1.2), hue=(-0.03, 0.03), p=0.5
             ),
+            *([lose_detail] if blur else []),
         ],
         bbox_params=albumentations.BboxParams(
             format="pascal_voc",
@@ -73,7 +85,7 @@ def _transform(side: int, zoom_out: bool) -> "albumentations.Compose":
 
 
 def _albumentations() -> ModuleType:
-    """The library, told not to ask the network for its newest version while it is imported."""
+    """albumentations, imported without its network request for the latest version."""
     before = os.environ.get("NO_ALBUMENTATIONS_UPDATE")
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     try:

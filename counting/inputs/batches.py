@@ -1,4 +1,4 @@
-"""Batches for training: cell features or photos, with fractional counts and the targets of auxiliary losses."""
+"""Batches for training: features or photos, with fractional counts and the targets of auxiliary losses."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -18,19 +18,19 @@ from counting_datasets.scene import Scene
 T = TypeVar("T")
 
 Reader = Callable[[Scene, int], tuple[Tensor, View]]
-"""A scene and a view's number → the network's input and the objects in the view."""
+"""A scene and the number of a view → the network's input and the view's objects."""
 
 Target = Callable[[Scene, View], Tensor]
 """A scene and one of its views → the target of an auxiliary loss."""
 
 
 class Batch(NamedTuple):
-    """A view of a scene, or a batch of them with one more dimension in front.
+    """One view of a scene, or a batch of views with an additional first dimension.
 
     Attributes:
         inputs: cells×width features or a 3×side×side photo.
         counts: cells×K fractional counts; NaN in all cells of a category whose count is unknown.
-        targets: the auxiliary losses' targets, by the loss's name.
+        targets: name of an auxiliary loss → its target.
     """
 
     inputs: Tensor
@@ -39,12 +39,12 @@ class Batch(NamedTuple):
 
 
 class ViewDataset(Dataset[Batch]):
-    """Scenes, each shown once an epoch in one of its first ``views`` views.
+    """Scenes, each shown once per epoch in one of its first ``views`` views.
 
-    ``read`` gives the network's input: ``FeatureCache.read``, or a reader of photos. The view that an epoch shows
-    depends only on ``seed``, the scene's place, ``epoch`` and, for an index beyond the last scene, how often the
-    scene was shown before. ``known`` flags the K categories of a scene whose counts are known; crowds are not,
-    unless it says so. ``rates`` is how often to show each scene in an epoch, on average.
+    ``read`` is ``FeatureCache.read`` or a reader of photos. The view shown depends only on ``seed``, the scene's
+    index, ``epoch`` and, if the scene is repeated within an epoch (see ``EpochSampler``), on the repetition.
+    ``known`` flags the K categories of a scene whose counts are known; by default, those with a crowd are not.
+    ``rates`` are the mean numbers of times that an epoch shows each scene.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class ViewDataset(Dataset[Batch]):
         return len(self.scenes)
 
     def __getitem__(self, index: int) -> Batch:
-        repeat, place = divmod(index, len(self.scenes))
-        scene = self.scenes[place]
-        start = np.random.default_rng((self.seed, place)).integers(self.views)
+        repeat, number = divmod(index, len(self.scenes))
+        scene = self.scenes[number]
+        start = np.random.default_rng((self.seed, number)).integers(self.views)
         inputs, view = self.read(scene, int(start + self.epoch + repeat) % self.views)
         counts = view.fractional_counts(scene, scene.counted(self.protocol), self.grid)
         counts[:, ~self.known(scene)] = np.nan
@@ -85,14 +85,14 @@ class ViewDataset(Dataset[Batch]):
 
 
 class EpochSampler(Sampler[int]):
-    """The indices of an epoch, in an order that depends on ``seed`` and ``epoch`` alone: ``size`` of them.
+    """The ``size`` indices of an epoch, in an order that depends only on ``seed`` and ``epoch``.
 
-    Every index comes once, or as often as ``rates`` says on average, rounded up or down. Those that ``rates``
-    repeats come as index, index + size, index + 2·size, …, so that each may show another view.
+    Every index occurs once; with ``rates``, as often as its rate, rounded up or down at random. Repetitions occur
+    as index, index + size, index + 2·size, …, so that each can show another view.
     """
 
     def __init__(self, size: int, seed: int, rates: NDArray[np.float64] | None = None) -> None:
-        """``rates`` is one for each of ``size`` indices, with a mean of 1."""
+        """``rates`` has ``size`` values with a mean of 1."""
         self.size = size
         self.seed = seed
         self.rates = rates

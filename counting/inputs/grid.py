@@ -1,4 +1,4 @@
-"""Divide: a photo as cells, and how much of each object falls in each cell."""
+"""The grid of cells that divides a photo, and fractional counts: the share of each object in each cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class Grid:
     ) -> NDArray[np.float64]:
         """``target[cell, k] = Σ_boxes of k  area(box ∩ cell) / area(box)``; the cells sum to the photo's count.
 
-        ``boxes`` is n×4 (x0, y0, x1, y1) in pixels of a photo of ``size`` (width, height); a box is clipped to
-        the photo, and one without area counts in its centre's cell. A box counts as 1, or as its one of n
-        ``weights``. Returns cells × categories. (CEOS.)
+        ``boxes`` is n×4 (x0, y0, x1, y1) in pixels of a photo of ``size`` (width, height). Boxes are clipped to
+        the photo; one without area counts in the cell of its centre. Each box counts as 1, or as its weight in
+        ``weights`` (n). Returns cells × categories. (CEOS.)
         """
         scale = np.array([size[0], size[1], size[0], size[1]], dtype=np.float64) / self.side
         x0, y0, x1, y1 = np.clip(boxes / scale, 0.0, self.side).T
@@ -43,9 +43,9 @@ class Grid:
     def fractional_counts_from_masks(
         self, masks: Sequence[NDArray[np.bool_]], labels: NDArray[np.int64], categories: int
     ) -> NDArray[np.float64]:
-        """As ``fractional_counts``, by the share of each object's mask (height × width) in a cell.
+        """``fractional_counts`` from masks (height × width): the share of each object's pixels in each cell.
 
-        A pixel lies in the cell of its centre; a mask without a pixel counts in the middle cell.
+        A pixel belongs to the cell of its centre; an empty mask counts in the middle cell.
         """
         shares = np.zeros((len(masks), self.cells))
         for share, mask in zip(shares, masks, strict=True):
@@ -60,7 +60,7 @@ class Grid:
         return self._sum_by_label(shares, labels, categories)
 
     def _shares(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
-        """n×side: the share of each interval (in cells) within each row or column of cells."""
+        """n×side: the share of each interval, given in cells, that is in each row or column of cells."""
         edges = np.arange(self.side)
         overlap = np.minimum(high[:, None], edges + 1) - np.maximum(low[:, None], edges)
         length = (high - low)[:, None]

@@ -1,4 +1,4 @@
-"""Anything that a photo can come from: a path, the bytes of a file, a Pillow image, an array or a tensor."""
+"""Photo inputs: paths, bytes of image files, PIL images, arrays and tensors."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -13,31 +13,31 @@ from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.photo import as_rgb, decode_photo, open_photo
 from counting_datasets.photo_files import find_photos
 
-TAKEN = (
+ACCEPTED = (
     "a path, the bytes of an image file, a PIL image, a uint8 array (height × width for grey, × 3 for RGB or "
     "× 4 for RGBA), or a tensor (3 × height × width, uint8 or floats from 0 to 1)"
 )
-"""Photo inputs, as errors list them."""
+"""The accepted photo inputs, for errors."""
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoSource:
-    """A photo that is decoded when it is needed, as often as it is needed.
+    """A photo input; every call of ``open`` decodes it.
 
     Attributes:
-        content: what the photo comes from.
-        name: what errors call it: its path, or its place among the photos.
+        content: the input.
+        name: its name in errors: its path, or its position in a list.
     """
 
     content: Any
     name: str = "photo"
 
     @classmethod
-    def of(cls, content: Any, place: str = "photo") -> "PhotoSource":
-        """The source of ``content``, named by its path or, where it has none, by ``place``.
+    def of(cls, content: Any, default_name: str = "photo") -> "PhotoSource":
+        """The source of ``content``, named after its path if it has one.
 
         Raises:
-            CountingError: an empty path.
+            CountingError: the path is empty.
         """
         if isinstance(content, PhotoSource):
             return content
@@ -45,18 +45,18 @@ class PhotoSource:
             path = checked_path(content)
             return cls(path, str(path))
         filename = getattr(content, "filename", "") if isinstance(content, Image.Image) else ""
-        return cls(content, str(filename or place))
+        return cls(content, str(filename or default_name))
 
     @property
     def path(self) -> Path | None:
-        """Where the photo lies; None of a photo in memory."""
+        """The photo's path; None for a photo in memory."""
         return self.content if isinstance(self.content, Path) else None
 
     def open(self) -> Image.Image:
-        """The photo as RGB, upright.
+        """The photo in RGB, rotated upright.
 
         Raises:
-            PhotoError: it cannot be read, or is nothing that a photo can come from.
+            PhotoError: it cannot be read, or the input is of another kind.
         """
         content = self.content
         if isinstance(content, Path):
@@ -72,20 +72,20 @@ class PhotoSource:
             return Image.fromarray(self._from_tensor())
         if isinstance(content, np.ndarray):
             return self._from_array(content)
-        raise PhotoError(f"{self.name}: {type(content).__name__} is no photo; give {TAKEN}")
+        raise PhotoError(f"{self.name}: {type(content).__name__} is not a photo; give {ACCEPTED}")
 
     def _from_array(self, pixels: np.ndarray[Any, Any]) -> Image.Image:
         if pixels.ndim == 3 and pixels.shape[2] == 1:
             pixels = pixels[:, :, 0]
         if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
             shape = " × ".join(map(str, pixels.shape)) or "a number"
-            raise PhotoError(f"{self.name}: an array of {shape}, {pixels.dtype}, is no photo; give {TAKEN}")
+            raise PhotoError(f"{self.name}: {pixels.dtype} array of {shape} is not a photo; give {ACCEPTED}")
         if pixels.size == 0:
-            raise PhotoError(f"{self.name}: an array without a pixel")
+            raise PhotoError(f"{self.name}: empty array, give one with at least one pixel")
         return as_rgb(Image.fromarray(np.ascontiguousarray(pixels)))
 
     def _from_tensor(self) -> np.ndarray[Any, Any]:
-        """Height × width × 3 bytes."""
+        """The tensor as height × width × 3 bytes."""
         pixels = self.content.detach().cpu()
         floating = pixels.is_floating_point()
         if (
@@ -94,26 +94,26 @@ class PhotoSource:
             or not (floating or str(pixels.dtype) == "torch.uint8")
         ):
             shape = " × ".join(map(str, pixels.shape)) or "a number"
-            raise PhotoError(f"{self.name}: a tensor of {shape}, {pixels.dtype}, is no photo; give {TAKEN}")
+            raise PhotoError(f"{self.name}: {pixels.dtype} tensor of {shape} is not a photo; give {ACCEPTED}")
         if pixels.numel() == 0:
-            raise PhotoError(f"{self.name}: a tensor without a pixel")
+            raise PhotoError(f"{self.name}: empty tensor, give one with at least one pixel")
         if floating:
             if not bool(((pixels >= 0) & (pixels <= 1)).all()):
-                raise PhotoError(f"{self.name}: a tensor of floats must lie between 0 and 1, not be normalized")
+                raise PhotoError(f"{self.name}: float values outside 0–1, give a tensor that is not normalized")
             pixels = (pixels.float() * 255).round().byte()
         channels_last: np.ndarray[Any, Any] = pixels.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
         return channels_last
 
 
-def checked_path(place: "str | os.PathLike[str]") -> Path:
-    """A place that someone named, as a path; ``~`` is the home folder.
+def checked_path(name: "str | os.PathLike[str]") -> Path:
+    """``name`` as a path, with ``~`` expanded.
 
     Raises:
-        CountingError: an empty name, as an unset shell variable leaves it.
+        CountingError: the name is empty, as an unset shell variable is.
     """
-    name = os.fspath(place)
+    name = os.fspath(name)
     if not name.strip():
-        raise CountingError("an empty name: give the path of a photo or folder")
+        raise CountingError("empty path: give the path of a photo or folder")
     path = Path(name)
     try:
         return path.expanduser()
@@ -122,23 +122,23 @@ def checked_path(place: "str | os.PathLike[str]") -> Path:
 
 
 def is_folder(content: Any) -> bool:
-    """Whether ``content`` names a folder, which stands for the photos in it."""
+    """Whether ``content`` is the path of a folder."""
     try:
         return isinstance(content, str | os.PathLike) and checked_path(content).is_dir()
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a valid file name
         return False
 
 
 def photo_sources(contents: Any) -> Iterator[PhotoSource]:
-    """The photos of a folder, of several contents in order, or the one photo of a single content.
+    """The photos of a single input, of a folder, or of several of these in order.
 
     Raises:
-        CountingError: a folder without photos, or an empty name.
+        CountingError: a folder contains no photos, or a path is empty.
     """
     if is_folder(contents):
         photos = find_photos(checked_path(contents))
         if not photos:
-            raise CountingError(f"{contents}: no photo in this folder")
+            raise CountingError(f"{contents}: no photos in this folder")
         yield from map(PhotoSource.of, photos)
     elif is_several(contents):
         for number, content in enumerate(contents, 1):
@@ -151,6 +151,6 @@ def photo_sources(contents: Any) -> Iterator[PhotoSource]:
 
 
 def is_several(contents: Any) -> bool:
-    """Whether ``contents`` are several photos: a list, a generator or anything else to go through."""
+    """Whether ``contents`` is an iterable of photos, and not itself a photo."""
     single = (str, bytes, bytearray, memoryview, os.PathLike, Image.Image, np.ndarray, PhotoSource)
     return isinstance(contents, Iterable) and not isinstance(contents, single) and not hasattr(contents, "detach")

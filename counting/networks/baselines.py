@@ -1,4 +1,4 @@
-"""Counters that never look at the photo: what any real counter must beat. (CEOS.)"""
+"""Baselines: counts without looking at the photo (CEOS)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,33 +12,33 @@ from counting_datasets.errors import CountingError
 
 @dataclass(frozen=True)
 class Baseline:
-    """A rule that gives counts from the truth's shape, and perhaps from training counts.
+    """A counter that needs only true counts.
 
     Attributes:
         name: as on the command line.
         rounded: whether its counts are rounded before they are scored.
-        learns: whether it needs training counts.
-        rule: (true N×K, train M×K or none at all) → N×K or what broadcasts to it.
+        needs_training: whether it needs the counts of the training split.
+        rule: (true N×K, training M×K; M is 0 where none are needed) → N×K, or an array that broadcasts to it.
     """
 
     name: str
     rounded: bool
-    learns: bool
+    needs_training: bool
     rule: Callable[[Floats, Floats], Floats]
 
     def predict(self, truth: CountTable, train: CountTable | None = None) -> CountTable:
         """The baseline's counts for the images of ``truth``, in its categories.
 
         Raises:
-            CountingError: it learns and there are no training counts.
+            CountingError: it needs training counts and there are none.
             DataError: ``train`` lacks a category of ``truth``.
         """
-        learned_from = np.empty((0, len(truth.categories)))
-        if self.learns:
+        training = np.empty((0, len(truth.categories)))
+        if self.needs_training:
             if train is None or not train.images:
-                raise CountingError(f"{self.name} learns from training counts: name them with --train-truth FILE")
-            learned_from = train.in_categories(truth.categories).counts
-        counts = np.array(np.broadcast_to(self.rule(truth.counts, learned_from), truth.counts.shape))
+                raise CountingError(f"{self.name} needs training counts: give them with --train-truth FILE")
+            training = train.in_categories(truth.categories).counts
+        counts = np.array(np.broadcast_to(self.rule(truth.counts, training), truth.counts.shape))
         return CountTable(truth.images, truth.categories, counts)
 
 
@@ -55,7 +55,7 @@ def _category_mean(true: Floats, train: Floats) -> Floats:
 
 
 def _presence_oracle(true: Floats, train: Floats) -> Floats:
-    """A category that training never shows counts 0."""
+    """The mean non-zero training count of each category that is present; 0 if it is never present in training."""
     occurs = np.count_nonzero(train, axis=0)
     return np.asarray((true > 0) * (train.sum(axis=0) / np.maximum(occurs, 1)))
 
@@ -63,10 +63,10 @@ def _presence_oracle(true: Floats, train: Floats) -> Floats:
 BASELINES: Mapping[str, Baseline] = {
     baseline.name: baseline
     for baseline in (
-        Baseline("always-0", rounded=True, learns=False, rule=_constant(0.0)),
-        Baseline("always-1", rounded=True, learns=False, rule=_constant(1.0)),
-        Baseline("mean", rounded=False, learns=True, rule=_mean),
-        Baseline("category-mean", rounded=False, learns=True, rule=_category_mean),
-        Baseline("presence-oracle", rounded=False, learns=True, rule=_presence_oracle),
+        Baseline("always-0", rounded=True, needs_training=False, rule=_constant(0.0)),
+        Baseline("always-1", rounded=True, needs_training=False, rule=_constant(1.0)),
+        Baseline("mean", rounded=False, needs_training=True, rule=_mean),
+        Baseline("category-mean", rounded=False, needs_training=True, rule=_category_mean),
+        Baseline("presence-oracle", rounded=False, needs_training=True, rule=_presence_oracle),
     )
 }

@@ -16,14 +16,13 @@ Mode = Literal["pool", "crop"]
 
 
 class Cells(nn.Module):
-    """Features of the cells of a photo, in one of two ways.
+    """Features of the cells of a photo, computed in one of two modes.
 
-    ``pool`` sends the whole photo through the backbone once and pools the features of each cell. ``crop``
-    sends each cell through the backbone on its own, as the paper does (CEOS), and costs as many
-    passes as there are cells.
+    ``pool`` sends the whole photo through the backbone once and pools the features of each cell. ``crop`` sends
+    each cell through the backbone on its own, as in the paper (CEOS), which takes one pass per cell.
 
     Attributes:
-        side: photos come as side × side pixels; a cropped cell is side / grid.side of them wide.
+        side: height and width of a photo in pixels; those of a cropped cell are side / grid.side.
         width: length of a cell's feature vector: the mean and the maximum of each channel of each map.
     """
 
@@ -51,7 +50,7 @@ class Cells(nn.Module):
         return mean_and_max(self.backbone(crops), 1).reshape(images.shape[0], self.grid.cells, self.width)
 
     def with_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """As ``forward``, and by name the maps that auxiliary losses need; none unless a subclass has some."""
+        """The features of ``forward``, and the maps that auxiliary losses need, by name; here there are none."""
         return self(images), {}
 
 
@@ -62,7 +61,7 @@ def mean_and_max(maps: Sequence[Tensor], side: int) -> Tensor:
 
 
 def cut(images: Tensor, side: int) -> Tensor:
-    """B×C×H×W → (B·side²)×C×(H/side)×(W/side): the cells of each photo, row by row; H, W divide by side."""
+    """B×C×H×W → (B·side²)×C×(H/side)×(W/side): the cells of each photo, row by row; side divides H and W."""
     batch, channels, height, width = images.shape
     cells = images.reshape(batch, channels, side, height // side, side, width // side)
     return cells.permute(0, 2, 4, 1, 3, 5).reshape(-1, channels, height // side, width // side)

@@ -1,4 +1,4 @@
-"""Counters as files: safetensors, with all that it takes to build them again in the header."""
+"""Checkpoints: a counter's weights in a safetensors file, with all that is needed to rebuild it in the header."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _BACKBONE = "cells.backbone."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A counter, its configuration and card, and the calibration of its counts if that was fitted."""
+    """A counter, its configuration, its card and, if one was fitted, the calibration of its counts."""
 
     counter: Counter
     config: Config
@@ -47,7 +47,7 @@ class Checkpoint:
         )
 
     def guesses(self, raw: NDArray[np.floating]) -> list[BestGuess]:
-        """What is said about the K raw counts of a photo."""
+        """The best guesses for the K raw counts of a photo."""
         if self.calibration is None:
             return best_guesses(raw, None)
         return best_guesses(
@@ -56,12 +56,12 @@ class Checkpoint:
 
 
 def build(config: Config, categories: tuple[str, ...]) -> Counter:
-    """The untrained counter that a configuration describes, its backbone with pretrained weights."""
+    """The untrained counter that a configuration describes, on a pretrained backbone."""
     return _build(config, categories, config.backbone.weights or "own")
 
 
 def build_empty(config: Config, categories: tuple[str, ...]) -> Counter:
-    """A counter as ``build`` makes it, but without memory for its weights: their shapes alone."""
+    """The counter that a configuration describes, on PyTorch's meta device: shapes of weights without values."""
     with torch.device("meta"):
         return _build(config, categories, None)
 
@@ -75,10 +75,10 @@ def save(
     *,
     half: bool = False,
 ) -> None:
-    """Write ``counter`` to ``path``; of a frozen backbone with its own weights, only the fingerprint.
+    """Write ``counter`` to ``path``; a frozen backbone with its own weights is stored as a fingerprint only.
 
-    ``card`` says what it was trained on and how it scored. With ``half`` the file takes half the space, and the
-    counter's weights are rounded to what it holds.
+    ``card`` says what it was trained on and how it scored. With ``half``, the file and the counter itself get
+    weights rounded to half precision.
     """
     own = not (config.backbone.weights or config.backbone.subitizing or config.start)
     embedded = config.backbone.frozen and own
@@ -106,22 +106,25 @@ def load(path: Path) -> Checkpoint:
     """Read a counter that ``save`` wrote, in evaluation mode.
 
     Raises:
-        CountingError: no such file, cut short, no counter, of another version, or on another backbone.
+        CountingError: the file does not exist, is corrupt, is not a counter or is of another version, or its
+            backbone has other weights here.
     """
     metadata, tensors = read_weights(path, "counter", FORMAT)
     try:
         values, categories, card = (json.loads(metadata[key]) for key in ("config", "categories", "card"))
         trained_on = metadata["backbone"]
     except (KeyError, json.JSONDecodeError):
-        raise CountingError(f"{path}: its header is damaged") from None
+        raise CountingError(f"{path}: corrupt header, train or download the counter again") from None
     config = parse_config(values, str(path))
     calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata, len(categories))
     whole = any(name.startswith(_BACKBONE) for name in tensors)
     counter = _build(config, tuple(categories), None if whole else "own")
     if not _fill(counter, tensors, whole=whole):
-        raise CountingError(f"{path}: its weights do not fit a {config.counter} of its own configuration")
+        raise CountingError(f"{path}: its weights do not fit the {config.counter} that its header describes")
     if fingerprint(counter.cells.backbone) != trained_on:
-        raise CountingError(f"{path}: trained on other weights of {config.backbone.name} than are installed here")
+        raise CountingError(
+            f"{path}: its weights of {config.backbone.name} differ from those it was trained on, train it again"
+        )
     return Checkpoint(counter.eval(), config, card, calibration)
 
 
@@ -140,20 +143,20 @@ def _calibration(
 
 
 def _fill(counter: Counter, tensors: dict[str, Tensor], *, whole: bool) -> bool:
-    """Load ``tensors``; whether they are all of the counter, or all but its backbone, and nothing else."""
+    """Load ``tensors``; returns whether they are exactly the counter's, without its backbone unless ``whole``."""
     try:
         result = counter.load_state_dict(tensors, strict=False)
-    except RuntimeError:  # other shapes
+    except RuntimeError:  # shapes differ
         return False
     missing = [name for name in result.missing_keys if whole or not name.startswith(_BACKBONE)]
     return not missing and not result.unexpected_keys
 
 
 def check_parts(config: Config) -> None:
-    """Import the plugins of a configuration and look up its counter and its backbone.
+    """Import a configuration's plugins, and check that its counter and backbone are known.
 
     Raises:
-        CountingError: one of them does not exist.
+        CountingError: a plugin cannot be imported, or the counter or backbone is unknown.
     """
     import_plugins(config.plugins)
     counter_builder(config.counter)

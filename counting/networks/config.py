@@ -1,4 +1,4 @@
-"""What a training run is told: a YAML file, with ``key=value`` on the command line on top."""
+"""Configuration of a training run: a YAML file, which ``key=value`` on the command line can override."""
 
 import re
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ class _Strict(BaseModel):
 class SourceConfig(_Strict):
     """One of several data sets; its keys are those of ``DataConfig``.
 
-    A source without ``train`` is not trained on, one without ``val`` not validated on. In training, photos of a
-    source with ``weight`` 2 are shown twice as often as those of one with 1. ``boxes`` is a file of a detector's
-    boxes on its training photos, for a teacher: COCO results, or an .npz as ``counting.detection.photo_boxes``
-    describes.
+    Leave out ``train`` or ``val`` to use a source only for validation or only for training. Photos of a source
+    with ``weight`` 2 are shown twice as often in training as photos of a source with ``weight`` 1. ``boxes`` is a
+    file of a detector's boxes on the training photos, for a teacher: COCO results, or an .npz as described in
+    ``counting.detection.photo_boxes``.
     """
 
     name: str
@@ -45,16 +45,16 @@ class SourceConfig(_Strict):
 
 
 class DataConfig(_Strict):
-    """Which data set and splits; ``voc`` and ``coco`` are the user's own in that format.
+    """The data set and its splits; ``voc`` and ``coco`` are data of your own in that format.
 
-    A split of ``coco`` may also be an instances file (``train: my/train.json``), its photos in ``images``; or both
-    splits are shares of one file, ``annotations`` (``train: train:80/20``, ``val: val:80/20``). Paths may contain
-    environment variables.
+    A split of ``coco`` may also be an instances file (``train: my/train.json``) with its photos in ``images``, or
+    a part of one file, ``annotations`` (``train: train:80/20``, ``val: val:80/20``). Paths may contain environment
+    variables.
 
-    In place of one data set there may be several ``sources``, or a list of them in place of the whole section.
-    They share their categories by name, in the order in which the sources list them, unless ``categories`` names
-    some. What a source does not annotate is unknown in its photos. In training, categories that occur in a smaller
-    share of the photos than ``rare`` are shown more often.
+    Several data sets are listed as ``sources``, or as a list in place of the whole section. Their categories are
+    merged by name, in the order in which the sources list them, unless ``categories`` names them. A category that
+    a source does not annotate is unknown in its photos. Categories in less than the share ``rare`` of the training
+    photos are shown more often.
     """
 
     name: str = "voc2007"
@@ -71,18 +71,18 @@ class DataConfig(_Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _a_list_is_of_sources(cls, values: Any) -> Any:
+    def _a_list_means_sources(cls, values: Any) -> Any:
         return {"sources": values} if isinstance(values, list) else values
 
     @model_validator(mode="after")
-    def _sources_say_where_they_are(self) -> Self:
+    def _sources_replace_the_single_data_set(self) -> Self:
         given = [
             key
             for key in ("name", "root", "annotations", "images", "unannotated_are_empty", "train", "val")
             if getattr(self, key) != DataConfig.model_fields[key].default
         ]
         if self.sources and given:
-            raise ValueError(f"{', '.join(given)}: where there are sources, each has its own")
+            raise ValueError(f"{', '.join(given)}: give this for each of the sources instead")
         for split in ("train", "val"):
             if self.sources and not any(getattr(source, split) for source in self.sources):
                 raise ValueError(f"no source has a {split} split")
@@ -90,7 +90,7 @@ class DataConfig(_Strict):
 
 
 class SubitizingConfig(_Strict):
-    """What a backbone learns before it counts (glance-sos): photos in folders named 0, 1, 2, 3 and 4+."""
+    """Pretraining of the backbone for glance-sos, on photos in folders named 0, 1, 2, 3 and 4+."""
 
     folder: Path
     side: PositiveInt = 224
@@ -100,10 +100,10 @@ class SubitizingConfig(_Strict):
 
 
 class BackboneConfig(_Strict):
-    """A backbone's name, a file of weights in place of its own, and how much of it stays as it is.
+    """The backbone, a file of weights in place of its own pretrained ones, and which of its weights are frozen.
 
-    Of a backbone that is not ``frozen``, the first ``frozen_stages`` still are, and with ``frozen_depthwise`` all
-    of its depthwise kernels, whose gradient is slow on a CPU.
+    With ``frozen: false``, the first ``frozen_stages`` stages can still be frozen, and with ``frozen_depthwise``
+    all depthwise kernels, whose gradient is slow on a CPU.
     """
 
     name: str = "efficientnet_lite0"
@@ -124,14 +124,15 @@ class CellsConfig(_Strict):
     @model_validator(mode="after")
     def _crops_are_whole_pixels(self) -> Self:
         if self.mode == "crop" and self.side % self.grid:
-            raise ValueError(f"side {self.side} does not divide into {self.grid} crops of whole pixels")
+            raise ValueError(f"side {self.side} must be a multiple of grid {self.grid} for mode: crop")
         return self
 
 
 class LossConfig(_Strict):
-    """See ``counting.networks.losses.CountLoss``; ``balanced`` weighs the categories by their spread in training.
+    """The options of ``counting.networks.losses.CountLoss``.
 
-    ``centres`` is the weight of ``counting.networks.locating.centre_loss`` beside it, for a counter that locates.
+    ``balanced`` weights each category by the inverse of its counts' standard deviation in training. ``centres`` is
+    the weight of ``counting.networks.locating.centre_loss``, for counters that locate objects.
     """
 
     kind: Literal["huber", "mse"] = "mse"
@@ -141,21 +142,23 @@ class LossConfig(_Strict):
     centres: float = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _beta_is_hubers(self) -> Self:
+    def _only_huber_has_beta(self) -> Self:
         if self.kind != "huber" and self.beta != LossConfig.model_fields["beta"].default:
-            raise ValueError("beta is for kind: huber")
+            raise ValueError("beta requires kind: huber")
         return self
 
 
 class OptimizationConfig(_Strict):
-    """AdamW with a one-cycle rate. A backbone that learns gets the share ``backbone_rate`` of it.
+    """AdamW with a one-cycle learning rate; the backbone's rate is ``backbone_rate`` times that of the head.
 
-    It may see photos of ``side`` × ``side`` pixels, fewer than later: things in random crops are larger.
-    Each epoch shows every photo in one of its ``views``: 1 the photo itself, 2 its mirror image too, more add
-    random crops, and ``zoom_out`` lets some of those show the photo small, on grey. The validation
-    split is scored after every ``validate_every`` epochs and after the last; training stops when that has not
-    improved for ``patience`` epochs. With ``rescale`` the counts are multiplied by the number that fits it best.
-    ``bfloat16`` computes training steps (not validation) with fewer digits: faster on a CPU or GPU that has it.
+    ``side``: height and width of training photos, which may be smaller than ``cells.side`` because objects in
+    random crops are larger. ``views``: number of views of each photo, one per epoch; the first is the photo
+    itself, the second its mirror image, all others are random crops. ``zoom_out``: shrink some of the random views
+    on a grey background. ``blur``: give some of them the detail of a smaller photo. ``validate_every``: epochs
+    between scores on the validation split, which is also scored after the last epoch. ``patience``: epochs without
+    improvement after which training stops. ``rescale``: multiply all counts by the factor that fits the validation
+    split best. ``bfloat16``: run training steps, but not validation, in bfloat16, which is faster where the
+    hardware supports it.
     """
 
     epochs: PositiveInt = 40
@@ -169,18 +172,19 @@ class OptimizationConfig(_Strict):
     validate_every: PositiveInt = 1
     rescale: bool = False
     zoom_out: bool = False
+    blur: bool = False
     side: PositiveInt | None = None
     bfloat16: bool = False
 
 
 class HintConfig(_Strict):
-    """HINT: the count of a category must rest on the cells where people see its objects.
+    """HINT: train the counter to base a category's count on the cells where people see its objects.
 
-    ``weight`` is λ, beside the count loss; 0.3 costs VOC's counts nothing (the paper's has another scale). Of the
-    photos, ``share`` have been looked at by people: their importance is the share of a category's ``boxes``
-    or ``masks`` in each cell, or of the light in a grey picture of their attention,
-    ``FOLDER/<photo>-<category>.png``; masks and pictures serve for a photo and its mirror image, not for random
-    crops. In place of the ``human`` cue a control may be ``random`` or ``irrelevant``.
+    ``weight`` is λ, the weight beside the count loss; 0.3 does not harm the counts on VOC (the paper's λ has
+    another scale). ``share`` is the share of the photos with human importance. ``importance`` is its source: the
+    objects' ``boxes`` or ``masks``, or a folder of grey attention maps ``<photo>-<category>.png``. Masks and
+    attention maps apply to a photo and its mirror image, not to random crops. ``cue`` replaces human importance by
+    a control, ``random`` or ``irrelevant``.
     """
 
     weight: PositiveFloat = 0.3
@@ -190,11 +194,11 @@ class HintConfig(_Strict):
 
 
 class TeacherConfig(_Strict):
-    """Learn from a detector too, whose boxes on the training photos the sources name.
+    """Training on a detector's boxes as well, which ``data.sources`` name.
 
-    Its counts, boxes weighted by how probable they are, are the targets of the categories that a photo was not
-    annotated for; with ``distill``, of all categories, beside the true counts. ``weight`` is that of these
-    targets, against 1 of the true ones.
+    Its counts, the sums of its boxes' probabilities, are targets for the categories that are not annotated in a
+    photo; with ``distill`` for all categories, in addition to the true counts. ``weight`` is the weight of this
+    loss; that of the true counts is 1.
     """
 
     weight: PositiveFloat = 0.5
@@ -204,12 +208,12 @@ class TeacherConfig(_Strict):
 class Config(_Strict):
     """One training run.
 
-    ``head`` holds the counter's own options. ``members`` heads, each begun differently, learn side by side and
-    answer with their mean. ``start`` names a counter to go on from, which may lack some of the categories; with
-    ``keep`` its own categories answer as before, and only the weights of the new ones are trained. ``final`` names
-    the run that settled these settings: then the validation split is trained on too, for all the epochs, and that
-    run's scale and calibration are used. ``plugins`` are Python files, relative to the configuration's own, that
-    register the user's own counters and backbones.
+    ``head``: the counter's own options. ``members``: number of heads, initialized differently and trained side by
+    side, whose counts are averaged. ``start``: a counter to initialize the weights from; it may lack some of the
+    categories. ``keep``: train only the weights of categories that ``start`` lacks. ``final``: the run that chose
+    these settings; the counter is then trained on the training and validation splits, for all epochs, and takes
+    scale and calibration from that run. ``plugins``: Python files that register counters and backbones of your
+    own, relative to the configuration file.
     """
 
     counter: str
@@ -229,47 +233,45 @@ class Config(_Strict):
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _a_frozen_backbone_does_not_learn(self) -> Self:
-        if self.backbone.frozen and (self.backbone.frozen_stages or self.optimization.side):
-            raise ValueError("backbone.frozen_stages and optimization.side are for a backbone with frozen: false")
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_is_asked_that_a_frozen_backbone_would_not_use(self) -> Self:
-        if self.backbone.frozen and (self.backbone.frozen_depthwise or self.optimization.zoom_out):
-            raise ValueError(
-                "backbone.frozen_depthwise and optimization.zoom_out are for a backbone with frozen: false"
-            )
+    def _a_frozen_backbone_has_no_training_options(self) -> Self:
+        if not self.backbone.frozen:
+            return self
+        for key, value in (
+            ("backbone.frozen_stages", self.backbone.frozen_stages),
+            ("backbone.frozen_depthwise", self.backbone.frozen_depthwise),
+            ("optimization.side", self.optimization.side),
+            ("optimization.zoom_out", self.optimization.zoom_out),
+            ("optimization.blur", self.optimization.blur),
+            ("loss.centres", self.loss.centres),
+        ):
+            if value:
+                raise ValueError(f"{key} requires backbone.frozen: false")
         return self
 
     @model_validator(mode="after")
     def _crops_in_training_are_whole_pixels(self) -> Self:
         side = self.optimization.side
         if side and self.cells.mode == "crop" and side % self.cells.grid:
-            raise ValueError(f"optimization.side {side} does not divide into {self.cells.grid} crops")
+            raise ValueError(
+                f"optimization.side {side} must be a multiple of cells.grid {self.cells.grid} for mode: crop"
+            )
         return self
 
     @model_validator(mode="after")
-    def _a_frozen_backbone_does_not_learn_centres(self) -> Self:
-        if self.loss.centres and self.backbone.frozen:
-            raise ValueError("loss.centres is for a backbone with frozen: false")
-        return self
-
-    @model_validator(mode="after")
-    def _what_is_kept_is_a_start(self) -> Self:
+    def _only_the_categories_of_a_start_can_be_kept(self) -> Self:
         if self.keep and (self.start is None or self.optimization.rescale):
-            raise ValueError("keep is for a run with a start, and without optimization.rescale")
+            raise ValueError("keep requires a start and excludes optimization.rescale")
         return self
 
     @model_validator(mode="after")
     def _a_teacher_has_boxes(self) -> Self:
         boxes = any(source.boxes for source in self.data.sources if source.train)
         if self.teacher and not boxes:
-            raise ValueError("teacher: name the boxes that it found in at least one of data.sources")
+            raise ValueError("teacher: give a file of boxes for at least one training split of data.sources")
         if boxes and not self.teacher:
-            raise ValueError("data.sources: boxes are for a teacher, and there is no section teacher")
+            raise ValueError("data.sources: boxes require a section teacher")
         if self.teacher and self.hint and self.hint.importance != "boxes":
-            raise ValueError("hint.importance must be boxes where there is a teacher")
+            raise ValueError("hint.importance must be boxes if there is a teacher")
         return self
 
     def to_yaml(self) -> str:
@@ -278,7 +280,7 @@ class Config(_Strict):
 
 
 class _Loader(yaml.SafeLoader):
-    """Booleans as in YAML 1.2, true and false alone: ``on`` and ``no`` are words."""
+    """A YAML loader that reads only true and false as booleans, as in YAML 1.2; ``on`` and ``no`` are strings."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -289,7 +291,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("(?i:true|fal
 
 
 def config_folder() -> Path:
-    """Where the published configurations lie: in the package, or beside it in a checkout."""
+    """The folder of the published configurations: in the package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
@@ -310,14 +312,14 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
     path = Path(source) if Path(source).is_file() else config_folder() / f"{source}.yaml"
     if not path.is_file():
         raise CountingError(
-            f"no configuration {source!r}: give a file, or a name; {choices(source, config_names())}"
+            f"no configuration {source!r}: give a file or a name; {choices(source, config_names())}"
         )
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, ValueError) as error:
         raise CountingError(f"{path}: not YAML ({str(error).splitlines()[0]})") from None
     if not isinstance(values, dict):
-        raise CountingError(f"{path}: a configuration is a mapping of keys to values")
+        raise CountingError(f"{path}: not a configuration, which maps keys to values")
     named_here = values.get("plugins")
     for override in overrides:
         _apply(values, override)
@@ -327,7 +329,11 @@ def read_config(source: str, overrides: Sequence[str] = ()) -> Config:
 
 
 def parse_config(values: dict[str, Any], where: str) -> Config:
-    """Check a configuration's keys and values; ``where`` names its source in errors."""
+    """The configuration with these keys and values; ``where`` names its source in errors.
+
+    Raises:
+        CountingError: a key is unknown or missing, or a value is wrong.
+    """
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -337,7 +343,7 @@ def parse_config(values: dict[str, Any], where: str) -> Config:
 
 
 def _problem(kind: str, location: tuple[int | str, ...], message: str) -> str:
-    """One mistake in a configuration, in words."""
+    """The message for one error in a configuration."""
     *sections, key = (str(part) for part in location) if location else ("",)
     if kind == "extra_forbidden":
         unknown = unknown_key(key, _keys(sections))
@@ -350,7 +356,7 @@ def _keys(sections: Sequence[str]) -> tuple[str, ...]:
     """The keys that a section of a configuration takes."""
     model: type[BaseModel] = Config
     for section in sections:
-        if section.isdigit():  # a place in a list
+        if section.isdigit():  # an index of a list
             continue
         annotation = model.model_fields[section].annotation
         (model,) = (
@@ -364,12 +370,12 @@ def _keys(sections: Sequence[str]) -> tuple[str, ...]:
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise CountingError(f"{override!r}: a change to the configuration is written key=value")
+        raise CountingError(f"{override!r}: write a change to the configuration as key=value")
     *sections, last = key.split(".")
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise CountingError(f"{override!r}: {section!r} is no section of the configuration")
+            raise CountingError(f"{override!r}: {section!r} is not a section of the configuration")
     try:
         values[last] = yaml.load(value, _Loader)
     except (yaml.YAMLError, ValueError):

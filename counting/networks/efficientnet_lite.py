@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0, the embedded backbone's network: the same weights, names and numbers as timm's.
+"""EfficientNet-Lite0, the default backbone, with the parameter names and outputs of timm's version.
 
-Importing timm takes longer than counting a photo, so this one network is built here. Tan and Le, "EfficientNet",
-ICML 2019; its Lite variant has ReLU6 and no squeeze-and-excitation. TensorFlow's 'same' padding and ε.
+It is built here because importing timm takes longer than counting a photo. (Tan and Le, "EfficientNet", ICML
+2019.) The Lite variant has ReLU6 and no squeeze-and-excitation; padding and ε are TensorFlow's.
 """
 
 import math
@@ -22,14 +22,14 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-"""Blocks, side of the depthwise kernel, stride, expansion and channels of each stage."""
+"""Number of blocks, depthwise kernel size, stride, expansion and output channels of each stage."""
 
 MAPS = (0, 1, 2, 4, 6)
-"""Stages after which the map is halved next, or ends: those whose maps ``forward_intermediates`` numbers."""
+"""Stages whose outputs are the feature maps of ``forward_intermediates``: the last stage at each resolution."""
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution without bias whose map has ⌈side / stride⌉ places, as TensorFlow pads it."""
+    """A convolution without bias and with TensorFlow's 'same' padding."""
 
     def __init__(self, inputs: int, outputs: int, side: int = 1, stride: int = 1, groups: int = 1) -> None:
         padding = (side - 1) // 2 if stride == 1 else 0
@@ -48,7 +48,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class Block(nn.Module):
-    """Expand, convolve each channel by itself, project; the first stage does not expand."""
+    """An inverted residual block: expansion (except in the first stage), depthwise convolution, projection."""
 
     def __init__(self, inputs: int, outputs: int, side: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class EfficientNetLite0(nn.Module):
     """The network with its classifier of 1,000 ImageNet classes.
 
     Attributes:
-        feature_info: depth, reduction and module of each map of ``forward_intermediates``, as timm has it.
+        feature_info: channels, reduction and module of each map of ``forward_intermediates``, as in timm.
     """
 
     def __init__(self) -> None:
@@ -108,13 +108,13 @@ class EfficientNetLite0(nn.Module):
         ]
 
     def reset_classifier(self, classes: int) -> None:
-        """Another classifier, or with 0 classes none."""
+        """Replace the classifier by a new one; by none if ``classes`` is 0."""
         self.classifier = nn.Linear(HEAD, classes) if classes else nn.Identity()
 
     def forward_intermediates(
         self, images: Tensor, indices: Sequence[int], output_fmt: str = "NCHW"
     ) -> tuple[Tensor, list[Tensor]]:
-        """B×3×H×W → the last map, B×1280×H/32×W/32, and those that ``indices`` number in ``feature_info``."""
+        """B×3×H×W → the final map, B×1280×H/32×W/32, and the maps at ``indices`` of ``feature_info``."""
         wanted = {MAPS[index] for index in indices}
         maps = []
         values = self.act(self.bn1(self.conv_stem(images)))

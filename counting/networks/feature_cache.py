@@ -1,4 +1,4 @@
-"""Features of frozen backbones, kept on disk: computed once, whatever is trained on them."""
+"""A cache on disk for the features of frozen backbones, which are computed once for all training runs."""
 
 import hashlib
 import os
@@ -23,17 +23,17 @@ from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.scene import Scene
 
 LIBRARIES = ("torch", "torchvision", "timm", "pillow")
-"""Distributions whose version may change the features of a photo."""
+"""Installed packages whose version may change the features of a photo."""
 
 ABANDONED = 86_400
-"""Age in seconds from which a file that is still being written belongs to a killed process."""
+"""Age in seconds from which a partial file is taken for that of a killed process."""
 
 
 def cache_folder() -> Path:
-    """``$COUNTING_CACHE``, or a folder of the user's own.
+    """``$COUNTING_CACHE``, or else a folder in the user's home folder.
 
     Raises:
-        CountingError: the variable is not set, and the user has no home folder.
+        CountingError: the variable is not set and there is no home folder.
     """
     if named := os.environ.get("COUNTING_CACHE"):
         return Path(named)
@@ -44,11 +44,11 @@ def cache_folder() -> Path:
 
 
 class FeatureCache:
-    """Cell features of photos and their augmented views, one file each.
+    """Cell features of photos and their augmented views, one file per view.
 
-    A file's path is a digest of all that its features depend on: the backbone's weights, the cells, the versions
-    of the libraries, the photo's bytes, its boxes and, for a random view, the parameters of the augmentation.
-    Files appear whole, so killed runs and two processes at once do no harm: only what is missing is computed.
+    A file's path is a digest of everything that its features depend on: the backbone's weights, the cells, the
+    versions of the libraries, the photo's bytes, its boxes and, for a random view, the augmentation's parameters.
+    Files are written atomically, so a killed run leaves no broken file, and several processes can share a cache.
     """
 
     def __init__(self, cells: Cells, folder: Path | None = None) -> None:
@@ -59,9 +59,9 @@ class FeatureCache:
         self._names: dict[tuple[Scene, int], Path] = {}
 
     def fill(self, scenes: Sequence[Scene], views: int = 1) -> dict[str, str]:
-        """Compute what is missing of each scene's first ``views`` views.
+        """Compute the features of each scene's first ``views`` views that are not in the cache.
 
-        Returns the scenes that cannot be used: id → why.
+        Returns the scenes whose photos cannot be read: id → reason.
         """
         unusable: dict[str, str] = {}
         remove_partial_files(self.folder, ABANDONED)
@@ -73,12 +73,16 @@ class FeatureCache:
         return unusable
 
     def read(self, scene: Scene, view: int) -> tuple[Tensor, View]:
-        """A filled view's cells×width features, and the objects in it."""
+        """The cells×width features of a view in the cache, and the view's objects.
+
+        Raises:
+            CountingError: the file is missing or corrupt.
+        """
         path = self._path(scene, view)
         try:
             stored = load_file(path)
         except (OSError, SafetensorError) as error:
-            raise CountingError(f"{path}: damaged feature file, delete it and run again ({error})") from None
+            raise CountingError(f"{path}: corrupt feature file, delete it and run again ({error})") from None
         return stored["features"], View(stored["boxes"].numpy(), stored["kept"].numpy(), view)
 
     def _missing(
@@ -93,7 +97,7 @@ class FeatureCache:
             yield from ((scene, view) for view, path in enumerate(paths) if not path.exists())
 
     def _compute(self, scene: Scene, number: int) -> None:
-        """One photo at a time: in batches, the last bits of its features would depend on its company."""
+        """Compute and store one view; in a batch, rounding would depend on the other photos."""
         backbone = self.cells.backbone
         photo, view = view_of(scene, number, self.cells.side)
         square = to_square(photo, self.cells.side, backbone.normalization.interpolation)

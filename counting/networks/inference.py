@@ -1,4 +1,4 @@
-"""Run a trained counter over scenes or photos."""
+"""Counting with a trained counter, in scenes of a data set or in photos."""
 
 import os
 from collections import deque
@@ -27,10 +27,10 @@ from counting_datasets.errors import PhotoError
 from counting_datasets.scene import Scene, SceneSet
 
 BATCH = 8
-"""Photos in a batch on a GPU. On a CPU a batch of one is as fast and takes a third of the memory."""
+"""Photos per batch on a GPU. On a CPU, single photos are as fast and take a third of the memory."""
 
-MOST_WORKERS = 8
-"""Greatest default number of threads that count photos side by side."""
+MAX_WORKERS = 8
+"""Largest default number of threads."""
 
 Points = tuple[NDArray[np.float64], ...]
 
@@ -40,11 +40,11 @@ class PhotoCounts:
     """The counts of one photo.
 
     Attributes:
-        path: where it lies; None of a photo in memory.
+        path: the photo's path; None for a photo in memory.
         photo: RGB.
         cells: cells×K float32, clipped at 0; they sum to the count.
-        points: of a counter that locates, for each of the K categories n×3: x and y of a centre as shares of width
-            and height, and its weight. Else None.
+        points: for each of the K categories n×3: x and y of an object's centre, as shares of the photo's width and
+            height, and its weight; None if the counter does not locate objects.
     """
 
     path: Path | None
@@ -58,19 +58,19 @@ class PhotoCounts:
 
 
 def default_workers() -> int:
-    """The processors that this process may use, at most ``MOST_WORKERS``."""
+    """The number of processors that this process may use, at most ``MAX_WORKERS``."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, MOST_WORKERS)
+    return min(available, MAX_WORKERS)
 
 
 def count_photos(
     counter: Counter, sources: Iterable[PhotoSource], workers: int = 1
 ) -> Iterator[tuple[PhotoSource, PhotoCounts | PhotoError]]:
-    """Count photo after photo, in order: each with its counts, or with why it cannot be read.
+    """Count in photos; yields each one, in order, with its counts or the error that it cannot be read.
 
-    ``workers`` threads decode, resize and count side by side, each with one thread of torch's: several threads on
-    one photo take two to five times the processor time on a busy machine. With one worker no thread is started.
-    At most two batches a worker are in memory, so ``sources`` may go on without end.
+    ``workers`` threads decode, resize and count in parallel, each with one torch thread: several torch threads per
+    photo take two to five times the processor time on a busy machine. With one worker, no thread is started. At
+    most two batches per worker are in memory, so ``sources`` may be endless.
     """
     counter.eval()
     size = 1 if next(counter.parameters()).device.type == "cpu" else BATCH
@@ -94,10 +94,10 @@ def count_photos(
 
 
 def count_photo(counter: Counter, source: PhotoSource) -> PhotoCounts:
-    """Count in one photo.
+    """The counts of one photo.
 
     Raises:
-        PhotoError: it cannot be read.
+        PhotoError: the photo cannot be read.
     """
     ((_, counted),) = count_photos(counter, [source])
     if isinstance(counted, PhotoError):
@@ -127,7 +127,7 @@ def _opened(source: PhotoSource) -> Image.Image | PhotoError:
 
 
 def _count(counter: Counter, images: Tensor) -> Iterator[tuple[NDArray[np.float32], Points | None]]:
-    """Clipped counts of each photo's cells, and its points where the counter locates."""
+    """The clipped counts of each photo's cells and, if the counter locates objects, their points."""
     cells = counter.cells
     features, maps = cells.with_maps(images)
     points = cells.points(maps["centres"]) if isinstance(cells, LocatedCells) else None
@@ -138,10 +138,9 @@ def _count(counter: Counter, images: Tensor) -> Iterator[tuple[NDArray[np.float3
 
 
 def count_scenes(checkpoint: Checkpoint, scenes: SceneSet) -> tuple[CountTable, dict[str, str]]:
-    """The counts of all scenes whose photos can be read, and why the others cannot (id → reason).
+    """The counts of all scenes whose photos can be read, and the reasons for the others (id → reason).
 
-    The features of a frozen backbone come from the cache, and stay in it. A calibrated counter's table has the
-    distributions too.
+    The features of a frozen backbone are cached. The table of a calibrated counter has count distributions.
     """
     counter = checkpoint.counter.eval()
     if checkpoint.config.backbone.frozen:

@@ -1,4 +1,4 @@
-"""Locating: maps of where each category's objects have their centres, and the loss that teaches them."""
+"""Locating: maps of the centres of each category's objects, the loss that trains them, and their peaks."""
 
 import math
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
 
 SPREAD, LEAST_SPREAD = 0.1, 0.4
-"""The standard deviation of a centre's bump: a share of the box's side, and no fewer places than this."""
+"""Standard deviation of a centre's bump: a share of the box's side, and its minimum in places."""
 
 GROUPS = 8
-"""Channels of the neck's map are normalized in so many groups."""
+"""Number of groups in which the channels of the neck's map are normalized."""
 
 RARE = 0.02
-"""How probable a centre is at a place before anything has been learned."""
+"""Probability of a centre at each place before training."""
 
 FAINT = 0.1
 """The lowest centre probability of a point, where a category has a higher peak."""
 
 
 class Neck(nn.Module):
-    """A backbone's maps → one, as fine as the last but one: with detail from finer maps, context from the last.
+    """Merges a backbone's maps into one of the last but one's size: detail from finer maps, context from the last.
 
     ``channels`` are the maps' depths, the finest first; each has half the side of the one before.
     """
@@ -66,10 +66,11 @@ def _norm_and_relu(depth: int) -> tuple[nn.Module, nn.Module]:
 
 
 class LocatedCells(Cells):
-    """Cells that also know where in them the centres of objects seem to be.
+    """Cells that also locate the centres of objects.
 
     A cell's features are the mean and maximum of the neck's map, of the backbone's last map and of every
-    category's centre probability, and soft counts: the sum of the probability's peaks and that of their squares.
+    category's centre probability, and two soft counts of each category: the sum of the probability's peaks, and
+    that of their squares.
     """
 
     def __init__(self, cells: Cells, categories: int, depth: int) -> None:
@@ -96,7 +97,7 @@ class LocatedCells(Cells):
         return features
 
     def with_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """B×3×side×side normalized photos → B×cells×width, and "centres": B×K×h×w logits of a centre there."""
+        """B×3×side×side normalized photos → B×cells×width, and "centres": the B×K×h×w logits of centres."""
         if self.mode == "pool":
             features, logits = self._located(images, self.grid.side)
             return features, {"centres": logits}
@@ -130,7 +131,7 @@ class LocatedCells(Cells):
         return [[_points(one) for one in photo] for photo in logits.detach().float().cpu()]
 
     def places(self, side: int) -> int:
-        """How many places a side the map of centres has, of photos of side × side pixels."""
+        """The number of rows, and columns, of the map of centres for photos of side × side pixels."""
         with torch.inference_mode(), evaluation_mode(self):
             _, maps = self.with_maps(next(self.parameters()).new_zeros(1, 3, side, side))
         return maps["centres"].shape[-1]
@@ -205,7 +206,7 @@ def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class CentreMaps:
-    """Of a scene's view, where the centres of its counted objects lie: K×places×places, 1 at a centre.
+    """The centres of the counted objects in a view of a scene: K×places×places, 1 at a centre.
 
     The map of a category whose count is unknown is NaN. If a detector was asked for what was not annotated, the
     map is 0 where it suspects no centre either, and below 1 around the centres that it suspects.
@@ -232,7 +233,7 @@ class CentreMaps:
         return maps
 
     def _bump(self, low: float, high: float) -> NDArray[np.float64]:
-        """1 in the place of the middle, less around it, by how long the interval is (in places)."""
+        """1 in the place of the interval's middle, less around it; a longer interval falls off slower."""
         centre = min(int((low + high) / 2), self.places - 1)
         spread = max(SPREAD * (high - low), LEAST_SPREAD)
         return np.asarray(np.exp(-((np.arange(self.places) - centre) ** 2) / (2 * spread**2)))

@@ -1,4 +1,4 @@
-"""Losses on counts."""
+"""Count losses."""
 
 from dataclasses import dataclass
 from math import isqrt
@@ -13,11 +13,11 @@ from counting_datasets.errors import CountingError
 
 Kind = Literal["huber", "mse"]
 Part = Literal["cells", "sum"] | int
-"""Every cell, all of them as one, or a coarser grid of so many cells a side."""
+"""Counts to compare: of the cells, of the whole photo, or of a coarser grid with this many cells per side."""
 
 
 def coarser(counts: Tensor, part: Part) -> Tensor:
-    """B×side²×K counts of cells → B×part²×K, those of the larger cells that they make up."""
+    """B×side²×K counts of cells → B×part²×K counts of the larger cells that they form."""
     if part == "cells":
         return counts
     if part == "sum":
@@ -25,18 +25,18 @@ def coarser(counts: Tensor, part: Part) -> Tensor:
     batch, cells, categories = counts.shape
     side = isqrt(cells)
     if side % part:
-        raise CountingError(f"loss.on: {part} × {part} cells cannot be made of {side} × {side}")
+        raise CountingError(f"loss.on: {side} × {side} cells cannot be merged into {part} × {part}")
     step = side // part
     return counts.reshape(batch, part, step, part, step, categories).sum(dim=(2, 4)).flatten(1, 2)
 
 
 @dataclass(frozen=True)
 class CountLoss:
-    """Huber or mean squared error on the counts of the cells, of coarser grids, of their sum; parts are added.
+    """Huber loss or mean squared error of counts: the sum of the losses of the parts in ``on``.
 
-    The paper's figure shows Huber, its release has MSE (CEOS). Huber here is quadratic below
-    ``beta`` and has slope 1 above. ``weights`` are the categories' shares in the error, K of them. The error is a
-    mean over the known counts: targets that are NaN are left out.
+    The paper shows Huber, its released code has MSE (CEOS). The Huber loss is quadratic below ``beta`` and has
+    slope 1 above. ``weights`` are K weights, one per category. The loss is a mean over the known counts; NaN
+    targets are left out.
     """
 
     kind: Kind
@@ -72,9 +72,8 @@ class CountLoss:
 def balancing_weights(counts: ArrayLike) -> Tensor:
     """Scenes×K true counts → K weights of mean 1, one over the standard deviation of each category's counts.
 
-    The mean squared error is mostly that of the commonest categories, whereas mRMSE is the mean over all of them.
-    A category whose count never varies weighs as much as the one that varies least. Counts that are NaN are
-    unknown and left out.
+    Common categories dominate the mean squared error, whereas mRMSE weights all categories equally. A category
+    whose count never varies gets the weight of the one that varies least. NaN counts are unknown and left out.
     """
     columns = torch.as_tensor(counts, dtype=torch.float64).T
     known = [column[~column.isnan()] for column in columns]

@@ -1,4 +1,4 @@
-"""A user's own counters and backbones: Python files that a configuration names."""
+"""Plugins: Python files that register a user's own counters and backbones."""
 
 import sys
 import traceback
@@ -11,10 +11,10 @@ from counting_datasets.errors import CountingError
 
 
 def import_plugins(files: Iterable[Path]) -> None:
-    """Run each of ``files`` once in this process, so that what it registers is known.
+    """Import each of ``files``, once per process.
 
     Raises:
-        CountingError: a file does not exist, is no Python file or raises an error.
+        CountingError: a file does not exist, is not a Python file or raises an error.
     """
     for file in files:
         name = f"counting_plugin_{sha256(str(file.resolve()).encode()).hexdigest()[:16]}"
@@ -24,10 +24,10 @@ def import_plugins(files: Iterable[Path]) -> None:
 
 def _import(name: str, file: Path) -> None:
     if not file.is_file():
-        raise CountingError(f"plugins: {file}: no such file; it defines a counter or backbone that is needed here")
+        raise CountingError(f"plugins: {file}: no such file; the configuration needs its counter or backbone")
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise CountingError(f"plugins: {file}: a plugin is a Python file, its name ends in .py")
+        raise CountingError(f"plugins: {file}: not a Python file, its name must end in .py")
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -1,8 +1,8 @@
-"""Other categories for a trained counter: the weights of the old ones move, those of new ones are added.
+"""Changing a trained counter's categories: weights of old categories are moved, those of new ones are added.
 
-Which weights belong to a category is told from the shapes: a counter is built for one category more, without
-memory, and each axis that grew by one has a place for each category. Inputs of the first layer are the cells'
-features, and the cells know which of these belong to a category.
+Shapes tell which weights belong to which category: the counter is built again on the meta device with one more
+category, and every axis that is one longer has an index for each category. The inputs of the first layer are the
+cells' features, and the cells know which of these belong to a category.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,43 +19,43 @@ from counting.networks.counters import Counter
 from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
 
-Places = NDArray[np.int64]
-"""For each index on an axis, the category that it belongs to; -1 for none."""
+Owners = NDArray[np.int64]
+"""The category that each index of an axis belongs to; -1 for none."""
 
-Axes = dict[str, tuple[int, Places]]
-"""By name of a tensor, the axis of its categories and the places on it."""
+Axes = dict[str, tuple[int, Owners]]
+"""Name of a tensor → its category axis, and the category of each index on it."""
 
 
 @dataclass(frozen=True, eq=False)
 class OldWeights:
-    """Weights of the old categories that training must not change.
+    """Weights of old categories that must stay fixed, but share a tensor with trained weights.
 
     Attributes:
-        weights: for each tensor, the axis of its categories, the indices of the old ones, and their values.
+        weights: each tensor with its category axis, the indices of the old categories, and their values.
     """
 
     weights: tuple[tuple[Tensor, int, Tensor, Tensor], ...]
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Undo what an optimizer changed."""
+        """Set the weights back to their values, after an optimizer step."""
         for tensor, axis, index, values in self.weights:
             tensor.index_copy_(axis, index, values)
 
 
 def take_over(counter: Counter, config: Config, start: Checkpoint) -> None:
-    """Give ``counter``, built as ``config`` says, the weights of one that counts some of its categories.
+    """Copy the weights of ``start`` into ``counter``, built from ``config``, for the categories that both count.
 
-    Weights of new categories stay as they are, but the head does not read their features: if no old category is
-    dropped, their counts are at first those of ``start``.
+    Weights of new categories keep their initial values, but the head's weights for their features are set to 0: if
+    no category is dropped, the counts of the old ones do not change.
 
     Raises:
-        CountingError: the counters share no category or differ in more than that.
+        CountingError: the counters share no category, or differ in other ways too.
     """
     other = start.counter
     match = match_categories(other.categories, counter.categories)
     if not match:
-        raise CountingError(f"counts other categories: {', '.join(other.categories)}")
+        raise CountingError(f"none of its categories is to be counted: {', '.join(other.categories)}")
     ours, theirs = category_axes(counter, config), category_axes(other, start.config)
     try:
         moved = dict(_moved(counter, ours, other.state_dict(), theirs, match))
@@ -65,84 +65,89 @@ def take_over(counter: Counter, config: Config, start: Checkpoint) -> None:
 
 
 def train_new_categories_alone(counter: Counter, old: tuple[str, ...], config: Config) -> OldWeights:
-    """Freeze all weights of ``counter`` but those of the categories that are not among the ``old`` ones.
+    """Freeze all weights of ``counter`` except those of new categories, which are not among the ``old`` ones.
 
     Raises:
-        CountingError: there is no new category, or an old one is dropped, whose features the others may rest on.
+        CountingError: there is no new category, or an old one is dropped, whose features the others may use.
     """
     match = match_categories(old, counter.categories)
     if len(match) < len(old):
         dropped = next(name for index, name in enumerate(old) if index not in match)
-        raise CountingError(f"keep: its category {dropped!r} is not among those to count")
+        raise CountingError(f"keep: the start's category {dropped!r} must be counted too")
     if len(set(match.values())) == len(counter.categories):
         raise CountingError("keep: there is no new category to train")
     axes = category_axes(counter, config)
     kept = []
     for name, parameter in counter.named_parameters():
-        axis, places = axes.get(name, (0, np.zeros(0, dtype=np.int64)))
-        if name not in axes or parameter.shape[axis] == counter.cells.width:
+        axis, owners = axes.get(name, (0, np.zeros(0, dtype=np.int64)))
+        if name not in axes or _are_inputs(owners):
             parameter.requires_grad_(False)
             continue
-        index = torch.from_numpy(np.flatnonzero(~_is_new(places, match))).to(parameter.device)
+        index = torch.from_numpy(np.flatnonzero(~_is_new(owners, match))).to(parameter.device)
         kept.append((parameter, axis, index, parameter.detach().index_select(axis, index).clone()))
     return OldWeights(tuple(kept))
 
 
 def category_axes(counter: Counter, config: Config) -> Axes:
-    """For each tensor of the state that depends on the categories: the axis, and the category of each index there.
+    """The category axis of each tensor that depends on the categories.
 
     Raises:
         CountingError: a tensor depends on the categories in another way.
     """
     size, width = len(counter.categories), counter.cells.width
-    more = build_empty(config, (*counter.categories, *_another(counter.categories)))
+    wider = build_empty(config, (*counter.categories, _unused_name(counter.categories)))
     axes: Axes = {}
-    for name, wider in more.state_dict().items():
+    for name, tensor in wider.state_dict().items():
         shape = counter.state_dict()[name].shape
-        for axis, (now, then) in enumerate(zip(shape, wider.shape, strict=True)):
-            if now == then:
+        for axis, (length, longer) in enumerate(zip(shape, tensor.shape, strict=True)):
+            if length == longer:
                 continue
-            if (now, then) == (size, size + 1):
+            if (length, longer) == (size, size + 1):
                 axes[name] = (axis, np.arange(size))
-            elif (now, then) == (width, more.cells.width):
+            elif (length, longer) == (width, wider.cells.width):
                 axes[name] = (axis, counter.cells.feature_categories())
             else:
-                raise CountingError(f"{config.counter} cannot take over the weights of other categories")
+                raise CountingError(f"the categories of a trained {config.counter} cannot be changed")
     return axes
 
 
-def _another(categories: tuple[str, ...]) -> tuple[str]:
-    return ("another " * (1 + max(len(name) for name in categories)),)
+def _unused_name(categories: tuple[str, ...]) -> str:
+    return "x" * (1 + max(len(name) for name in categories))
 
 
-def _is_new(places: Places, match: dict[int, int]) -> NDArray[np.bool_]:
-    return np.asarray((places >= 0) & ~np.isin(places, list(match.values())))
+def _are_inputs(owners: Owners) -> bool:
+    """Whether the axis is that of the cells' features, most of which belong to no category."""
+    return bool((owners < 0).any())
 
 
-def _sources(places: Places, theirs: Places, match: dict[int, int]) -> Places:
-    """For each index on our axis the one on theirs with the same meaning; -1 for new categories.
+def _is_new(owners: Owners, match: dict[int, int]) -> NDArray[np.bool_]:
+    return np.asarray((owners >= 0) & ~np.isin(owners, list(match.values())))
 
-    A category's places keep their order, as do those of no category.
+
+def _sources(owners: Owners, old_owners: Owners, match: dict[int, int]) -> NDArray[np.int64]:
+    """For each index of the new axis, the corresponding index of the old one; -1 for new categories.
+
+    Indices of the same category keep their order, as do those that belong to no category.
     """
-    source = np.full(len(places), -1)
-    for their_category, category in [(-1, -1), *match.items()]:
-        ours, others = np.flatnonzero(places == category), np.flatnonzero(theirs == their_category)
-        source[ours] = others[: len(ours)]
+    source = np.full(len(owners), -1)
+    for old_category, category in [(-1, -1), *match.items()]:
+        new, old = np.flatnonzero(owners == category), np.flatnonzero(old_owners == old_category)
+        source[new] = old[: len(new)]
     return source
 
 
 def _moved(
     counter: Counter, ours: Axes, old: Mapping[str, Tensor], theirs: Axes, match: dict[int, int]
 ) -> Iterator[tuple[str, Tensor]]:
-    """The tensors of the counter's state with the old weights in their new places."""
+    """The tensors of the counter's state, with the old weights at their new indices."""
     for name, tensor in counter.state_dict().items():
         if name not in ours:
             yield name, old[name]
             continue
-        (axis, places), (_, their_places) = ours[name], theirs[name]
-        source = _sources(places, their_places, match)
+        (axis, owners), (_, old_owners) = ours[name], theirs[name]
+        source = _sources(owners, old_owners, match)
         index, rows = (torch.from_numpy(part) for part in (np.flatnonzero(source >= 0), source[source >= 0]))
         moved = tensor.cpu().index_copy(axis, index, old[name].cpu().index_select(axis, rows))
-        if len(places) == counter.cells.width:
-            moved.index_fill_(axis, torch.from_numpy(np.flatnonzero(_is_new(places, match))), 0)
+        if _are_inputs(owners):
+            moved.index_fill_(axis, torch.from_numpy(np.flatnonzero(_is_new(owners, match))), 0)
         yield name, moved

@@ -1,1 +1,1 @@
-"""The public API's objects: a counter that counts, asks and explains, and what it returns."""
+"""The objects of the public API: the predictor, which counts, answers questions and explains, and its results."""

@@ -1,4 +1,4 @@
-"""The answer to a question about a photo, as the public API gives it."""
+"""The answer to a question about a photo, as ``Predictor.ask`` returns it."""
 
 from dataclasses import dataclass
 
@@ -16,16 +16,16 @@ class AskedCount:
 
     Attributes:
         question: as asked.
-        understood: whether counts answer the question.
-        reason: why not; None of an answer.
+        understood: what is counted, such as "counting category: dog"; empty if counts do not answer the question.
+        reason: why counts do not answer it; None if they do.
         count: the best guess; None without an answer.
         low, high: first and last count of the 80 % interval; None without an answer or without calibration.
-        text: the answer in words, such as "about 3 people (1–5)", or the reason why there is none.
+        text: the answer in words, such as "about 3 people (1–5)", or the reason for none.
         answer: what was counted, and where; None without an answer.
     """
 
     question: str
-    understood: bool
+    understood: str
     reason: str | None
     count: int | None
     low: int | None
@@ -41,7 +41,7 @@ class AskedCount:
 
 
 def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCount:
-    """Answer ``question`` about a photo; why not, where it is not understood.
+    """Answer ``question`` about a photo, or say why counts do not answer it.
 
     Raises:
         PhotoError: the photo cannot be read.
@@ -49,9 +49,7 @@ def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCoun
     try:
         reading = understood(question, checkpoint.counter.categories)
     except CountingError as error:
-        return AskedCount(question, False, str(error), None, None, None, str(error), None)
+        return AskedCount(question, "", str(error), None, None, None, str(error), None)
     found = answer_from(checkpoint, count_photo(checkpoint.counter, source), reading)
     low, high = found.interval or (None, None)
-    (category,) = found.categories if len(found.categories) == 1 else (found.reading.noun,)
-    text = found.guess.words(category) if len(found.categories) == 1 else f"{found.guess.words()} {category}"
-    return AskedCount(question, True, None, found.count, low, high, text, found)
+    return AskedCount(question, reading.explanation, None, found.count, low, high, found.text, found)

@@ -27,9 +27,9 @@ class CategoryCount:
     Attributes:
         category: its name.
         guess: the best guess with its interval and probabilities.
-        distribution: L + 1 probabilities of the counts 0, 1, … and L or more; None of an uncalibrated counter.
-        points: n×3: x and y in pixels of the photo, and a weight, the weightiest first. The weights sum to
-            ``expected``. None of a counter that does not locate.
+        distribution: L + 1 probabilities of the counts 0, 1, … and L or more; None for an uncalibrated counter.
+        points: n×3: x and y in pixels of the photo, and a weight; largest weight first. The weights sum to
+            ``expected``. None for a counter that does not locate objects.
     """
 
     category: str
@@ -44,22 +44,22 @@ class CategoryCount:
 
     @property
     def expected(self) -> float:
-        """The expected count: the mean of the distribution, or the raw count of an uncalibrated counter."""
+        """The expected count: the mean of the distribution, or the raw count for an uncalibrated counter."""
         return self.guess.expected
 
     @property
     def low(self) -> int | None:
-        """The first count of the 80 % interval; None of an uncalibrated counter."""
+        """The first count of the 80 % interval; None for an uncalibrated counter."""
         return self.guess.low
 
     @property
     def high(self) -> int | None:
-        """The last count of the 80 % interval; None of an uncalibrated counter."""
+        """The last count of the 80 % interval; None for an uncalibrated counter."""
         return self.guess.high
 
     @property
     def probability(self) -> float | None:
-        """The probability of at least one; None of an uncalibrated counter."""
+        """The probability of at least one; None for an uncalibrated counter."""
         return self.guess.probability
 
     def __str__(self) -> str:
@@ -71,12 +71,12 @@ class CategoryCount:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CountResult:
-    """What a counter counts in one photo.
+    """The counts of one photo.
 
     Attributes:
-        path: where the photo lies; None of a photo in memory.
-        size: (width, height) of the upright photo, in pixels.
-        categories: the K names that are counted.
+        path: the photo's file; None for a photo in memory.
+        size: (width, height) in pixels, after the photo is turned upright.
+        categories: the K names that the counter counts.
         cells: cells×K float32 raw counts, row by row, clipped at 0.
     """
 
@@ -91,21 +91,21 @@ class CountResult:
 
     @property
     def name(self) -> str:
-        """The path, or what errors call a photo in memory."""
+        """The path, or the name that error messages give a photo in memory."""
         return self._source.name
 
     @property
     def counts(self) -> dict[str, int]:
-        """Best guesses of what is there, the most numerous first; ``result[category]`` has all categories."""
+        """Best guesses of what is probably there, most numerous first; ``result[name]`` knows all categories."""
         return {self.categories[k]: self._guesses[k].count for k in in_order(self._guesses)}
 
     @property
     def things(self) -> list[str]:
-        """What is there, in words: ["2 dogs", "about 3 people (1–5)", "maybe 1 car"]."""
+        """``counts`` in words: ["2 dogs", "about 3 people (1–5)", "maybe 1 car"]."""
         return things(self._guesses, self.categories)
 
     def __getitem__(self, category: str) -> CategoryCount:
-        """The count of a category, under any name of it ("couch" is "sofa").
+        """The count of a category, by its name or a synonym ("couch" for "sofa").
 
         Raises:
             CountingError: the counter does not count it.
@@ -139,9 +139,9 @@ class CountResult:
         )
 
     def to_rows(self, image: str | None = None, file_name: str | None = None) -> list[dict[str, Any]]:
-        """One JSON object a category, as ``counting predict --json`` prints them.
+        """One JSON object per category, as ``counting predict --json`` prints them.
 
-        ``image`` and ``file_name`` are what the photo is called there, by default its file's name.
+        ``image`` and ``file_name`` are the photo's id and name in them, by default from its file's name.
         """
         from counting.tables.table_json import json_rows
 
@@ -159,18 +159,18 @@ class CountResult:
             "file_name": self._file_name,
             "size": list(self.size),
             "counts": self.counts,
-            "text": self._said,
+            "text": self._text,
             "rows": rows,
         }
 
     def to_detections(self) -> "supervision.Detections":
-        """Each located object that is counted, as a box of no size at its centre.
+        """The located objects that are counted, each as a box of size 0 at its centre.
 
         Raises:
             CountingError: the counter does not locate, or the package supervision is not installed.
         """
         if self._points is None:
-            raise CountingError("this counter does not locate what it counts: use one that does (loc-sub)")
+            raise CountingError("this counter does not locate objects: use a loc-sub counter")
         try:
             import supervision
         except ImportError:
@@ -189,10 +189,10 @@ class CountResult:
         )
 
     def draw(self) -> Image.Image:
-        """The photo with its counts: a dot on every located object, or the counts of the cells.
+        """The photo with its counts: a dot on each located object, or the counts of the cells if none are located.
 
         Raises:
-            PhotoError: the photo cannot be read any more.
+            PhotoError: the photo can no longer be read.
         """
         from counting.utils.drawing import draw_cells
         from counting.utils.point_drawing import draw_points
@@ -213,12 +213,12 @@ class CountResult:
         return self.path.stem if self.path else self._source.name
 
     @property
-    def _said(self) -> str:
-        return ", ".join(self.things) or "nothing it knows"
+    def _text(self) -> str:
+        return ", ".join(self.things) or "no known objects"
 
     def __str__(self) -> str:
-        return f"{self._file_name}: {self._said}"
+        return f"{self._file_name}: {self._text}"
 
     def __repr__(self) -> str:
         width, height = self.size
-        return f"CountResult({self._file_name!r}, {width}×{height}, {self._said})"
+        return f"CountResult({self._file_name!r}, {width}×{height}, {self._text})"

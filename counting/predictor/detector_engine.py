@@ -1,4 +1,4 @@
-"""A detector as a counter: each of its boxes with a score of at least one half counts."""
+"""A detector as a counter: it counts its boxes with a score of at least one half."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +20,8 @@ from counting_datasets.errors import PhotoError
 if TYPE_CHECKING:
     from PIL import Image
 
-LEAST_SCORE = 0.5
-"""Least score of a box that counts."""
+MIN_SCORE = 0.5
+"""Smallest score of a box that counts."""
 
 GRID = Grid(3)
 """The cells in which the centres of boxes are counted."""
@@ -42,7 +42,7 @@ class DetectorEngine:
     def stream(
         self, sources: Iterator[PhotoSource], workers: int
     ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
-        """One photo after the other, whatever ``workers`` is."""
+        """Each photo with its counts, in order; ``workers`` is ignored: photos are counted one at a time."""
         for source in sources:
             try:
                 photo = source.open()
@@ -58,7 +58,7 @@ class DetectorEngine:
         centres = [
             (self._columns[label], (x0 + x1) / 2, (y0 + y1) / 2)
             for label, (x0, y0, x1, y1), score in zip(labels, boxes, scores, strict=True)
-            if score >= LEAST_SCORE and label in self._columns
+            if score >= MIN_SCORE and label in self._columns
         ]
         points = tuple(_points(centres, k) for k in range(len(self.categories)))
         cells = _cells(points, photo.size)
@@ -75,7 +75,7 @@ class DetectorEngine:
 
 
 def _is_thing(name: str) -> bool:
-    """Whether a class is one: torchvision lists background and unused classes too."""
+    """Whether a class names objects: torchvision also lists the background and unused classes."""
     return name not in ("__background__", "N/A")
 
 
@@ -85,7 +85,7 @@ def _points(centres: list[tuple[int, float, float]], category: int) -> NDArray[n
 
 
 def _cells(points: tuple[NDArray[np.float64], ...], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Cells×K: how many points of each category lie in each cell."""
+    """Cells×K: number of points of each category in each cell."""
     cells = np.zeros((GRID.cells, len(points)), dtype=np.float32)
     for k, of_category in enumerate(points):
         shares = np.clip(of_category[:, :2] / size * GRID.side, 0, GRID.side - 1).astype(np.int64)

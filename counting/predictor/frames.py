@@ -15,8 +15,8 @@ COLUMNS = ("photo", "category", "count", "expected", "low", "high", "probability
 def to_pandas(results: CountResult | Iterable[CountResult]) -> "pandas.DataFrame":
     """One row per photo and category: photo, category, count, expected, low, high, probability.
 
-    ``photo`` is the path, or the place of a photo in memory; ``low``, ``high`` and ``probability`` are missing for
-    uncalibrated counters.
+    ``photo`` is the path, or the name that error messages give a photo in memory. ``low``, ``high`` and
+    ``probability`` are missing values for an uncalibrated counter.
 
     Raises:
         CountingError: pandas is not installed.

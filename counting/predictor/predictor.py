@@ -1,4 +1,4 @@
-"""A counter ready to use: it counts photos from anywhere, answers questions about them and explains its counts."""
+"""The predictor: a loaded counter that counts photos, answers questions about them and explains its counts."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -35,7 +35,7 @@ class Engine(Protocol):
     def stream(
         self, sources: Iterator[PhotoSource], workers: int
     ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
-        """Each photo with its counts, or with why it cannot be read, in order."""
+        """Each photo with its counts, or with the error if it cannot be read, in order."""
         ...
 
 
@@ -53,7 +53,7 @@ class TrainedCounter:
             yield source, counted if isinstance(counted, PhotoError) else self.result(source, counted)
 
     def result(self, source: PhotoSource, counted: PhotoCounts) -> CountResult:
-        """The counts of a photo as users get them."""
+        """The user's result for a photo's raw counts."""
         raw, calibration = counted.counts, self.checkpoint.calibration
         guesses = self.checkpoint.guesses(raw)
         points = None
@@ -77,12 +77,12 @@ class TrainedCounter:
 class Predictor:
     """A counter as ``counting.load`` returns it.
 
-    A photo is a path (a string or anything like a path), the bytes of an image file, a PIL image of any mode, an
-    array of height × width (grey), × 3 (RGB) or × 4 (RGBA) bytes, or a tensor of 3 × height × width, in bytes or
-    floats from 0 to 1. Photos are turned as their EXIF orientation says.
+    A photo is a path (a string or ``PathLike``), the bytes of an image file, a PIL image of any mode, a uint8
+    array H×W (grey), H×W×3 (RGB) or H×W×4 (RGBA), or a tensor 3×H×W, uint8 or float from 0 to 1. Photos are
+    turned upright by their EXIF orientation.
 
     Attributes:
-        name: what it was loaded by.
+        name: the name passed to ``load``.
         categories: the K names that it counts.
     """
 
@@ -98,7 +98,7 @@ class Predictor:
             photo: a photo, or several: a list or other iterable of photos, or the path of a folder.
 
         Returns:
-            A ``CountResult``; of several photos a list of them, in order.
+            A ``CountResult``; for several photos, a list of them, in order.
 
         Raises:
             PhotoError: a photo cannot be read; names it.
@@ -112,17 +112,17 @@ class Predictor:
     def stream(
         self, photos: Any, *, on_error: OnError = "raise", workers: int | None = None
     ) -> Iterator[CountResult]:
-        """Count photo after photo with a bounded number in memory, however many there are.
+        """Count any number of photos, with a bounded number in memory at a time.
 
         Args:
             photos: as ``count`` takes them; a generator is read only as far as needed.
-            on_error: what to do about a photo that cannot be read: "raise" its ``PhotoError``, "skip" the photo,
-                or call a function with the error and go on.
-            workers: threads that count side by side; by default one a processor, at most 8.
+            on_error: for a photo that cannot be read, "raise" a ``PhotoError``, "skip" the photo, or call this
+                function with the error and continue.
+            workers: number of threads; by default one per processor, at most 8.
 
         Raises:
             PhotoError: a photo cannot be read, with ``on_error="raise"``.
-            CountingError: a folder without photos, an empty name or another ``on_error``.
+            CountingError: a folder without photos, an empty name or an invalid ``on_error`` or ``workers``.
         """
         if on_error not in ("raise", "skip") and not callable(on_error):
             raise CountingError(f'on_error={on_error!r}: use "raise", "skip" or a function')
@@ -143,7 +143,7 @@ class Predictor:
     def ask(self, photo: Any, question: str) -> "AskedCount":
         """Answer a question such as "how many dogs are there?" from the counts of a photo.
 
-        A question that counts do not answer gives ``understood`` False and a ``reason``, no error.
+        A question that counts cannot answer raises no error: ``understood`` is empty and ``reason`` says why.
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -166,7 +166,7 @@ class Predictor:
         return explain_category(self.checkpoint, PhotoSource.of(photo).open(), category)
 
     def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        """N×K raw counts → N×K×(L + 1) probabilities of the counts 0, 1, …; None of an uncalibrated counter."""
+        """N×K raw counts → N×K×(L + 1) probabilities of the counts 0, 1, …; None for an uncalibrated counter."""
         calibration = self.checkpoint.calibration if isinstance(self._engine, TrainedCounter) else None
         return None if calibration is None else calibration.distribution(raw)
 
@@ -190,11 +190,11 @@ def load(name: Any = None, device: "str | torch.device | None" = None) -> Predic
 
     Args:
         name: a name from ``counting.models()``, a run folder, a .safetensors file, or a torchvision detector
-            (``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``); by default the default counter.
-        device: "cpu", "cuda", "cuda:1" or "mps"; by default cuda where there is one.
+            (``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``); if None, the default counter.
+        device: "cpu", "cuda", "cuda:1" or "mps"; if None, cuda if available, else cpu.
 
     Raises:
-        CountingError: no such counter or device, or the counter's file is damaged.
+        CountingError: no such counter or device, or the counter's file is corrupt.
 
     >>> counter = load("voc2007-aso-sub")
     >>> counter.count(np.zeros((60, 80, 3), dtype=np.uint8)).counts

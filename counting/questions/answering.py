@@ -21,24 +21,24 @@ from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
 
-MOST_BEYOND = 0.1
-"""The greatest probability of 20 or more at which the head is asked, for which all of these are one answer."""
+MAX_BEYOND = 0.1
+"""Largest prior probability of 20 or more at which the head is used; its largest answer is "20 or more"."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """An answer: what was counted, how many there are, with what probability, and where.
+    """The answer to a question: what was counted, how many there are, how probable that is, and where they are.
 
     Attributes:
         reading: how the question was understood.
-        categories: those whose counts were added up.
-        raw: their raw count, at most that of the gear that each of them has.
-        photo: all that was counted in the photo.
-        cells: g² shares of ``raw``, row by row.
+        categories: the categories whose counts were added up.
+        raw: their raw count, limited by the count of their gear (surfers by surfboards).
+        photo: the counts of all categories in the photo.
+        cells: the parts of ``raw`` in the g² cells, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
-            None of a counter not calibrated.
-        learned: whether the how-many head changed the answer; it does not where only the count is asked for.
-        uncounted: COCO's categories that the question names too but the counter does not know.
+            None for an uncalibrated counter.
+        learned: whether the answer is the how-many head's; it never is for a question that asks only for a count.
+        uncounted: COCO's categories that the question also names but the counter does not count.
     """
 
     reading: Reading
@@ -52,7 +52,7 @@ class Answer:
 
     @property
     def guess(self) -> BestGuess:
-        """The best guess: that of the counts, or the head's likeliest answer if ``learned``."""
+        """The best guess: that of the counts, or the head's most probable answer if ``learned``."""
         told = None if self.distribution is None else self.distribution[None]
         guess = best_guesses(np.array([self.raw]), told)[0]
         if self.distribution is None or not self.learned:
@@ -66,13 +66,20 @@ class Answer:
         return self.guess.count
 
     @property
+    def text(self) -> str:
+        """The answer in words, such as "about 3 people (1–5)"."""
+        if len(self.categories) == 1:
+            return self.guess.words(self.categories[0])
+        return f"{self.guess.words()} {self.reading.noun}"
+
+    @property
     def interval(self) -> tuple[int, int] | None:
         """First and last answer of the central interval of ``LEVEL``."""
         return self.guess.interval
 
 
 def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
-    """Count in the photo at ``path`` what ``question`` asks for.
+    """Answer ``question`` about the photo at ``path``.
 
     Raises:
         CountingError: the question cannot be answered by counting, or not by this counter; says why.
@@ -92,7 +99,7 @@ def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
 
 
 def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
-    """The answer to a question that was understood, from what ``checkpoint`` has counted."""
+    """The answer to a parsed question, from the counts of ``checkpoint`` in a photo."""
     categories, counts = checkpoint.counter.categories, photo.counts
     by_name = dict(zip(categories, counts.tolist(), strict=True))
     counted, raw = reading.counted(by_name), reading.count(by_name)
@@ -116,17 +123,17 @@ def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) ->
 def _learned(
     question: str, categories: tuple[str, ...], counts: NDArray[np.float64], told: NDArray[np.float32]
 ) -> NDArray[np.float32] | None:
-    """21: the shipped head's answers fused with the counts; None of what it did not learn, or cannot tell apart.
+    """21 probabilities: the shipped head's answers fused with the counts; None where the head is not reliable.
 
-    Those are categories that are not COCO's, counts that may well be 20 or more, and what is rather not there:
-    people ask about what they see, so the head would rather believe in it.
+    It is not for categories that are not COCO's, for counts that may well be 20 or more, and for things that are
+    probably absent: in training people asked about what they saw, so the head is biased towards presence.
     """
     if not match_categories(categories, COCO_CATEGORIES):
         return None
     questions = encode(read_questions([question]))
     evidence = from_counts(categories, counts[None], told[None])
     prior = count_prior(questions, evidence)[0]
-    if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MOST_BEYOND:
+    if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MAX_BEYOND:
         return None
     return np.asarray(shipped().answers(questions, evidence)[BEST_METHOD][0].numpy(), dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""The report's plots: each a function from figures and a theme to a drawn figure, without global state."""
+"""The report's plots: functions from scores and a theme to a matplotlib figure, without global state."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,16 @@ from counting.utils.files import atomic_write
 
 _WIDTH = 9.0
 _DPI = 160
-MOST_BARS = 40
-_MOST_COUNTED = 10
-"""The heat map's last row and column hold this count and more."""
+MAX_BARS = 40
+"""Largest number of groups in a bar plot."""
+
+_LAST_COUNT = 10
+"""Count from which the heat map's last row and column hold all counts."""
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours of a page; blue and orange are Okabe and Ito's, told apart by the colour-blind."""
+    """Colours of a page; blue and orange are Okabe and Ito's, safe for the colour-blind."""
 
     surface: str
     ink: str
@@ -37,7 +39,7 @@ class Theme:
     blue: str
     orange: str
     deep: str
-    """The strong end of the heat map, whose weak end is the surface."""
+    """Colour of the heat map's largest value; the smallest has the surface's."""
     on_deep: str
 
 
@@ -46,15 +48,15 @@ DARK = Theme("#1a1e25", "#e8ebef", "#a3adb9", "#343b46", "#242b36", "#56b4e9", "
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, whole or not at all."""
+    """Write a PNG atomically."""
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=_DPI)
 
 
 def training_curve(history: Sequence[Mapping[str, float | None]], theme: Theme) -> Figure:
-    """Loss and validation mRMSE by epoch, the best epoch marked; ``epoch, loss, val_mRMSE`` an epoch.
+    """Loss and validation mRMSE by epoch, with the best epoch marked.
 
-    An epoch that was not validated has no score.
+    ``history`` has ``epoch, loss, val_mRMSE`` per epoch; the score of an epoch that was not validated is None.
     """
     figure = _figure(3.2, theme)
     epochs, losses, scores = (
@@ -97,16 +99,16 @@ def error_bars(
     labels: Sequence[str] = (),
     band: tuple[range, str] | None = None,
 ) -> Figure:
-    """RMSE and bias of each group as bars; only the first ``MOST_BARS`` groups if there are more.
+    """RMSE and bias of each group as bars; only the first ``MAX_BARS`` groups if there are more.
 
     Args:
         series: one counter, or two to compare, on the same groups.
         theme: colours.
-        axis: what the groups are, beside them.
+        axis: label of the axis of groups.
         labels: shown in place of the groups' names.
         band: shades a range of groups and names it.
     """
-    names = [_one_line(name) for name in (labels or [group.name for group in series[0].groups])[:MOST_BARS]]
+    names = [_one_line(name) for name in (labels or [group.name for group in series[0].groups])[:MAX_BARS]]
     rows = np.arange(len(names), dtype=np.float64)
     thickness = 0.66 / len(series)
     figure = _figure(1.45 + (0.22 + 0.14 * len(series)) * len(names), theme)
@@ -139,12 +141,14 @@ def error_bars(
 
 
 def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Figure:
-    """How often each true count was predicted as which: a heat map, every row in shares of its true count.
+    """A heat map of predicted counts by true count, each row as shares of its true count.
 
-    Exact counts are framed. Both arrays N×K; predictions that are not whole are rounded.
+    Exact counts are framed. Both arrays are N×K. Predictions are rounded; pairs with an unknown (NaN) true count
+    are left out.
     """
-    whole = round_half_up(np.stack([predicted, true]))
-    most = int(min(max(whole.max(), 1), _MOST_COUNTED))
+    known = ~np.isnan(true)
+    whole = round_half_up(np.stack([predicted[known], true[known]]))
+    most = int(min(max(whole.max(), 1), _LAST_COUNT))
     p, c = np.minimum(whole, most).astype(int).reshape(2, -1)
     pairs = np.bincount(c * (most + 1) + p, minlength=(most + 1) ** 2).reshape(most + 1, most + 1)
     shares = pairs / np.maximum(pairs.sum(axis=1, keepdims=True), 1)
@@ -161,7 +165,7 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
     for exact in range(most + 1):
         right = Rectangle((exact - 0.5, exact - 0.5), 1, 1, fill=False, edgecolor=theme.muted, clip_on=False)
         axes.add_patch(right)
-    names = [*(str(count) for count in range(most)), f"{most}+" if most == _MOST_COUNTED else str(most)]
+    names = [*(str(count) for count in range(most)), f"{most}+" if most == _LAST_COUNT else str(most)]
     axes.set_xticks(range(most + 1), names)
     axes.set_yticks(range(most + 1), names)
     axes.set_xlabel("predicted count")
@@ -170,9 +174,9 @@ def predicted_against_true(predicted: Floats, true: Floats, theme: Theme) -> Fig
 
 
 def reliability(presence: Floats, occurs: NDArray[np.bool_], transforms: Floats, theme: Theme) -> Figure:
-    """How often a category was there against how probable that was, and the spread of the integral transforms.
+    """A reliability diagram of presence, and a histogram of the probability integral transforms.
 
-    ``presence`` are probabilities of a count above 0, of pairs of image and category like the other two.
+    All arrays are over pairs of image and category; ``presence`` is the predicted probability of at least one.
     """
     figure = _figure(3.4, theme)
     left, right = (_axes(figure, position, theme) for position in (121, 122))
@@ -218,7 +222,7 @@ def _title(axes: Axes, text: str, theme: Theme) -> None:
 
 
 def _print_values(axes: Axes, rows: Floats, values: Floats, form: str, theme: Theme) -> None:
-    """Each value beyond the end of its own bar."""
+    """Print each value beyond the end of its bar."""
     for row, value in zip(rows, values, strict=True):
         known = np.isfinite(value)
         side = "right" if value < 0 else "left"
@@ -235,7 +239,7 @@ def _print_values(axes: Axes, rows: Floats, values: Floats, form: str, theme: Th
 
 
 def _make_room(axes: Axes, values: Floats, theme: Theme) -> None:
-    """For the values beyond the bars."""
+    """Widen the axis for the values printed beyond the bars."""
     known = np.append(np.nan_to_num(values), 0.0)
     span = max(float(np.ptp(known)), 1e-9)
     axes.set_xlim(known.min() - 0.2 * span if (known < 0).any() else 0, known.max() + 0.2 * span)
@@ -269,7 +273,7 @@ def _shade(left: Axes, right: Axes, band: tuple[range, str] | None, theme: Theme
 
 
 def _plain(texts: Iterable[Text], theme: Theme) -> None:
-    """A name is text, even one with dollar signs."""
+    """Draw names literally: dollar signs do not start formulas."""
     for text in texts:
         text.set_parse_math(False)
         text.set_color(theme.ink)
@@ -289,7 +293,7 @@ def _compact(number: int) -> str:
 
 
 def _legible(background: tuple[float, ...], theme: Theme) -> str:
-    """The one of the theme's two text colours that stands out more, by WCAG's contrast."""
+    """The theme's text colour of higher contrast (WCAG) on the background."""
 
     def contrast(colour: str) -> float:
         lights = [np.dot(np.power(rgb, 2.2), (0.2126, 0.7152, 0.0722)) for rgb in (background[:3], to_rgb(colour))]

@@ -35,7 +35,7 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
 _COLUMNS = ("RMSE", "RMSE-nz", "relRMSE", "relRMSE-nz", "mae", "exact")
-"""What ``FIGURES`` are called for one category."""
+"""Names of ``FIGURES`` for a single category."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,19 @@ def write_report(
     against: Evaluation | None = None,
     resamples: int = RESAMPLES,
 ) -> Path:
-    """Write results.json, counts.csv, plots/ and report.html into ``folder``; the path of the last.
+    """Write results.json, counts.csv, plots/ and report.html into ``folder``; returns the path of report.html.
 
     Args:
-        evaluation: what the report is about.
-        folder: made if need be; its files of the same names are replaced, each whole or not at all.
-        scenes: the data set's scenes, in the truth's categories, for what counts do not tell: the sizes of
-            objects and the photos. A photo that cannot be opened goes without a picture.
-        history: ``epoch, loss, val_mRMSE`` of every epoch, if the counter was trained just now.
-        against: a second counter on the same truth, to compare with.
+        evaluation: the evaluation to report.
+        folder: created if it does not exist; files of the same names are replaced atomically.
+        scenes: the data set's scenes, in the truth's categories, for the sizes of objects and the photos; a photo
+            that cannot be opened is replaced by a note.
+        history: ``epoch, loss, val_mRMSE`` of every epoch, if the counter was just trained.
+        against: an evaluation of a second counter on the same truth, to compare with.
         resamples: number of bootstrap resamples for the intervals of the differences.
 
     Raises:
-        DataError: an image that ``scenes`` lack.
+        DataError: an image is not in ``scenes``.
         CountingError: a file cannot be written.
     """
     write_json(folder / "results.json", evaluation.to_json())
@@ -144,7 +144,7 @@ def _plots(
     if evaluation.distribution and evaluation.predicted.distribution is not None:
         drawn.append(_reliability(evaluation, evaluation.distribution, evaluation.predicted.distribution))
     if history:
-        text = "Training loss, and what chose the weights: mRMSE on the validation split."
+        text = "Training loss, and mRMSE on the validation split, by which the weights were chosen."
         drawn.append(_Plot("training", "Training", text, lambda theme: plots.training_curve(history, theme)))
     return drawn
 
@@ -194,8 +194,8 @@ def _by_category(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
     order = np.argsort([-group.rmse for group in series[0].groups], kind="stable")
     series = [plots.Series(one.name, [one.groups[k] for k in order]) for one in series]
     text = "All images, the category with the largest error first."
-    if len(order) > plots.MOST_BARS:
-        text += f" The first {plots.MOST_BARS} of {len(order)}; the table below has all."
+    if len(order) > plots.MAX_BARS:
+        text += f" Only the first {plots.MAX_BARS} of {len(order)} are shown; the table below has all."
     return _Plot(
         "error_by_category",
         "Error by category",
@@ -207,7 +207,7 @@ def _by_category(evaluation: Evaluation, against: Evaluation | None) -> _Plot:
 def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | None) -> _Plot:
     series = _series(evaluation, against, lambda one: _size_groups(one, scenes))
     text = (
-        "Pairs with an object, by the mean share of the photo that the category's objects cover: "
+        "Pairs with an object, by the mean share of the photo that an object of the category covers: "
         f"small below {SMALL_BELOW:.0%}, large from {LARGE_FROM:.0%}."
     )
     return _Plot(
@@ -219,7 +219,9 @@ def _by_size(evaluation: Evaluation, scenes: SceneSet, against: Evaluation | Non
 
 
 def _reliability(evaluation: Evaluation, scores: DistributionScores, distribution: NDArray[np.float32]) -> _Plot:
-    presence = 1 - distribution[..., 0].astype(np.float64)
+    true = evaluation.true_counts()
+    known = ~np.isnan(true)
+    presence = 1 - distribution[known][..., 0].astype(np.float64)
     text = (
         "Left: among the pairs of photo and category to which the counter gives, say, a probability of 70 % that "
         "there is at least one object, 70 % should have one, so points should lie on the diagonal. Right: true "
@@ -231,7 +233,7 @@ def _reliability(evaluation: Evaluation, scores: DistributionScores, distributio
         "reliability",
         "Are the predicted probabilities right?",
         text,
-        lambda theme: plots.reliability(presence, evaluation.truth.counts > 0, scores.transforms, theme),
+        lambda theme: plots.reliability(presence, true[known] > 0, scores.transforms, theme),
     )
 
 
@@ -253,8 +255,8 @@ def _with_pairs(groups: Sequence[ErrorGroup]) -> list[str]:
 
 
 def _scored(evaluation: Evaluation) -> tuple[Floats, Floats]:
-    """Predicted counts as they were scored, and true ones."""
-    return as_scored(evaluation.predicted.counts, evaluation.rounded), evaluation.truth.counts
+    """The predicted counts as scored, and the true counts, NaN where unknown."""
+    return as_scored(evaluation.predicted.counts, evaluation.rounded), evaluation.true_counts()
 
 
 def _plot_section(plot: _Plot, folder: Path) -> str:
@@ -273,9 +275,9 @@ def _plot_section(plot: _Plot, folder: Path) -> str:
 
 def _category_table(evaluation: Evaluation) -> str:
     rows = []
-    for category, true in zip(evaluation.truth.categories, evaluation.truth.counts.T, strict=True):
+    for category, true in zip(evaluation.truth.categories, evaluation.true_counts().T, strict=True):
         figures = evaluation.metrics.per_category[category]
-        occurrences = [f"{(true > 0).sum():,}", f"{true.sum():,.0f}"]
+        occurrences = [f"{(true > 0).sum():,}", f"{np.nansum(true):,.0f}"]
         rows.append((category, [*occurrences, *(_number(figures[name]) for name in FIGURES)]))
     head = ["category", "images with it", "objects", *_COLUMNS]
     return _section("All categories", "nz: only the images with the category.", _table(head, rows))
@@ -288,7 +290,7 @@ def _worst_photos(evaluation: Evaluation, scenes: SceneSet | None) -> str:
         "Boxes are the true objects; numbers are the counts of the cells."
     )
     if not figures:
-        text = "None: every count is right."
+        text = "There are none: every count is right."
     return _section("The worst photos", text, f'<div class="photos">{"".join(figures)}</div>')
 
 

@@ -1,4 +1,4 @@
-"""The photos that a counter got most wrong, as HTML figures with the evidence drawn on them."""
+"""The photos with a counter's largest errors, as HTML figures with the evidence drawn on them."""
 
 import base64
 import math
@@ -14,18 +14,20 @@ from counting_datasets.errors import PhotoError
 from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
 
-MOST = 12
+MAX_PHOTOS = 12
+"""Largest number of photos shown."""
 
 
 def worst_photos(evaluation: Evaluation, scenes: SceneSet | None) -> list[str]:
-    """Up to ``MOST`` photos by the squared error of their worst category, largest first; none without an error.
+    """Figures of up to ``MAX_PHOTOS`` photos by the squared error of their worst category, largest first.
 
-    With ``scenes`` each shows its photo, or says that it cannot be opened.
+    With ``scenes`` each figure shows its photo, or says that it cannot be opened.
     """
-    squares = (as_scored(evaluation.predicted.counts, evaluation.rounded) - evaluation.truth.counts) ** 2
+    errors = as_scored(evaluation.predicted.counts, evaluation.rounded) - evaluation.true_counts()
+    squares = np.nan_to_num(errors) ** 2
     by_id = {scene.id: scene for scene in scenes or ()}
     figures = []
-    for row in np.argsort(-squares.max(axis=1), kind="stable")[:MOST]:
+    for row in np.argsort(-squares.max(axis=1), kind="stable")[:MAX_PHOTOS]:
         column = int(np.argmax(squares[row]))
         if squares[row, column] > 0:
             figures.append(_figure(evaluation, int(row), column, by_id.get(evaluation.truth.images[row])))
@@ -42,11 +44,11 @@ def _figure(evaluation: Evaluation, row: int, column: int, scene: Scene | None) 
 
 
 def _picture(evaluation: Evaluation, row: int, column: int, scene: Scene) -> str:
-    """The photo, inside the page, with the category's true objects and the cells' counts if there are any."""
+    """The photo as an inline image, with the category's true objects and, if any, the cells' counts."""
     try:
         photo = scene.image()
     except PhotoError:
-        return '<div class="no-photo">no photo at hand</div>'
+        return '<div class="no-photo">photo not found</div>'
     counted = scene.counted(Protocol.parse(evaluation.protocol)) & (scene.labels == column)
     cells = evaluation.predicted.cells
     if cells is not None and cells.shape[1] > 1 and math.isqrt(cells.shape[1]) ** 2 == cells.shape[1]:

@@ -1,5 +1,5 @@
-"""Sequences of tokens, and how to search for different ones.
+"""Decoding of token sequences: Diverse Beam Search, and sampling as its baseline.
 
-DBS, wherever it is named, is Vijayakumar et al., "Diverse Beam Search", AAAI 2018; its sections and equations are
-numbered as in arXiv 1610.02424v2.
+DBS is Vijayakumar et al., "Diverse Beam Search", AAAI 2018; sections and equations are cited as in arXiv
+1610.02424v2.
 """

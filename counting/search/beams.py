@@ -1,4 +1,4 @@
-"""Beams: the tensors of a search under way, and what it finds."""
+"""Beams: the partial sequences of a search, and the sequences that it finds."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Beam:
-    """One sequence that a search found.
+    """A sequence that a search found.
 
-    ``tokens`` are without the start and the end token; ``finished`` says whether the end token came; ``group``
-    counts from 0. ``log_prob`` is the model's, summed over the tokens and the end; ``score`` is that and the
-    diversity terms.
+    Attributes:
+        tokens: without start tokens and end token.
+        finished: whether the end token followed.
+        group: from 0.
+        log_prob: the model's log-probability of the tokens and the end token.
+        score: ``log_prob`` plus the diversity terms.
     """
 
     tokens: tuple[int, ...]
@@ -23,12 +26,12 @@ class Beam:
 
     @property
     def length(self) -> int:
-        """Tokens, the end token included, and 1 at least."""
+        """The number of tokens, including the end token; at least 1."""
         return max(1, len(self.tokens) + self.finished)
 
 
 def normalized(total: float, length: int, penalty: float) -> float:
-    """A log-probability or score over length^penalty."""
+    """A log-probability or score, divided by length^penalty."""
     return float(total / length**penalty)
 
 
@@ -36,8 +39,8 @@ def normalized(total: float, length: int, penalty: float) -> float:
 class Beams:
     """The partial sequences of N items: G groups of W beams each.
 
-    ``tokens`` (N×G×W×t) are −1 behind the end; the rest are N×G×W. A beam whose score is −∞ does not exist;
-    ``unfinished`` ones may be extended.
+    ``tokens`` is N×G×W×t, −1 after the end token; all others are N×G×W. A beam whose score is −∞ does not exist.
+    ``unfinished`` flags the beams that can be extended.
     """
 
     tokens: Tensor
@@ -47,22 +50,22 @@ class Beams:
 
     @classmethod
     def empty(cls, items: int, groups: int, device: torch.device) -> "Beams":
-        """One beam without tokens in each group."""
+        """One empty beam in each group."""
         zeros = torch.zeros(items, groups, 1, device=device)
         tokens = torch.zeros(items, groups, 1, 0, dtype=torch.long, device=device)
         return cls(tokens, zeros, zeros, torch.ones_like(zeros, dtype=torch.bool))
 
     def exist(self) -> Tensor:
-        """N×G×W."""
+        """N×G×W flags of the beams that exist."""
         return self.scores > -torch.inf
 
     def rows(self, start: Tensor) -> Tensor:
-        """What the model reads, (N·G·W)×(s+t): the N×s start tokens and those of each beam, 0 behind its end."""
+        """The model's input, (N·G·W)×(s+t): N×s start tokens, then each beam's tokens, 0 after its end token."""
         beams = self.tokens.flatten(0, 2)
         return torch.cat([start.repeat_interleave(len(beams) // len(start), dim=0), beams.clamp(min=0)], dim=1)
 
     def found(self, item: int, end: int | None) -> list[Beam]:
-        """The beams of an item that exist, group by group."""
+        """The existing beams of an item, group by group."""
         columns = (self.tokens[item], self.log_probs[item], self.scores[item], self.exist()[item])
         groups = zip(*(column.tolist() for column in columns), strict=True)
         return [

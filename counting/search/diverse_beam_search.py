@@ -1,12 +1,12 @@
-"""Diverse Beam Search (DBS, section 3): beams in groups, each steered away from the tokens of earlier groups.
+"""Diverse Beam Search (DBS, section 3): beam search in groups, each of which avoids the tokens of earlier groups.
 
     search = DiverseBeamSearch(beams=20, groups=20, strength=0.5, max_length=16, end=2)
     for beam in search(step, start=torch.tensor([[1]]), state=model.encode(photo))[0]:
         print(beam.group, beam.log_prob, vocabulary.decode(beam.tokens))
 
-Any model will do: ``step`` gets the tokens so far (rows×t, start tokens included) and its own state, and returns
-log-probabilities of the next token (rows×V) and the new state. It is called once a step, on the beams of all
-groups of all items together: the batched form.
+``step`` wraps any model: it takes the tokens so far (rows×t, including start tokens) and the model's state, and
+returns the log-probabilities of the next token (rows×V) and the new state. It is called once per step, on the
+beams of all groups and items together.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,32 +24,32 @@ from counting.search.step import State, Step, advance, select_rows
 from counting_datasets.errors import CountingError
 
 LARGEST_STRENGTH = 1e6
-"""Largest diversity strength; beyond it, scores in single precision forget the log-probabilities."""
+"""Largest diversity strength; above it, log-probabilities are lost to rounding in single precision."""
 LARGEST_LENGTH_PENALTY = 10
-"""Largest exponent of the length; beyond it, scores of long sequences vanish in single precision."""
+"""Largest exponent of the length; above it, scores of long sequences underflow in single precision."""
 
 
 @dataclass(frozen=True)
 class DiverseBeamSearch:
-    """``beams`` in ``groups`` of equal size. One group is plain beam search, and so is each group at strength 0.
+    """Search with ``beams`` beams in ``groups`` equal groups; one group, or strength 0, is plain beam search.
 
-    At every step a group keeps its best beams by (log-probability + Σ ``strength`` · ``diversity``) over
-    length^``length_penalty``. A finished beam keeps its place among them, unchanged, until better beams displace
-    it. A beam that no token can follow is dropped, unless its group would be left empty: then the group's beams
-    stop unfinished. Which of equally good tokens is taken is not defined. In the end all beams are ranked by
-    log-probability over length^``length_penalty``.
+    At every step a group keeps its best beams by (log-probability + Σ ``strength`` · ``diversity``) /
+    length^``length_penalty``. A finished beam stays among them, unchanged, until better beams displace it. A beam
+    that no token can follow is dropped, unless its group would become empty; then the group's beams stop
+    unfinished. Ties are broken arbitrarily. At the end, all beams are ranked by log-probability /
+    length^``length_penalty``.
 
     Args:
-        strength: diversity strength (the paper's λ), from 0 to 1,000,000, one value for all groups or one for
-            each; that of the first group has no effect.
-        max_length: largest number of tokens in a sequence, the end token included.
-        end: the token that finishes a beam; None if there is none.
-        rank_by: ``log_prob``; or ``score`` to finish and rank beams as transformers 4.56.2 does (see ``Pool``).
-        pad: with ``rank_by="score"``, the token that a group repeats once it is done (transformers'
-            ``pad_token_id``), and that later groups are steered away from; the end token by default.
+        strength: diversity strength (the paper's λ), from 0 to 1,000,000: one value for all groups, or one per
+            group, of which the first has no effect.
+        max_length: maximum number of tokens in a sequence, including the end token.
+        end: the end token; None if there is none.
+        rank_by: ``log_prob``, or ``score`` to finish and rank beams as transformers 4.56.2 does (see ``Pool``).
+        pad: with ``rank_by="score"``, the token that a finished group repeats (transformers' ``pad_token_id``) and
+            that later groups avoid; by default the end token.
 
     Raises:
-        CountingError: names the argument that is wrong.
+        CountingError: an argument is out of range; the message names it.
     """
 
     beams: int
@@ -57,7 +57,7 @@ class DiverseBeamSearch:
     strength: float | Sequence[float] = 0.5
     max_length: int = 20
     end: int | None = None
-    diversity: Diversity = Hamming()  # noqa: RUF009 - it holds nothing
+    diversity: Diversity = Hamming()  # noqa: RUF009 - it is immutable
     length_penalty: float = 0.0
     rank_by: Literal["log_prob", "score"] = "log_prob"
     pad: int | None = None
@@ -84,7 +84,7 @@ class DiverseBeamSearch:
         if self.rank_by not in ("log_prob", "score"):
             raise CountingError(f"rank_by: must be log_prob or score, is {self.rank_by}")
         if self.pad is not None and (self.rank_by != "score" or self.end is None):
-            raise CountingError('pad: only used with rank_by="score" and an end token')
+            raise CountingError('pad: requires rank_by="score" and an end token')
 
     @property
     def strengths(self) -> tuple[float, ...]:
@@ -101,20 +101,20 @@ class DiverseBeamSearch:
         state: State,
         reorder: Callable[[State, Tensor], State] = select_rows,
     ) -> list[list[Beam]]:
-        """Decode N items, all on the device of ``start``.
+        """Decode N items on the device of ``start``.
 
         Args:
-            step: is called with N rows at first, then with one row for each beam, finished beams included.
-            start: N×s tokens that every sequence of an item begins with; s may be 0.
-            state: what ``step`` needs beside the tokens, N rows of it; None if it needs nothing.
-            reorder: ``(state, rows) → state`` with the rows that continue, repeated and in order.
+            step: called with N rows at first, then with one row per beam, including finished beams.
+            start: N×s tokens at the beginning of every sequence of an item; s may be 0.
+            state: the model's state, with N rows; None if it has no state.
+            reorder: ``(state, rows) → state`` selects the given rows, which may repeat.
 
         Returns:
-            the beams of each item, best first: as many as asked for, or all there are.
+            The beams of each item, best first; fewer than ``beams`` if fewer exist.
 
         Raises:
-            CountingError: ``start`` has the wrong shape, ``step`` does not return log-probabilities of every row
-                and a state (see ``advance``), or its vocabulary lacks ``end`` or ``pad``.
+            CountingError: ``start`` has the wrong shape, ``step`` returns something else than log-probabilities of
+                every row and a state (see ``advance``), or ``end`` or ``pad`` is not in its vocabulary.
         """
         if start.ndim != 2 or start.is_floating_point():
             raise CountingError(f"start: must be N×s tokens, is {tuple(start.shape)} of {start.dtype}")
@@ -147,7 +147,7 @@ class DiverseBeamSearch:
         return sorted(beams, key=lambda beam: normalized(by(beam), beam.length, penalty), reverse=True)
 
     def _by_beam(self, log_probs: Tensor, beams: Beams) -> Tensor:
-        """Rows×V log-probabilities → N×G×W×V; at the first step, one row serves all groups of an item."""
+        """Rows×V log-probabilities → N×G×W×V; at the first step, all groups of an item share one row."""
         vocabulary = log_probs.shape[1]
         for name, token in (("end", self.end), ("pad", self.pad)):
             if token is not None and not 0 <= token < vocabulary:
@@ -156,12 +156,12 @@ class DiverseBeamSearch:
         return log_probs.reshape(items, -1, width, vocabulary).expand(-1, groups, -1, -1)
 
     def _extend(self, beams: Beams, log_probs: Tensor, pool: Pool | None) -> tuple[Beams, Tensor]:
-        """One step of every group (DBS, algorithm 1) → the beams and, N×G×W, their parents in the group."""
+        """One step of all groups (DBS, algorithm 1) → the beams, and the N×G×W indices of their parents."""
         items, groups, old_width, vocabulary = log_probs.shape
         width = min(self.beams // groups, old_width * vocabulary)
         tokens = beams.tokens.new_empty(items, groups, width, beams.tokens.shape[-1] + 1)
         totals = self._totals(beams, log_probs)
-        # Views of every group, made at once: with small models the time goes into many small operations.
+        # Unbind once: with small models, the many small operations take most of the time.
         before, after = beams.tokens.unbind(1), tokens.unbind(1)
         candidates, with_tokens = totals.flatten(2).unbind(1), totals[..., 1:].unbind(1)
         scores, index = [], []
@@ -180,14 +180,14 @@ class DiverseBeamSearch:
         return _chosen(beams, log_probs, tokens, torch.stack(scores, dim=1), parents, self.end), parents
 
     def _totals(self, beams: Beams, log_probs: Tensor) -> Tensor:
-        """N×G×W×(1+V) scores of each beam as it is, where it may stay so, and with each token."""
+        """N×G×W×(1+V) scores of each beam, first unchanged (−∞ if it must be extended), then with each token."""
         can_stay = beams.exist() & ~beams.unfinished
         can_go_on = beams.unfinished & (log_probs.amax(dim=-1) > -torch.inf)
         stuck = ~(can_stay | can_go_on).any(dim=2, keepdim=True)
         goes_on = beams.unfinished & ~stuck
         totals = log_probs.new_empty((*log_probs.shape[:-1], log_probs.shape[-1] + 1))
         torch.add(log_probs, beams.scores.masked_fill(~goes_on, -torch.inf).unsqueeze(-1), out=totals[..., 1:])
-        # Those that go on are all of one length: it is enough to bring the others to it.
+        # All extended beams have the same length, so only the scores of the unchanged ones need rescaling.
         lengths = (beams.tokens >= 0).sum(dim=-1).clamp(min=1)
         at_length = ((beams.tokens.shape[-1] + 1) / lengths) ** self.length_penalty
         totals[..., 0] = (beams.scores * at_length).masked_fill(goes_on, -torch.inf)
@@ -197,9 +197,9 @@ class DiverseBeamSearch:
 def _chosen(
     beams: Beams, log_probs: Tensor, tokens: Tensor, totals: Tensor, parents: Tensor, end: int | None
 ) -> Beams:
-    """Beams of the chosen ``tokens`` (N×G×W×(t+1)), with their ``totals`` and ``parents`` (N×G×W)."""
+    """The beams with the chosen ``tokens`` (N×G×W×(t+1)), ``totals`` and ``parents`` (N×G×W)."""
     vocabulary, last = log_probs.shape[-1], tokens[..., -1]
-    goes_on = last >= 0  # else it stays as it is, or does not exist
+    goes_on = last >= 0  # otherwise the beam is unchanged or does not exist
     picked = log_probs.flatten(2).gather(2, parents * vocabulary + last.clamp(min=0)).masked_fill(~goes_on, 0)
     stays = ~goes_on & (totals > -torch.inf)
     scores = torch.where(stays, beams.scores.gather(2, parents), totals)
@@ -208,7 +208,7 @@ def _chosen(
 
 
 def _continue(before: Tensor, best: Tensor, index: Tensor, after: Tensor, vocabulary: int) -> None:
-    """Write into N×W'×(t+1) the N×W×t tokens of a group, as the N×W' candidates at ``index`` in W×(1+V) go on."""
+    """Extend a group's N×W×t tokens by the N×W' candidates at ``index`` in W×(1+V), into ``after``, N×W'×(t+1)."""
     parents = (index // (vocabulary + 1)).unsqueeze(-1).expand(-1, -1, before.shape[-1])
     last = (index % (vocabulary + 1) - 1).unsqueeze(-1)
     torch.cat([before.gather(1, parents), last], dim=-1, out=after)

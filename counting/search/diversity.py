@@ -11,11 +11,11 @@ from counting_datasets.errors import CountingError
 
 
 class Diversity(Protocol):
-    """Δ for every token that may come next, summed over the earlier groups.
+    """Δ of every possible next token, summed over the earlier groups.
 
-    It is called with the tokens so far of a group's W beams (N×W×t), those of the H groups before it, which have
-    already made this step (N×H×W'×(t+1)), and the size V of the vocabulary. It returns N×W×V, or N×1×V where Δ is
-    the same for all beams. Tokens are −1 after the end of a beam, and throughout a beam that does not exist.
+    It is called with the tokens of a group's W beams (N×W×t), those of the H earlier groups, which are one step
+    ahead (N×H×W'×(t+1)), and the size V of the vocabulary. It returns N×W×V, or N×1×V if Δ is the same for all
+    beams. Tokens are −1 after the end of a beam, and everywhere in a beam that does not exist.
     """
 
     def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor: ...
@@ -23,7 +23,7 @@ class Diversity(Protocol):
 
 @dataclass(frozen=True)
 class Hamming:
-    """−1 for each earlier beam that has the token at this step."""
+    """−1 for each earlier beam with the same token at this step."""
 
     def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor:
         tokens = earlier[..., -1].flatten(1)
@@ -33,10 +33,10 @@ class Hamming:
 
 @dataclass(frozen=True)
 class Cumulative:
-    """−exp(−m / ``temperature``) for each earlier group, with m the mismatches so far and of this token.
+    """−exp(−m / ``temperature``) for each earlier group, where m is the number of mismatches including this token.
 
-    Beams that diverged long ago may say the same word again. The paper prints exp without the sign, as a
-    similarity.
+    Beams that diverged long ago may use the same token again. The paper prints the term without the first sign, as
+    a similarity.
 
     Raises:
         CountingError: ``temperature`` (the paper's Γ) is not positive.
@@ -52,12 +52,12 @@ class Cumulative:
         exists = (earlier >= 0).any(dim=-1)  # N×H×W'
         differ = beams[:, :, None, None] != earlier[:, None, ..., :-1]  # N×W×H×W'×t
         before = (differ.sum(dim=-1) * exists[:, None]).sum(dim=-1)
-        mismatches = before + exists.sum(dim=-1)[:, None]  # N×W×H, of a token that no earlier beam has
+        mismatches = before + exists.sum(dim=-1)[:, None]  # N×W×H, for a token that no earlier beam has
         others = -torch.exp(-mismatches / self.temperature)
 
         tokens = earlier[..., -1]
         same = (tokens.unsqueeze(-1) == tokens.unsqueeze(-2)).sum(dim=-1)[:, None]  # N×1×H×W': beams that share it
-        # What a token's own term exceeds that of the others by, in as many parts as beams have the token.
+        # The difference of a shared token's term to that of all others, divided among the beams that share it.
         own = torch.exp((same - mismatches.unsqueeze(-1)) / self.temperature)
         parts = (own * torch.expm1(-same / self.temperature) / same).flatten(2)
         spread = tokens.flatten(1)[:, None].expand_as(parts)
@@ -66,7 +66,7 @@ class Cumulative:
 
 @dataclass(frozen=True)
 class NGram:
-    """−1 for each time the ``n``-gram that the token completes occurs in earlier beams, wherever it stands.
+    """−1 for each occurrence, at any position of an earlier beam, of the ``n``-gram that the token completes.
 
     Raises:
         CountingError: ``n`` is less than 1.
@@ -76,7 +76,7 @@ class NGram:
 
     def __post_init__(self) -> None:
         if self.n < 1:
-            raise CountingError(f"n: an n-gram has one token at least, not {self.n}")
+            raise CountingError(f"n: must be at least 1, is {self.n}")
 
     def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor:
         if earlier.shape[-1] < self.n:
@@ -88,23 +88,23 @@ class NGram:
 
 
 class NeuralEmbedding:
-    """Minus the cosine of the token's vector and that of each earlier beam's token at this step: a soft Hamming.
+    """Minus the cosine similarity of the token's vector to that of each earlier beam's token at this step.
 
-    A vector of zeros is like no other.
+    A zero vector has similarity 0 to all others.
 
     Args:
-        vectors: V×D, the tokens' vectors.
+        vectors: V×D, one vector per token.
     """
 
     def __init__(self, vectors: Tensor) -> None:
         if vectors.ndim != 2:
-            raise CountingError(f"vectors: one per token is needed (V×D), these are {tuple(vectors.shape)}")
+            raise CountingError(f"vectors: must be V×D, one per token, is {tuple(vectors.shape)}")
         self.directions = normalize(vectors.float(), dim=1)
 
     def __call__(self, beams: Tensor, earlier: Tensor, vocabulary: int) -> Tensor:
-        """Raises CountingError where the vocabulary and the vectors do not fit."""
+        """Raises CountingError if there is not one vector per token."""
         if len(self.directions) != vocabulary:
-            raise CountingError(f"vectors: {len(self.directions)} of them, but {vocabulary} tokens")
+            raise CountingError(f"vectors: {len(self.directions)} vectors for {vocabulary} tokens")
         directions = self.directions.to(beams.device)
         tokens = earlier[..., -1].flatten(1)
         chosen = directions[tokens.clamp(min=0)] * (tokens >= 0).unsqueeze(-1)
@@ -112,6 +112,6 @@ class NeuralEmbedding:
 
 
 def _scatter(tokens: Tensor, values: Tensor, vocabulary: int) -> Tensor:
-    """…×Q values summed by their tokens → …×V; those of token −1 are left out."""
+    """…×Q values → …×V sums by token; values of token −1 are left out."""
     sums = values.new_zeros((*tokens.shape[:-1], vocabulary + 1))
     return sums.scatter_add_(-1, tokens + 1, values)[..., 1:]

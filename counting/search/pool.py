@@ -1,4 +1,4 @@
-"""The rule by which transformers 4.56.2 finishes beams and groups."""
+"""The pool of finished beams, with the rules of transformers 4.56.2."""
 
 import torch
 from torch import Tensor
@@ -7,11 +7,11 @@ from counting.search.beams import Beam, Beams, normalized
 
 
 class Pool:
-    """The best finished beams of every group, kept apart from the beams that continue.
+    """The best finished beams of each group, apart from the beams that continue.
 
-    A beam that ends goes into its group's pool of W, while W others always continue. The group is done when its
-    pool is full and the best score of this step, over length^``length_penalty``, would not enter it. From then on
-    it says the ``pad`` token at every step, which the diversity of later groups sees. Beams are compared by score.
+    A beam that ends moves to its group's pool of W beams, and W others continue. A group is done when its pool is
+    full and the best score of the current step, over length^``length_penalty``, would not enter it. A group that
+    is done repeats the ``pad`` token, which counts for the diversity of later groups. Beams are compared by score.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class Pool:
     def take(
         self, beams: Beams, log_probs: Tensor, group: int, totals: Tensor, width: int
     ) -> tuple[Tensor, Tensor]:
-        """Keep those of the 2W best candidates that end, and return those that continue.
+        """Keep those of the 2W best candidates that end, and return the best W that continue.
 
-        ``totals``, N×(W'·(1+V)), are those of a group's ``beams``, each as it is and with every token. Returns
-        what ``topk`` would: N×W totals and places. A group that was done says the pad token; where too few beams
-        can continue, totals are −∞.
+        ``totals``, N×(W'·(1+V)), are those of a group's ``beams``, unchanged and with every token. Returns totals
+        and indices (N×W), like ``topk``. Groups that are done continue with the pad token; if too few beams can
+        continue, the remaining totals are −∞.
         """
         columns = log_probs.shape[-1] + 1
         best, index = totals.topk(min(2 * width, totals.shape[1]))
@@ -62,7 +62,7 @@ class Pool:
         return goes_on, where
 
     def close(self, beams: Beams) -> None:
-        """Let the beams of groups that are not done compete for the pools, unfinished."""
+        """Add the unfinished beams of groups that are not done to the pools, where they are good enough."""
         for item, done in enumerate(self._done):
             for beam in beams.found(item, self._end):
                 if not done[beam.group]:
@@ -79,7 +79,7 @@ class Pool:
 
 
 def _ended(beams: Beams, log_probs: Tensor, place: tuple[int, int, int], token: int, score: float) -> Beam:
-    """The beam at ``place`` (item, group, beam) with the end token, or as it is where ``token`` is −1."""
+    """The beam at ``place`` (item, group, beam) with the end token; unchanged if ``token`` is −1."""
     log_prob = float(beams.log_probs[place])
     tokens = tuple(beams.tokens[place].tolist())
     if token < 0:

@@ -1,4 +1,4 @@
-"""Sequences sampled from a model, the baseline that searches are compared with."""
+"""Sampling of sequences from a model, a baseline for Diverse Beam Search."""
 
 from collections.abc import Callable
 
@@ -21,9 +21,10 @@ def sample(
     random: torch.Generator,
     reorder: Callable[[State, Tensor], State] = select_rows,
 ) -> list[list[Beam]]:
-    """Sample ``number`` sequences for each of N items, the likeliest first; repetitions stay.
+    """Sample ``number`` sequences for each of N items, most probable first, with repetitions.
 
-    ``step``, ``start``, ``state`` and ``reorder`` are as for ``DiverseBeamSearch``; ``max_length`` counts the end.
+    ``step``, ``start``, ``state`` and ``reorder`` are as for ``DiverseBeamSearch``; ``max_length`` includes the
+    end token.
 
     Raises:
         CountingError: ``number`` or ``max_length`` is less than 1.

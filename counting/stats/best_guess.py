@@ -1,10 +1,10 @@
-"""The one answer about a count: its number and words in every table, drawing, file, command and page.
+"""The answer about a count, in numbers and in words; every table, drawing, file, command and page shows this one.
 
-The best guess is the raw count rounded half up, which is also what is scored. (On validation photos the
-median of the calibrated distribution is exact in 54 % of what is shown, in place of 50 %, but off by a little
-more on average; its mode and mean are worse: ``benchmarks/shown_counts.py``.) Doubt is told by probabilities:
-a category is *shown* if its best guess is above 0 and at least one is there with a probability of
-``shown_from``, which is fitted on a validation split and stored with the counter's calibration.
+The best guess is the raw count rounded half up, as scored by the metrics. (On validation photos the median of the
+calibrated distribution is exact for 54 % of the shown counts instead of 50 %, but has a slightly larger mean
+error; mode and mean are worse: ``benchmarks/shown_counts.py``.) A category is *shown* if its best guess is above 0
+and the probability of at least one is ``shown_from`` or more; this threshold is fitted on a validation split and
+stored with the counter's calibration.
 """
 
 from collections.abc import Sequence
@@ -18,28 +18,28 @@ from counting.stats.metrics import round_half_up
 from counting.utils.inflection import plurals
 
 MAYBE_BELOW = 0.8
-"""Probability of at least one below which an answer says "maybe"."""
+"""Probability of at least one, below which an answer says "maybe"."""
 
 ABOUT_BELOW = 0.4
-"""Probability of the best guess itself below which an answer says "about" and gives its interval."""
+"""Probability of the best guess, below which an answer says "about" and gives the interval."""
 
 THRESHOLDS = tuple(step / 100 for step in range(30, 85, 5))
-"""Probabilities among which the threshold of what is shown is chosen."""
+"""Candidates for ``shown_from``."""
 
 _READABLE = {"pottedplant": "potted plant", "diningtable": "dining table", "tvmonitor": "TV"}
 
 
 @dataclass(frozen=True)
 class BestGuess:
-    """What is said about one count.
+    """The answer about one count.
 
     Attributes:
         count: the best guess.
-        expected: the expected count: the mean of the distribution, or the raw count of an uncalibrated counter.
+        expected: the expected count: the mean of the distribution, or the raw count for an uncalibrated counter.
         shown: whether a summary of the photo mentions it.
-        low, high: first and last count of the 80 % interval; None of an uncalibrated counter.
-        probability: of at least one; None of an uncalibrated counter.
-        likelihood: the probability that the count is ``count``; None of an uncalibrated counter.
+        low, high: first and last count of the 80 % interval; None for an uncalibrated counter.
+        probability: the probability of at least one; None for an uncalibrated counter.
+        likelihood: the probability that the count is ``count``; None for an uncalibrated counter.
     """
 
     count: int
@@ -52,12 +52,12 @@ class BestGuess:
 
     @property
     def interval(self) -> tuple[int, int] | None:
-        """(low, high), or None of an uncalibrated counter."""
+        """(low, high); None for an uncalibrated counter."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     @property
     def hedge(self) -> str:
-        """How the count is qualified: "maybe", "about", "probably" (of 0), or not at all."""
+        """The word that qualifies the count: "maybe", "about", "probably" (for 0) or none."""
         if self.probability is None or self.likelihood is None:
             return ""
         if self.count == 0:
@@ -67,7 +67,7 @@ class BestGuess:
         return "about" if self.likelihood < ABOUT_BELOW else ""
 
     def words(self, category: str = "") -> str:
-        """The count as people say it: "2 dogs", "about 3 people (1–5)", "maybe 1 car"."""
+        """The count in words: "2 dogs", "about 3 people (1–5)", "maybe 1 car"."""
         said = " ".join(filter(None, (self.hedge, str(self.count), noun(category, self.count))))
         return f"{said} ({self.low}–{self.high})" if self.hedge == "about" else said
 
@@ -75,12 +75,12 @@ class BestGuess:
 def best_guesses(
     raw: NDArray[np.floating], distribution: NDArray[np.floating] | None, shown_from: float = SHOWN_FROM
 ) -> list[BestGuess]:
-    """What is said about K counts.
+    """The answers about K counts.
 
     Args:
         raw: K raw counts.
         distribution: K×(L + 1) calibrated probabilities of 0, 1, … and L or more; None without calibration.
-        shown_from: the least probability of at least one of what is shown.
+        shown_from: the probability of at least one from which a category is shown.
     """
     counts = round_half_up(raw).astype(np.int64)
     if distribution is None:
@@ -101,19 +101,19 @@ def best_guesses(
 def is_shown(
     counts: NDArray[np.integer], probability: NDArray[np.floating], shown_from: float = SHOWN_FROM
 ) -> NDArray[np.bool_]:
-    """Which of ...best guesses are shown, given the probabilities that at least one is there."""
+    """Which best guesses are shown; ``probability`` is that of at least one, in the same shape."""
     return np.asarray((counts > 0) & (probability >= shown_from))
 
 
 def fit_shown_from(
     raw: NDArray[np.floating], probability: NDArray[np.floating], true: NDArray[np.floating]
 ) -> float:
-    """The threshold in ``THRESHOLDS`` with the greatest F1 of what it shows against what is there.
+    """The threshold in ``THRESHOLDS`` with the greatest F1 of shown against present categories.
 
     Args:
         raw: raw counts of a validation split, in any shape.
-        probability: the probability of at least one, for each.
-        true: the true count, for each.
+        probability: probabilities of at least one, in the same shape.
+        true: true counts, in the same shape.
     """
     counts, there = round_half_up(raw).astype(np.int64), true > 0
 
@@ -125,22 +125,22 @@ def fit_shown_from(
 
 
 def in_order(guesses: Sequence[BestGuess]) -> list[int]:
-    """Which of a photo's guesses are shown: the most numerous first, the more probable of equal ones."""
+    """The indices of a photo's shown guesses, by falling count, then by falling probability."""
     shown = [k for k, guess in enumerate(guesses) if guess.shown]
     return sorted(shown, key=lambda k: (-guesses[k].count, -(guesses[k].probability or 1)))
 
 
 def things(guesses: Sequence[BestGuess], categories: Sequence[str]) -> list[str]:
-    """What is shown, in words: ["2 dogs", "about 3 people (1–5)", "maybe 1 car"]."""
+    """The shown counts in words: ["2 dogs", "about 3 people (1–5)", "maybe 1 car"]."""
     return [guesses[k].words(categories[k]) for k in in_order(guesses)]
 
 
 def noun(category: str, count: int) -> str:
-    """A category as people name ``count`` of it: "person" → "people", "pottedplant" → "potted plants"."""
+    """The category in the singular or plural, as ``count`` needs: "person" → "people"."""
     name = readable(category)
     return name if count == 1 or not name else plurals(name)[0]
 
 
 def readable(category: str) -> str:
-    """A category as people write it: VOC writes some in one word."""
+    """The category in plain English; VOC joins some words: "pottedplant" → "potted plant"."""
     return _READABLE.get(category, category)

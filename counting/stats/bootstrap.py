@@ -1,9 +1,9 @@
-"""Confidence intervals by a uniform bootstrap over images, for one system or for the difference of two.
+"""Bootstrap confidence intervals over images, for one system or the difference between two.
 
-A statistic is a function of sums over images, so the matrix product of how often each resample drew each image
-with the terms of each image gives the statistic of all resamples at once. Two systems are compared on the same
-resamples. (Efron and Tibshirani 1993, chapter 13. The counting paper's released code draws images in proportion to
-their index, which is a bug.)
+A statistic is a function of sums over images. The matrix product of draws (how often each resample contains each
+image) and terms (per image) therefore gives the sums of all resamples at once. Two systems are compared on the
+same resamples. (Efron and Tibshirani 1993, chapter 13. The counting paper's released code draws images in
+proportion to their index, which is a bug.)
 """
 
 from collections.abc import Callable, Iterator
@@ -18,19 +18,20 @@ LEVEL = 0.95
 """Coverage of bootstrap intervals."""
 
 RESAMPLES = 1000
-"""Number of resamples where the user names none."""
+"""Default number of resamples."""
 
-MOST_RESAMPLES = 1_000_000
+MAX_RESAMPLES = 1_000_000
 
 _CHUNK = 100
+"""Number of resamples computed at once."""
 
 Statistic = Callable[[Floats], Floats]
-"""From R×T sums of terms over images to R×F values."""
+"""Function from R×T sums of terms over images to R×F values."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The central ``level`` (0–1) of the resampled values; NaN where the value does not exist."""
+    """The central interval of ``level`` (0–1) of the resampled values; NaN if the value is undefined."""
 
     level: float
     low: float
@@ -43,7 +44,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A value of system a minus that of system b, on all images, with its interval."""
+    """The value of system a minus that of system b on all images, with its interval."""
 
     difference: float
     interval: Interval
@@ -61,11 +62,11 @@ class PairedDifference:
 def bootstrap(
     terms: Floats, statistic: Statistic, resamples: int = RESAMPLES, seed: int = 0, level: float = LEVEL
 ) -> list[Interval]:
-    """Percentile intervals of the F values of ``statistic``; ``terms`` is N×T, a row an image.
+    """Percentile intervals of the F values of ``statistic``; ``terms`` is N×T, one row per image.
 
     Raises:
-        CountingError: ``resamples`` outside 1 to ``MOST_RESAMPLES``, ``level`` outside (0, 1), or a negative seed.
-        DataError: no image.
+        CountingError: ``resamples`` outside 1 to ``MAX_RESAMPLES``, ``level`` outside (0, 1), or a negative seed.
+        DataError: there are no images.
     """
     _check(terms, resamples, seed, level)
     drawn = [statistic(times @ terms) for times in _resampled(len(terms), resamples, seed)]
@@ -79,16 +80,16 @@ def paired(
     seed: int = 0,
     level: float = LEVEL,
 ) -> list[PairedDifference]:
-    """The F values of ``statistic`` of system a minus those of b; ``terms`` of each are N×T, of the same images.
+    """The F values of ``statistic`` of system a minus those of b, given the N×T ``terms`` of each.
 
     Raises:
         CountingError: as ``bootstrap`` does.
-        DataError: no image, or not the same number of images.
+        DataError: there are no images, or their numbers differ.
     """
     a, b = terms
     _check(a, resamples, seed, level)
     if len(a) != len(b):
-        raise DataError(f"a paired comparison needs the same images, not {len(a)} and {len(b)}")
+        raise DataError(f"a paired comparison needs the same images, but there are {len(a)} and {len(b)}")
     drawn = [statistic(times @ a) - statistic(times @ b) for times in _resampled(len(a), resamples, seed)]
     once = np.ones((1, len(a)))
     differences = (statistic(once @ a) - statistic(once @ b))[0]
@@ -97,18 +98,18 @@ def paired(
 
 
 def _check(terms: Floats, resamples: int, seed: int, level: float) -> None:
-    if not 1 <= resamples <= MOST_RESAMPLES:
-        raise CountingError(f"{resamples} bootstrap resamples: ask for 1 to {MOST_RESAMPLES:,}")
+    if not 1 <= resamples <= MAX_RESAMPLES:
+        raise CountingError(f"{resamples} bootstrap resamples: must be from 1 to {MAX_RESAMPLES:,}")
     if not 0 < level < 1:
-        raise CountingError(f"an interval's level must lie between 0 and 1, not {level}")
+        raise CountingError(f"the level of an interval must be between 0 and 1, not {level}")
     if seed < 0:
-        raise CountingError(f"a seed must not be negative, and {seed} is")
+        raise CountingError(f"seed must not be negative, not {seed}")
     if not len(terms):
         raise DataError("no images to resample")
 
 
 def _resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each resample drew each image: blocks of up to ``_CHUNK`` × images."""
+    """How often each resample contains each image, in blocks of up to ``_CHUNK`` × images."""
     rng = np.random.default_rng(seed)
     for start in range(0, resamples, _CHUNK):
         draws = rng.integers(images, size=(min(_CHUNK, resamples - start), images), dtype=np.int32)
@@ -116,7 +117,7 @@ def _resampled(images: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 
 def _intervals(drawn: Floats, level: float) -> list[Interval]:
-    """One for each column, passing over NaN."""
+    """The interval of each column, without its NaN."""
     ends = []
     for values in drawn.T:
         known = values[~np.isnan(values)]

@@ -1,9 +1,9 @@
-"""How sure a count is: from a raw count to a calibrated distribution over 0, 1, 2, …
+"""Calibration: from a raw count to a calibrated distribution over 0, 1, 2, …
 
-A hurdle model turns a raw count x of category k into p(c = 0), p(c = 1), …: the category is there with
-probability σ(a·(1, log x, x)), and if it is, c − 1 is negative binomial with mean exp(b·(1, log x)) and size
-exp(r), so that the spread grows with the count. Each category has its own a, b and r, drawn towards those that
-serve all categories, as rare ones have few counts to learn from. (Hurdle: Mullahy 1986.)
+A hurdle model turns the raw count x of a category into p(c = 0), p(c = 1), …: the category is present with
+probability σ(a·(1, log x, x)), and if present, c − 1 is negative binomial with mean exp(b·(1, log x)) and size
+exp(r), so the spread grows with the count. Each category has its own a, b and r, shrunk towards values shared by
+all categories, since rare categories have few counts to fit on. (Hurdle models: Mullahy 1986.)
 """
 
 from dataclasses import dataclass
@@ -22,69 +22,70 @@ LEVEL = 0.8
 """Coverage of the intervals shown to users."""
 
 SHOWN_FROM = 0.5
-"""Least probability of at least one at which a category is shown, of a counter without a threshold of its own."""
+"""Default probability of at least one from which a category is shown."""
 
-LEAST = 0.05
-"""Added to a raw count before its logarithm."""
+LOG_OFFSET = 0.05
+"""Offset added to a raw count before taking its logarithm."""
 
-LEAST_LARGEST = 20
-"""The fewest counts that a calibration tells apart."""
+MIN_LARGEST = 20
+"""Smallest value of ``Calibration.largest``."""
 
-PULLS = (0.1, 1.0, 10.0, 100.0)
-"""How strongly a category's weights may be drawn towards the shared ones."""
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)
+"""Candidate strengths of the shrinkage of a category's weights towards the shared ones."""
 
-LARGEST_LOG_SIZE = 5.0
-"""From there on a negative binomial is as good as Poisson, and its formula drowns in rounding errors."""
+MAX_LOG_SIZE = 5.0
+"""Cap on log size: beyond it the distribution is practically Poisson and its formula loses precision."""
 
 PARAMETERS = 6
+"""Number of weights of a category: a (3), b (2) and r."""
 
 
 @dataclass(frozen=True, eq=False)
 class CountDistribution:
-    """Distributions over the counts 0, 1, …, L, of which the last means L or more.
+    """Distributions over the counts 0, 1, …, L, where L stands for L or more; "…" is any leading shape.
 
     Attributes:
-        log_probability: ...×(L + 1).
+        log_probability: …×(L + 1).
     """
 
     log_probability: Tensor
 
     @property
     def probability(self) -> Tensor:
-        """...×(L + 1), summing to 1."""
+        """…×(L + 1) probabilities that sum to 1."""
         return self.log_probability.exp()
 
     @property
     def mean(self) -> Tensor:
-        """The expected count, ...."""
+        """Expected counts, of shape …."""
         return (self.probability * self._counts()).sum(dim=-1)
 
     @property
     def cumulative(self) -> Tensor:
-        """...×(L + 1): p(c ≤ n)."""
+        """Cumulative probabilities p(c ≤ n), …×(L + 1)."""
         return self.probability.cumsum(dim=-1).clamp(max=1)
 
     def quantile(self, level: float) -> Tensor:
-        """The smallest n with p(c ≤ n) ≥ ``level``, .... of whole numbers."""
+        """The smallest n with p(c ≤ n) ≥ ``level``, integers of shape …."""
         reached = self.cumulative >= level - 1e-9
         reached[..., -1] = True
         return reached.int().argmax(dim=-1)
 
     def interval(self, level: float) -> tuple[Tensor, Tensor]:
-        """The first and last count of the central interval, which holds at least ``level``."""
+        """The first and last counts of the central interval with probability ``level`` or more."""
         return self.quantile((1 - level) / 2), self.quantile((1 + level) / 2)
 
     def log_score(self, true: Tensor) -> Tensor:
-        """−log p(c) of the true counts ...: 0 is best."""
+        """−log p(c) of the true counts, of shape …; 0 is best."""
         return -self._at(self.log_probability, true)
 
     def ranked_probability_score(self, true: Tensor) -> Tensor:
-        """Σ_n (p(c ≤ n) − [true ≤ n])²: 0 is best; for a sure count, the absolute error. (Epstein 1969.)"""
+        """Σ_n (p(c ≤ n) − [true ≤ n])²; 0 is best. For a certain count, the absolute error. (Epstein 1969.)"""
         reached = self._counts() >= true[..., None]
         return (self.cumulative - reached.to(self.log_probability.dtype)).square().sum(dim=-1)
 
     def integral_transform(self, true: Tensor, uniform: Tensor) -> Tensor:
-        """p(c < true) + uniform · p(c = true): uniform itself if the distributions are right.
+        """p(c < true) + uniform · p(c = true), which is uniform if the distributions are right.
 
         The randomized probability integral transform (Czado, Gneiting and Held 2009, section 2.2).
         """
@@ -101,18 +102,18 @@ class CountDistribution:
 
 
 def intervals(distribution: NDArray[np.float32], level: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last counts of the central intervals of distributions ...×(L + 1), as in a CountTable."""
+    """First and last counts of the central intervals of …×(L + 1) probabilities."""
     low, high = CountDistribution(torch.from_numpy(distribution).double().log()).interval(level)
     return low.numpy(), high.numpy()
 
 
 class Calibration(nn.Module):
-    """Raw counts to distributions, by category.
+    """Maps raw counts to distributions, by category.
 
     Attributes:
         weights: K×6: a (3), b (2) and r of each category.
-        largest: the largest count that is told apart from larger ones.
-        shown_from: the least probability of at least one of a category that is shown.
+        largest: L, the last count of the distributions, which stands for L or more.
+        shown_from: the probability of at least one from which a category is shown.
     """
 
     def __init__(self, weights: Tensor, largest: int, shown_from: float = SHOWN_FROM) -> None:
@@ -122,18 +123,18 @@ class Calibration(nn.Module):
         self.shown_from = shown_from
 
     def distribution(self, counts: NDArray[np.float64]) -> NDArray[np.float32]:
-        """...×K raw counts → ...×K×(largest + 1) probabilities, for a CountTable."""
+        """…×K raw counts → …×K×(largest + 1) probabilities, as in a CountTable."""
         with torch.inference_mode():
             found: CountDistribution = self(torch.from_numpy(counts).float().to(self.weights.device))
             return np.asarray(found.probability.cpu().numpy(), dtype=np.float32)
 
     def forward(self, raw: Tensor) -> CountDistribution:
-        """...×K raw counts → distributions ...×K×(largest + 1); gradients reach the counts and the weights."""
+        """…×K raw counts → …×K×(largest + 1) distributions, differentiable in counts and weights."""
         return CountDistribution(hurdle(raw, self.weights, self.largest))
 
 
 def hurdle(raw: Tensor, weights: Tensor, largest: int) -> Tensor:
-    """...×K raw counts and K×6 weights → ...×K×(largest + 1) log-probabilities."""
+    """…×K raw counts and K×6 weights → …×K×(largest + 1) log-probabilities."""
     presence, log_mean, log_size = _terms(raw, weights)
     further = torch.arange(largest - 1, dtype=raw.dtype, device=raw.device)
     log_present = _negative_binomial(further, log_mean[..., None], log_size[..., None])
@@ -143,16 +144,16 @@ def hurdle(raw: Tensor, weights: Tensor, largest: int) -> Tensor:
 
 
 def _terms(raw: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Logit of presence, log mean and log size of what is beyond the first, each ...×K."""
+    """Logit of presence, and log mean and log size of c − 1 if present; each …×K."""
     x = raw.clamp(min=0)
-    log_x = (x + LEAST).log()
+    log_x = (x + LOG_OFFSET).log()
     presence = weights[:, 0] + weights[:, 1] * log_x + weights[:, 2] * x
     log_mean = weights[:, 3] + weights[:, 4] * log_x
-    return presence, log_mean, weights[:, 5].clamp(max=LARGEST_LOG_SIZE).expand_as(x)
+    return presence, log_mean, weights[:, 5].clamp(max=MAX_LOG_SIZE).expand_as(x)
 
 
 def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
-    """log p(n) of mean exp(log_mean) and size exp(log_size)."""
+    """log p(n) for the mean exp(log_mean) and the size exp(log_size)."""
     size = log_size.exp()
     log_total = torch.logaddexp(log_mean, log_size)
     ways = torch.lgamma(n + size) - torch.lgamma(size) - torch.lgamma(n + 1)
@@ -160,43 +161,43 @@ def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
 
 
 def fit_calibration(raw: Tensor, true: Tensor, known: Tensor | None = None) -> Calibration:
-    """The calibration of a counter from its N×K raw counts on a validation split and the true ones.
+    """Fit a calibration to N×K raw counts on a validation split and the true counts.
 
-    Where ``known`` is false, the true count is not used; None: all are known.
-
-    The shared weights have the greatest likelihood over all categories; how strongly each category's own are drawn
-    towards them is chosen by the log score in cross-validation.
+    True counts whose ``known`` flag (N×K) is false are not used; by default all are known. The strength of the
+    shrinkage is chosen by the log score in cross-validation.
 
     Raises:
-        DataError: shapes that differ, or fewer images than folds.
+        DataError: the shapes differ, or there are fewer images than folds.
     """
     if raw.shape != true.shape or raw.ndim != 2:
-        raise DataError(f"raw counts are {tuple(raw.shape)}, true ones {tuple(true.shape)}")
+        raise DataError(f"raw counts are {tuple(raw.shape)}, but true counts are {tuple(true.shape)}")
     if len(raw) < FOLDS:
-        raise DataError(f"{len(raw)} photos are too few to calibrate counts on: at least {FOLDS}")
+        raise DataError(f"{len(raw)} photos are too few for calibration: at least {FOLDS} are needed")
     raw, true = raw.double().clamp(min=0), true.double()
     known = torch.ones_like(true, dtype=torch.bool) if known is None else known
     data = raw, true, known
-    held_out = {pull: _held_out_surprise(*data, pull) for pull in PULLS}
-    weights = _fit(*data, min(PULLS, key=lambda pull: held_out[pull]))
-    return Calibration(weights.float(), max(LEAST_LARGEST, int(true.max())))
+    held_out = {strength: _held_out_loss(*data, strength) for strength in STRENGTHS}
+    weights = _fit(*data, min(STRENGTHS, key=lambda strength: held_out[strength]))
+    return Calibration(weights.float(), max(MIN_LARGEST, int(true.max())))
 
 
-def _held_out_surprise(raw: Tensor, true: Tensor, known: Tensor, pull: float) -> float:
+def _held_out_loss(raw: Tensor, true: Tensor, known: Tensor, strength: float) -> float:
     total = 0.0
     for kept, left in folds(len(raw)):
-        weights = _fit(raw[kept], true[kept], known[kept], pull)
-        total += float(_surprise(raw[left], true[left], known[left], weights))
+        weights = _fit(raw[kept], true[kept], known[kept], strength)
+        total += float(_negative_log_likelihood(raw[left], true[left], known[left], weights))
     return total
 
 
-def _fit(raw: Tensor, true: Tensor, known: Tensor, pull: float) -> Tensor:
+def _fit(raw: Tensor, true: Tensor, known: Tensor, strength: float) -> Tensor:
     start = raw.new_tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
-    return fit_partially_pooled(lambda weights: _surprise(raw, true, known, weights), start, raw.shape[1], pull)
+    return fit_partially_pooled(
+        lambda weights: _negative_log_likelihood(raw, true, known, weights), start, raw.shape[1], strength
+    )
 
 
-def _surprise(raw: Tensor, true: Tensor, known: Tensor, weights: Tensor) -> Tensor:
-    """The log score summed over those of N×K true counts that are known, however large."""
+def _negative_log_likelihood(raw: Tensor, true: Tensor, known: Tensor, weights: Tensor) -> Tensor:
+    """The negative log-likelihood of the known true counts, without a largest count."""
     presence, log_mean, log_size = _terms(raw, weights)
     there = (true > 0) & known
     first = logsigmoid(torch.where(there, presence, -presence))[known].sum()

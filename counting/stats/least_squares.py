@@ -1,4 +1,4 @@
-"""Non-negative least squares from its normal equations, shrunk towards a prior; folds to choose how much."""
+"""Non-negative least squares with shrinkage towards a prior, and cross-validation to choose its strength."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,6 +7,7 @@ import numpy as np
 from counting.stats.metrics import Floats, Ints, as_scored, mean_over_categories, rmse
 
 FOLDS = 5
+"""Number of folds of cross-validation."""
 
 
 def nonnegative(gram: Floats, moment: Floats) -> Floats:
@@ -23,24 +24,24 @@ def nonnegative(gram: Floats, moment: Floats) -> Floats:
 
 
 def shrunk(gram: Floats, moment: Floats, prior: Floats, strength: float) -> Floats:
-    """As ``nonnegative``, plus ``strength`` · |w − prior|²; an infinite strength gives the prior itself."""
+    """As ``nonnegative``, with the penalty ``strength`` · |w − prior|²; infinite strength gives ``prior``."""
     if np.isinf(strength):
         return prior.copy()
     return nonnegative(gram + strength * np.eye(len(moment)), moment + strength * prior)
 
 
 def folds(images: int) -> Iterator[tuple[Ints, Ints]]:
-    """Row numbers to fit on and held out, ``FOLDS`` times; each image is held out once, always with the same."""
+    """Row indices to fit on and to hold out, for each fold; the folds are always the same."""
     fold = np.random.default_rng(0).permutation(images) % FOLDS
     for number in range(FOLDS):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
 
 def fit_by_category(design: Floats, true: Floats, strengths: Sequence[float]) -> Floats:
-    """K×J weights ≥ 0 for which ``design`` (N×K×J) times them best gives the ``true`` counts (N×K).
+    """K×J non-negative weights that best map ``design`` (N×K×J) to the ``true`` counts (N×K).
 
-    Each category's weights are shrunk towards those that serve all categories; how strongly, of ``strengths``, is
-    chosen by cross-validation of the rounded mRMSE.
+    Each category's weights are shrunk towards weights shared by all; the strength is the one of ``strengths`` with
+    the least rounded mRMSE in cross-validation.
     """
     held_out = {strength: np.zeros_like(true) for strength in strengths}
     for fitted_on, left in folds(len(true)):

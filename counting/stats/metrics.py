@@ -1,8 +1,8 @@
 """Metrics of counts: the counting paper's four, the mean absolute error and the share of exact counts.
 
-A metric has a value for each category; the mean over categories is the paper's "m". A metric marked ``nz`` runs
-over the images in which the category occurs. Where it never occurs, the value is NaN, and the mean over categories
-leaves it out. An image whose true count of a category is not known is left out of that category's metrics.
+A metric has a value for each category; the paper's prefix "m" is the mean over categories. A metric with the
+suffix ``nz`` uses only images that contain the category. For a category that never occurs it is NaN, and the mean
+over categories leaves it out. Images with an unknown true count of a category are left out of its metrics.
 (CEOS, section 4.)
 """
 # ruff: noqa: N815 - the figures keep the paper's names, which are also the keys of results.json
@@ -22,17 +22,17 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-LARGEST_COUNT = 1e12
-"""Largest count that metrics accept: its square, summed over a data set, is still exact to many digits."""
+MAX_COUNT = 1e12
+"""Largest count that metrics accept, so that sums of squares over a data set stay precise."""
 
 
 def round_half_up(counts: ArrayLike) -> Floats:
-    """Whole counts as the paper's evaluation takes them: floor(p + .5), negative ones as 0."""
+    """Counts rounded as in the paper's evaluation: floor(p + .5), with negative counts as 0."""
     return np.asarray(np.floor(np.clip(np.asarray(counts, dtype=np.float64), 0.0, None) + 0.5))
 
 
 def as_scored(counts: ArrayLike, rounded: bool = True) -> Floats:
-    """Raw counts as they enter every figure: clipped at 0 and, but for a few baselines, rounded half up."""
+    """Raw counts as scored: clipped at 0 and, if ``rounded``, rounded half up."""
     raw = np.asarray(counts, dtype=np.float64)
     return round_half_up(raw) if rounded else np.clip(raw, 0.0, None)
 
@@ -57,13 +57,13 @@ def _equal(predicted: Floats, true: Floats) -> Floats:
 class Metric:
     """A mean over images, by category. ``metric(predicted, true)`` takes N×K counts to K values.
 
-    Every metric is a function of sums over images (``figure`` of the sums of ``terms``), so that a bootstrap needs
-    only the sums over the images it drew, and processes that share the images need only add up their sums.
+    Every metric is a function of sums over images (``figure`` of the sums of ``terms``). A bootstrap therefore
+    needs only the sums over its resamples, and parallel processes only add up their sums.
 
     Attributes:
         name: the key of the mean over categories in results.json.
-        error: the error of every image and category, N×K from predicted and true counts.
-        occurring: whether the mean runs over the images with a true count above 0 only.
+        error: maps N×K predicted and true counts to N×K errors.
+        occurring: whether only images with a true count above 0 are scored.
         root: whether the metric is the square root of the mean.
     """
 
@@ -73,21 +73,21 @@ class Metric:
     root: bool = False
 
     def terms(self, predicted: Floats, true: Floats) -> Floats:
-        """N×K: what is summed over images."""
+        """N×K terms to sum over images."""
         error = self.error(predicted, true)
         return np.asarray(error * (true > 0)) if self.occurring else error
 
     def figure(self, sums: Floats, images: Floats, occurrences: Floats) -> Floats:
-        """…×K values from …×K sums of ``terms`` over ``images`` (…×K), of which ``occurrences`` have the category.
+        """…×K values from …×K sums of ``terms``, numbers of ``images`` and, among them, of ``occurrences``.
 
-        NaN for a category without images, or if ``occurring`` without occurrences.
+        NaN for a category without images or, if ``occurring``, without occurrences.
         """
         with np.errstate(invalid="ignore"):
             mean = np.asarray(sums / (occurrences if self.occurring else images))
         return np.asarray(np.sqrt(mean)) if self.root else mean
 
     def __call__(self, predicted: Floats, true: Floats, known: Flags | None = None) -> Floats:
-        """K values from N×K counts, of which all or those flagged ``known`` are scored."""
+        """K values from N×K counts; only counts flagged ``known`` are scored, by default all."""
         scored = np.ones(true.shape, dtype=bool) if known is None else known
         sums = (self.terms(predicted, true) * scored).sum(axis=0)
         images, occurrences = (flags.sum(axis=0).astype(np.float64) for flags in (scored, scored & (true > 0)))
@@ -101,7 +101,7 @@ rmse_nz = Metric("mRMSE_nz", _squared, occurring=True, root=True)
 """sqrt(mean_i (p − c)²) over the images with c > 0."""
 
 rel_rmse = Metric("m_relRMSE", _relative, root=True)
-"""sqrt(mean_i (p − c)² / (c + 1)): an error of one weighs less among many objects."""
+"""sqrt(mean_i (p − c)² / (c + 1)), which forgives errors among many objects."""
 
 rel_rmse_nz = Metric("m_relRMSE_nz", _relative, occurring=True, root=True)
 """sqrt(mean_i (p − c)² / (c + 1)) over the images with c > 0."""
@@ -116,15 +116,14 @@ METRICS = (rmse, rmse_nz, rel_rmse, rel_rmse_nz, mae, exact)
 FIGURES = tuple(metric.name for metric in METRICS)
 """Names of ``METRICS`` in results.json."""
 
-
 TERMS = len(METRICS) + 2
-"""Number of terms of an image and category: one for each metric, whether it occurs, and whether it is known."""
+"""Number of terms per image and category: one per metric, an occurrence flag and a known flag."""
 
 
 def metric_terms(predicted: Floats, true: Floats, known: Flags | None = None) -> Floats:
-    """N×8K: the terms of each metric, whether the category occurs, and whether its true count is ``known`` (N×K).
+    """N×8K terms: those of each metric, occurrence flags and ``known`` flags (N×K, by default all true).
 
-    Terms of an unknown count are 0. None: all are known.
+    The terms of an unknown count are 0.
     """
     terms = [*(metric.terms(predicted, true) for metric in METRICS), true > 0, np.ones_like(true)]
     return np.hstack([np.asarray(term * (True if known is None else known), dtype=np.float64) for term in terms])
@@ -138,7 +137,7 @@ def metrics_by_category(sums: Floats) -> Floats:
 
 
 def mean_over_categories(figures: Floats) -> Floats:
-    """Mean over the last axis, passing over NaN: categories that never occur have no ``nz`` figure."""
+    """Mean over the last axis without NaN, which marks categories that never occur."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         return np.asarray(np.nanmean(figures, axis=-1))
@@ -146,9 +145,9 @@ def mean_over_categories(figures: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class CountMetrics:
-    """The figures of one counter on one split, and the same for each category.
+    """The metrics of a counter on a split: means over categories, and the values of each category.
 
-    ``per_category`` maps a category to its figures under the same names; a figure that does not exist is NaN.
+    ``per_category`` maps a category to its values under the same names; an undefined value is NaN.
     """
 
     mRMSE: float
@@ -160,7 +159,7 @@ class CountMetrics:
     per_category: Mapping[str, Mapping[str, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """As in results.json: plain numbers, None for a figure that does not exist."""
+        """As in results.json: plain numbers, None for an undefined value."""
         whole = {name: finite_or_none(value) for name, value in asdict(self).items() if name in FIGURES}
         each = {
             category: {name: finite_or_none(value) for name, value in figures.items()}
@@ -170,7 +169,7 @@ class CountMetrics:
 
 
 def finite_or_none(value: float) -> float | None:
-    """JSON has no NaN."""
+    """``value``, or None for NaN and infinity, which JSON lacks."""
     return value if math.isfinite(value) else None
 
 
@@ -181,16 +180,16 @@ def count_metrics(
     rounded: bool = True,
     known: Flags | None = None,
 ) -> CountMetrics:
-    """Every metric for raw ``predicted`` against ``true`` counts (N×K both).
+    """All metrics of raw ``predicted`` counts against ``true`` counts (both N×K).
 
-    ``rounded`` as in ``as_scored``; ``known`` (N×K) flags the true counts that are known, None: all of them.
+    ``rounded`` as for ``as_scored``; ``known`` (N×K) flags the true counts to score, by default all.
 
     Raises:
-        DataError: as ``scored_pair`` does, or the arrays do not fit ``categories``.
+        DataError: as for ``scored_pair``, or the number of ``categories`` is not K.
     """
     p, c = scored_pair(predicted, true, rounded)
     if c.shape[1] != len(categories):
-        raise DataError(f"counts of {c.shape[1]} categories, but {len(categories)} names")
+        raise DataError(f"{c.shape[1]} columns of counts, but {len(categories)} categories")
     values = metrics_by_category(metric_terms(p, c, known).sum(axis=0))
     per_category = {
         category: dict(zip(FIGURES, column, strict=True))
@@ -201,20 +200,20 @@ def count_metrics(
 
 
 def scored_pair(predicted: ArrayLike, true: ArrayLike, rounded: bool = True) -> tuple[Floats, Floats]:
-    """N×K predicted counts as they are scored, and N×K true counts.
+    """N×K predicted counts as scored, and N×K true counts.
 
     Raises:
-        DataError: shapes that differ, no image or no category, a count that is NaN, infinite or too large to
-            square, or a true count below 0.
+        DataError: the shapes differ, there are no images or categories, or a count is not finite, too large or,
+            if true, negative.
     """
     p, c = (_numbers(counts, name) for counts, name in ((predicted, "predicted"), (true, "true")))
     if p.shape != c.shape or c.ndim != 2:
-        raise DataError(f"predicted counts are {p.shape}, true counts {c.shape}: they must agree")
+        raise DataError(f"predicted counts are {p.shape}, but true counts are {c.shape}: give both as N×K")
     if c.size == 0:
-        raise DataError("no counts to score: the table has no image or no category")
+        raise DataError("no counts to score: there are no images or no categories")
     for counts, name in ((p, "predicted"), (c, "true")):
         _refuse(~np.isfinite(counts), counts, f"{name} counts must be finite")
-        _refuse(np.abs(counts) > LARGEST_COUNT, counts, f"{name} counts must be at most {LARGEST_COUNT:.0e}")
+        _refuse(np.abs(counts) > MAX_COUNT, counts, f"{name} counts must be at most {MAX_COUNT:.0e}")
     _refuse(c < 0, c, "true counts must not be negative")
     return as_scored(p, rounded), c
 
@@ -229,4 +228,4 @@ def _numbers(counts: ArrayLike, name: str) -> Floats:
 def _refuse(wrong: NDArray[np.bool_], counts: Floats, rule: str) -> None:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        raise DataError(f"{rule}, but that of image {row}, category {column} is {counts[row, column]:g}")
+        raise DataError(f"{rule}, but the count at row {row}, column {column} is {counts[row, column]:g}")

@@ -1,4 +1,4 @@
-"""Weights for every category, drawn towards those that serve all: rare categories have little to learn from.
+"""Fit weights of each category with shrinkage towards shared weights, as rare categories have little data.
 
 (Partial pooling: Gelman and Hill 2006, chapter 12.)
 """
@@ -9,15 +9,16 @@ import torch
 from torch import Tensor
 
 ITERATIONS = 200
+"""Maximum number of LBFGS iterations."""
 
 
 def fit_partially_pooled(
-    surprise: Callable[[Tensor], Tensor], start: Tensor, categories: int, pull: float
+    loss: Callable[[Tensor], Tensor], start: Tensor, categories: int, strength: float
 ) -> Tensor:
-    """K×P weights of least ``surprise`` plus half of ``pull`` times their squared distance from shared ones.
+    """K×P weights that minimise ``loss`` + ``strength``/2 · (squared distance from P shared weights).
 
-    ``surprise`` takes K×P weights to a scalar, the negative log-likelihood; ``start`` is the first guess at the P
-    shared weights. LBFGS, so the same data gives the same weights.
+    ``loss`` maps K×P weights to a scalar, the negative log-likelihood. The shared weights are fitted too, from
+    ``start``. LBFGS is deterministic: the same data gives the same weights.
     """
     shared = start.clone().requires_grad_()
     own = start.new_zeros(categories, len(start)).requires_grad_()
@@ -25,11 +26,11 @@ def fit_partially_pooled(
         [shared, own], max_iter=ITERATIONS, tolerance_change=1e-4, line_search_fn="strong_wolfe"
     )
 
-    def loss() -> Tensor:
+    def closure() -> Tensor:
         optimizer.zero_grad()
-        total = surprise(shared + own) + pull / 2 * own.square().sum()
+        total = loss(shared + own) + strength / 2 * own.square().sum()
         torch.autograd.backward(total)
         return total
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch has no types for it
+    optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch has no types for it
     return (shared + own).detach()

@@ -1,7 +1,7 @@
-"""How many of some boxes are true, if each is with a probability of its own; and which, if the number is known.
+"""The number of true boxes, given each box's probability; and the probability of each box, given the number.
 
-The number of true boxes is Poisson-binomial, found box after box; a forward and a backward pass over the boxes
-give each box's probability once the number's is weighed anew. Both are exact.
+The number of true boxes is Poisson-binomial and computed box by box. A forward and a backward pass over the boxes
+give each box's probability after reweighting the number's. Both are exact.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from counting.stats.metrics import Floats, Ints
 
 
 def groups_of_one_size(groups: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """The D places of ``groups`` by the size B of the group they are in: G group numbers and G×B places."""
+    """Split D indices by the size B of their group: for each size, G group numbers and G×B indices."""
     order = np.argsort(groups, kind="stable")
     numbers, starts, sizes = np.unique(groups[order], return_index=True, return_counts=True)
     for size in np.unique(sizes):
@@ -21,18 +21,18 @@ def groups_of_one_size(groups: Ints) -> Iterator[tuple[Ints, Ints]]:
 
 
 def count_probability(true: Floats) -> Floats:
-    """G×B probabilities of boxes to be true → G×(B + 1): p(0 are), p(1 is), …."""
+    """G×B probabilities that a box is true → G×(B + 1) probabilities that 0, 1, …, B boxes are."""
     return _forward(true)[-1]
 
 
 def given_counts(true: Floats, weight: Floats) -> Floats:
-    """G×B: the probability of each box when that of n true ones is multiplied by ``weight`` (G×(B + 1)).
+    """G×B probabilities that a box is true, after multiplying p(n true) by ``weight`` (G×(B + 1)).
 
     That is, with p(z) ∝ weight(Σ z) · Π true^z (1 − true)^(1 − z) over all z of zeros and ones, p(z_i = 1).
     """
     boxes = true.shape[1]
     before = _forward(true)
-    after = weight  # by how many are true so far: the weight of the boxes still to come, summed over what they are
+    after = weight  # by the number of true boxes so far: total weight over the states of the boxes to come
     found = np.empty_like(true)
     for box in reversed(range(boxes)):
         p = true[:, box : box + 1]
@@ -43,7 +43,7 @@ def given_counts(true: Floats, weight: Floats) -> Floats:
 
 
 def _forward(true: Floats) -> list[Floats]:
-    """For the first 0, 1, …, B boxes: the probability of how many of them are true."""
+    """For the first 0, 1, …, B boxes, the distribution of the number of true ones."""
     found = [np.ones((len(true), 1))]
     for box in range(true.shape[1]):
         p = true[:, box : box + 1]

@@ -1,4 +1,4 @@
-"""CountTable: the counts of a split, by image and category; what every part of the project exchanges."""
+"""CountTable: counts by image and category, the format in which the parts of the project exchange counts."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,19 +18,18 @@ class CountTable:
     """Counts of N images in K categories.
 
     Attributes:
-        images: N ids, each an image's file name or path without its ending; no two alike.
-        categories: K names, no two alike.
+        images: N unique ids, each an image's file name or path without its extension.
+        categories: K unique names.
         counts: N×K float64, finite; raw: clipped at 0 (per cell, before the sum), not rounded.
-        cells: N×cells×K float32, the counts of each image's cells row by row, if the counter has them.
+        cells: N×cells×K float32, the counts of each image's cells row by row, if the counter has cells.
         distribution: N×K×(L + 1) float32, the probabilities of the counts 0, 1, … and L or more, if known.
-        numbers: the data set's own ids for the N images, as text ("42" for COCO_val2014_000000000042), if
-            known.
-        category_ids: the category ids of the annotation file that the counts come from, as text, and their names;
-            None where they do not come from one. A results file is read by them.
-        known: N×K flags: the true counts that are known; None if all are. The others are not scored.
+        numbers: the data set's own ids of the N images, as text ("42" for COCO_val2014_000000000042), if known.
+        category_ids: maps the category ids of the annotation file that the counts come from, as text, to names;
+            None if the counts do not come from one. Used to read a results file.
+        known: N×K flags of the true counts that are known and scored; None if all are known.
 
     Raises:
-        DataError: names that repeat or are empty, shapes that do not fit, counts that are not finite.
+        DataError: names are duplicate or empty, shapes do not match, or a count is not finite.
     """
 
     images: tuple[str, ...]
@@ -60,9 +59,9 @@ class CountTable:
         if self.distribution is not None:
             self._check_distribution(self.distribution)
         if self.known is not None and self.known.shape != (n, k):
-            raise DataError(f"flags are {self.known.shape}, but there are {n} images and {k} categories")
+            raise DataError(f"known flags are {self.known.shape}, but there are {n} images and {k} categories")
         if self.numbers is not None and len(self.numbers) != n:
-            raise DataError(f"{len(self.numbers)} numbers for {n} images")
+            raise DataError(f"{len(self.numbers)} image numbers for {n} images")
 
     def _check_finite(self, counts: NDArray[np.floating]) -> None:
         bad = np.argwhere(~np.isfinite(counts))
@@ -78,7 +77,7 @@ class CountTable:
         if wrong.any():
             image, category = np.argwhere(wrong)[0]
             where = f"{self.categories[category]!r} in image {self.images[image]!r}"
-            raise DataError(f"the distribution of {where} is not of probabilities that sum to 1")
+            raise DataError(f"the distribution of {where} does not consist of probabilities that sum to 1")
 
     @classmethod
     def from_rows(
@@ -90,10 +89,10 @@ class CountTable:
         numbers: tuple[str, ...] | None = None,
         distribution: NDArray[np.float32] | None = None,
     ) -> "CountTable":
-        """A table as read from a file; ``counts`` is anything that makes N×K numbers, an empty list for none.
+        """A table from the rows of a file; ``counts`` holds N×K numbers, or is an empty list if N is 0.
 
         Raises:
-            DataError: as ``CountTable`` raises.
+            DataError: as for ``CountTable``.
         """
         raw = np.asarray(counts, dtype=np.float64).reshape(len(images), len(categories))
         return cls(tuple(images), tuple(categories), raw, cells, numbers, distribution)
@@ -116,7 +115,7 @@ class CountTable:
         """The rows of ``images``, in their order.
 
         Raises:
-            DataError: an image that the table lacks, or one named twice.
+            DataError: the table lacks an image, or an image is named twice.
         """
         place = {image: row for row, image in enumerate(self.images)}
         unknown = next((image for image in images if image not in place), None)
@@ -125,10 +124,10 @@ class CountTable:
         return self.rows([place[image] for image in images])
 
     def in_categories(self, categories: Sequence[str]) -> "CountTable":
-        """The columns of ``categories``, in their order and under their names; VOC's and COCO's are the same.
+        """The columns of ``categories``, in their order and under their names; VOC's and COCO's names match.
 
         Raises:
-            DataError: a category that the table lacks, or has under two names.
+            DataError: the table lacks a category, or has it under two names.
         """
         column: dict[int, int] = {}
         for theirs, ours in match_categories(self.categories, categories).items():
@@ -151,7 +150,7 @@ class CountTable:
         )
 
     def rows(self, places: Sequence[int] | NDArray[np.integer]) -> "CountTable":
-        """The rows at ``places``, no two alike, in their order."""
+        """The rows with the indices ``places`` (unique), in their order."""
         index = np.asarray(places, dtype=np.intp)
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""The rows of two tables of counts that are of the same image."""
+"""Match the rows of two tables of counts by image."""
 
 import re
 import unicodedata
@@ -11,23 +11,25 @@ from counting.stats.metrics import Ints
 from counting.tables.count_table import CountTable
 from counting_datasets.errors import DataError
 
-MOST_MISSING = 0.1
-"""Largest share of a split's images that a figure may leave out."""
+MAX_MISSING = 0.1
+"""Largest share of a split's images that may be missing from a score."""
 
 _WHOLE = re.compile(r"(\d+)\.0*")
+"""Whole number written as a float, such as "42.0"."""
+
 _ENDING = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _COCO_NAME = re.compile(r"COCO_\w+_(\d{12})")
-"""Name of a COCO 2014 photo, which ends in the number that COCO's files know it by."""
+"""Name of a COCO 2014 photo, which ends in its number in COCO's annotation files."""
 
 
 def join(truth: CountTable, predicted: CountTable) -> tuple[CountTable, CountTable, tuple[str, ...]]:
-    """The rows of the images that both have, in the truth's order and under its ids; and the ids missing.
+    """The rows of the images in both tables, in the truth's order and under its ids, and the missing ids.
 
-    Rows belong together as ``find_rows`` says. Predicted rows of no true image are left out; true images without
-    a predicted row are missing.
+    Rows are matched by ``find_rows``. Predicted rows that match no true image are dropped; true images without a
+    predicted row are missing.
 
     Raises:
-        DataError: as ``find_rows``.
+        DataError: as for ``find_rows``.
     """
     places = find_rows(truth, predicted.images)
     known = np.flatnonzero(places >= 0)
@@ -39,22 +41,22 @@ def join(truth: CountTable, predicted: CountTable) -> tuple[CountTable, CountTab
 
 
 def find_rows(truth: CountTable, images: Sequence[str], *, numbers_first: bool = False) -> Ints:
-    """The row of ``truth`` that each id in ``images`` belongs to, -1 where there is none.
+    """The row of ``truth`` that each id in ``images`` matches, or -1.
 
-    The first of these rules that finds a row decides; a rule that finds several rows finds none.
+    The first of these rules that finds exactly one row decides.
 
     1. The ids are equal.
-    2. The file names are equal without folder and ending ("images/a.jpg" and "a"). Where several images of the
-       truth have that name, the one that shares the longest end of the path.
-    3. The id is the number that the data set gives the image (``CountTable.numbers``).
-    4. Both are whole numbers of the same value ("000042" and "42"), the truth's without a folder; the names of
-       COCO 2014's photos hold such a number.
+    2. The file names are equal without folder and extension ("images/a.jpg" and "a"). If several images of the
+       truth have that name, the one whose folders match furthest from the end.
+    3. The id is the image's number in the data set (``CountTable.numbers``).
+    4. Both are whole numbers of the same value ("000042" and "42"), the truth's without a folder; names of COCO
+       2014 photos contain such a number.
 
     With ``numbers_first`` the third rule comes first: in a COCO results file a whole number is an image's number,
-    whatever its file is called. Text compares in Unicode's normal form C; a backslash separates folders, too.
+    whatever its file name. Text is compared in Unicode's normal form C; backslashes also separate folders.
 
     Raises:
-        DataError: two of ``images`` belong to one row, or one could by its value belong to several.
+        DataError: two of ``images`` match one row, or one matches several rows by its value.
     """
     finder = _Finder(truth, numbers_first)
     found = np.full(len(images), -1, dtype=np.int64)
@@ -65,7 +67,7 @@ def find_rows(truth: CountTable, images: Sequence[str], *, numbers_first: bool =
             continue
         if row in first:
             raise DataError(
-                f"duplicate image id {truth.images[row]!r}: {first[row]!r} and {image!r} both belong to it"
+                f"duplicate image id {truth.images[row]!r}: {first[row]!r} and {image!r} both match it"
             )
         first[row] = image
         found[place] = row
@@ -73,22 +75,22 @@ def find_rows(truth: CountTable, images: Sequence[str], *, numbers_first: bool =
 
 
 def check_missing(missing: Sequence[str], wanted: int, where: str) -> None:
-    """Refuse to score when more than a tenth of the ``wanted`` images are ``missing``, or none is wanted.
+    """Refuse to score if more than a tenth of the ``wanted`` images are ``missing``, or none are wanted.
 
     Raises:
-        DataError: says how many, an example, and ``where`` they are missing ("counts.csv", "JPEGImages").
+        DataError: gives their number, an example, and ``where`` they are missing ("counts.csv", "JPEGImages").
     """
     if wanted == 0:
         raise DataError("no images to score")
-    if len(missing) > MOST_MISSING * wanted:
+    if len(missing) > MAX_MISSING * wanted:
         raise DataError(
             f"{where}: {len(missing)} of {wanted} images are missing, such as {missing[0]!r} (at most "
-            f"{MOST_MISSING:.0%} may be; an image's id is its file name without the ending)"
+            f"{MAX_MISSING:.0%} may be missing; an image's id is its file name without extension)"
         )
 
 
 class _Finder:
-    """The truth's row for an id, by the first rule that finds one."""
+    """Finds the truth's row for an id by the rules of ``find_rows``."""
 
     def __init__(self, truth: CountTable, numbers_first: bool) -> None:
         self._images = truth.images
@@ -119,7 +121,7 @@ class _Finder:
         return self._of_value(image, cleaned) if row is None else row
 
     def _of_name(self, image: str) -> int | None:
-        """By the file name; of several rows, the one with the longest end of the path in common."""
+        """The row with the same file name; of several, the one whose folders match furthest from the end."""
         rows = next((rows for name in _names(image) if (rows := self._by_name.get(name))), None)
         if rows is None or len(rows) == 1:
             return _only(rows)
@@ -128,23 +130,24 @@ class _Finder:
         return _only({row for row in rows if shared[row] == max(shared.values())})
 
     def _of_value(self, image: str, cleaned: str) -> int | None:
+        """The row with the same whole number as its id."""
         value = _value(cleaned)
         rows = None if value is None else self._by_value.get(value)
         if rows is not None and len(rows) > 1:
             could_be = " or ".join(repr(self._images[row]) for row in sorted(rows)[:2])
-            raise DataError(f"image {image!r} of the counts could be {could_be} of the truth")
+            raise DataError(f"ambiguous image id {image!r}: it could be {could_be} of the truth")
         return _only(rows)
 
 
 def _clean(image: str) -> str:
-    """In normal form C, with "/" between folders; a whole number that was written as a float is one."""
+    """An id in normal form C, with "/" between folders and whole numbers written without decimals."""
     path = unicodedata.normalize("NFC", image).replace("\\", "/").strip()
     whole = _WHOLE.fullmatch(path)
     return whole[1] if whole else path
 
 
 def _names(path: str) -> tuple[str, ...]:
-    """The file's name as it is, and without its ending."""
+    """The file name with and without its extension."""
     name = path.rpartition("/")[2]
     return tuple(dict.fromkeys((name, _ENDING.sub("", name))))
 
@@ -154,12 +157,13 @@ def _folders(path: str) -> list[str]:
 
 
 def _common_end(a: list[str], b: list[str]) -> int:
+    """The number of equal folders, counted from the end."""
     pairs = zip(reversed(a), reversed(b), strict=False)
     return next((place for place, (one, other) in enumerate(pairs) if one != other), min(len(a), len(b)))
 
 
 def _value(path: str) -> str | None:
-    """The whole number that a file name is, or ends in as COCO 2014's do; None for other names."""
+    """The number that a file name is, or ends in for COCO 2014's names; None for other names."""
     name = _names(path)[-1]
     coco = _COCO_NAME.fullmatch(name)
     digits = coco[1] if coco else name

@@ -1,4 +1,4 @@
-"""CountTables in CSV, of programs and of spreadsheets: a header `image,aeroplane,…`, then one line an image."""
+"""CountTables as CSV, from programs or spreadsheets: a header `image,aeroplane,…`, then one line per image."""
 
 import codecs
 import csv
@@ -15,11 +15,11 @@ from counting_datasets.errors import DataError
 DELIMITERS = ",;\t"
 
 _IMAGE_HEADERS = re.compile(r"(image|file|photo)?(id|name|file|path)?")
-"""Names of the column of images, in lower case and without spaces and signs."""
+"""Headers of the column of images, in lower case without spaces and punctuation."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-"""First line by which Excel is told the delimiter."""
+"""First line that tells Excel the delimiter."""
 
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
@@ -27,12 +27,12 @@ _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16"
 def read_csv(path: Path) -> CountTable:
     """Read counts separated by commas, semicolons or tabs, in UTF-8 or UTF-16.
 
-    The first column holds the images: its header is `image`, `file_name` or another name for it. Where semicolons
-    or tabs separate, a comma in a number is a decimal comma. Empty lines, empty columns without a name and line
-    numbers in front of the images are passed over.
+    The header of the first column is `image`, `file_name` or similar. If the delimiter is a semicolon or tab, a
+    comma in a number is a decimal comma. Empty lines, empty columns without a header and a column of line numbers
+    before the images are skipped.
 
     Raises:
-        DataError: no such header, a line of another length, a count that is not a number, or a duplicate image id.
+        DataError: missing header, line of the wrong length, count that is not a number, or duplicate image id.
     """
     text = _decoded(path.read_bytes())
     separator = _SEPARATOR_LINE.match(text)
@@ -45,7 +45,7 @@ def read_csv(path: Path) -> CountTable:
         header = [name.strip() for name in next(reader, [])]
         start = _image_column(header)
         if start is None or not any(header[start + 1 :]):
-            raise DataError(f"line {first_line}: no header; it must read image,CATEGORY,CATEGORY,…")
+            raise DataError(f"line {first_line}: no header; it must be image,CATEGORY,CATEGORY,…")
         for cells in reader:
             if not any(map(str.strip, cells)):
                 continue
@@ -69,7 +69,7 @@ def write_csv(table: CountTable, file: TextIO) -> None:
 
 
 def is_image_header(name: str) -> bool:
-    """Whether a column of this name holds the images ("image", "File_Name")."""
+    """Whether a column with this header contains the images ("image", "File_Name")."""
     plain = re.sub(r"[\W_]", "", name.lower())
     return bool(plain and _IMAGE_HEADERS.fullmatch(plain))
 
@@ -85,7 +85,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The one that cuts the header into an image column and the most others."""
+    """The delimiter that splits the header into an image column and the most other columns."""
 
     def columns(delimiter: str) -> int:
         header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
@@ -98,7 +98,7 @@ def _delimiter(text: str) -> str:
 
 
 def _image_column(header: list[str]) -> int | None:
-    """0, or 1 where a column of line numbers comes first; None where neither is of images."""
+    """The index of the column of images: 0, or 1 after a column of line numbers; None if there is none."""
     if header and is_image_header(header[0]):
         return 0
     numbered = len(header) > 1 and header[0].strip() in ("", "Unnamed: 0") and is_image_header(header[1])
@@ -114,7 +114,7 @@ def _counts(cells: list[str], header: list[str], start: int, delimiter: str, lin
         if header[place]:
             yield _count(text, header[place], delimiter, line)
         elif text:
-            raise DataError(f"line {line}: column {place + 1} holds {text!r}, but has no name in the header")
+            raise DataError(f"line {line}: column {place + 1} contains {text!r}, but has no header")
 
 
 def _count(text: str, category: str, delimiter: str, line: int) -> float:

@@ -1,4 +1,4 @@
-"""CountTables in files: CSV, Parquet, JSON rows, and the .npz that the counting paper's counts come in."""
+"""CountTables in files: CSV, Parquet, JSON rows, and the .npz format of the counting paper's counts."""
 
 import lzma
 import zipfile
@@ -22,10 +22,10 @@ _CELLS, _DISTRIBUTION = _LISTS = ("cell_counts", "distribution")
 
 
 def read_table(source: Path | str) -> CountTable:
-    """Read counts from a .csv, .tsv, .parquet or .json file, or one split's from ``FILE.npz:SPLIT``.
+    """Read counts from a .csv, .tsv, .parquet or .json file, or those of a split from ``FILE.npz:SPLIT``.
 
     Raises:
-        DataError: there is no such file, or it is malformed; says where.
+        DataError: the file is missing or malformed; names the place.
     """
     path, split = split_source(str(source))
     ending = path.suffix.lower()
@@ -44,13 +44,13 @@ def read_table(source: Path | str) -> CountTable:
 
 
 def write_table(table: CountTable, path: Path, file_names: Mapping[str, str] | None = None) -> None:
-    """Write ``table`` in the format of the file's ending (.csv, .parquet or .json), whole or not at all.
+    """Write ``table`` atomically in the format of the file's extension: .csv, .parquet or .json.
 
-    CSV leaves out cells; JSON has them when they form a square grid, and takes the photos' names from
-    ``file_names`` (image → name), else the image's id with ``.jpg``.
+    CSV omits cells and distributions. JSON has cells if they form a square grid, and takes the file names of the
+    photos from ``file_names`` (id → name), by default the id with ``.jpg``.
 
     Raises:
-        DataError: another ending.
+        DataError: another extension.
         CountingError: the file cannot be written.
     """
     ending = path.suffix.lower()
@@ -60,7 +60,7 @@ def write_table(table: CountTable, path: Path, file_names: Mapping[str, str] | N
         if ending == ".parquet":
             _write_parquet(table, temporary)
             return
-        # a file's name may hold bytes that are no text; its counts must be written all the same
+        # file names may contain bytes that are not valid text
         with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             if ending == ".csv":
                 write_csv(table, file)
@@ -69,9 +69,9 @@ def write_table(table: CountTable, path: Path, file_names: Mapping[str, str] | N
 
 
 def split_source(source: str) -> tuple[Path, str]:
-    """The file that ``source`` names and, behind its last colon, the split of an .npz file ("" for none).
+    """The file and the split in ``source``, which is FILE or, for an .npz file, FILE:SPLIT; "" for no split.
 
-    A file of the whole name comes before one without what follows the colon.
+    If a file with the whole name exists, colon included, it is that file.
     """
     head, _, split = source.rpartition(":")
     if head.lower().endswith(".npz") and not Path(source).exists():
@@ -79,8 +79,8 @@ def split_source(source: str) -> tuple[Path, str]:
     return Path(source), ""
 
 
-# Parquet: the same columns and, behind them, `cell_counts` (cells × categories) and `distribution` (categories ×
-# counts): one list of a fixed size an image each.
+# Parquet: the columns of the CSV, followed by `cell_counts` (cells × categories) and `distribution` (categories ×
+# counts), each a fixed-size list per image.
 
 
 def _read_parquet(path: Path) -> CountTable:
@@ -109,7 +109,7 @@ def _parquet_table(path: Path) -> CountTable:
     columns = stored.columns[1 : 1 + len(categories)]
     for name, column in zip(categories, columns, strict=True):
         if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or column.null_count:
-            raise DataError(f"column {name!r} has entries that are not numbers")
+            raise DataError(f"column {name!r} contains values that are not numbers")
     counts = np.array([column.to_numpy() for column in columns], dtype=np.float64).T
     images = [str(image) for image in stored.columns[0].to_pylist()]
     lists = {
@@ -128,7 +128,7 @@ def _read_lists(column: Any, name: str, size: int, categories: int) -> NDArray[n
     import pyarrow as pa
 
     if column.type != pa.list_(pa.float32(), size * categories) or column.null_count:
-        raise DataError(f"the column of {name} does not hold {size} numbers a category")
+        raise DataError(f"column {name!r} does not contain {size} numbers per category")
     return np.concatenate([np.zeros(0, np.float32), *(chunk.flatten().to_numpy() for chunk in column.chunks)])
 
 
@@ -152,7 +152,7 @@ def _write_parquet(table: CountTable, path: Path) -> None:
 
 
 def _size_key(name: str) -> bytes:
-    """The metadata key of the number of entries a category."""
+    """The metadata key of the number of entries per category."""
     return f"counting.{name}".encode()
 
 
@@ -163,7 +163,7 @@ _NPZ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(EOFError, MemoryError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError),
 )
-"""Errors that zipfile and NumPy raise for damaged archives and arrays; unknown compression is a RuntimeError."""
+"""Errors of zipfile and NumPy for corrupt archives and arrays; RuntimeError for unknown compression."""
 
 
 def _read_npz(path: Path, split: str) -> CountTable:
@@ -174,12 +174,12 @@ def _read_npz(path: Path, split: str) -> CountTable:
         raise DataError(f"corrupt or truncated .npz file ({error})") from None
     splits = [name.removesuffix("_counts") for name in arrays if name.endswith("_counts")]
     if split not in splits or f"{split}_ids" not in arrays:
-        raise DataError(f"it has no split {split!r}: ask for {path.name}:SPLIT, SPLIT one of {sorted(splits)}")
+        raise DataError(f"no split {split!r}: use {path.name}:SPLIT, where SPLIT is one of {sorted(splits)}")
     counts, ids = arrays[f"{split}_counts"], arrays[f"{split}_ids"]
     if counts.ndim != 2 or counts.dtype.kind not in "iuf" or ids.shape != counts.shape[:1]:
-        raise DataError(f"{split}_counts must be numbers, one row for each of {split}_ids")
+        raise DataError(f"{split}_counts must contain numbers, one row for each of {split}_ids")
     if counts.shape[1] not in _NPZ_CATEGORIES:
-        raise DataError(f"{counts.shape[1]} categories: an .npz holds VOC's 20 or COCO's 80")
+        raise DataError(f"{counts.shape[1]} categories: an .npz file must have VOC's 20 or COCO's 80")
     images = [str(image) for image in ids.tolist()]
     return CountTable.from_rows(images, _NPZ_CATEGORIES[counts.shape[1]], counts)
 

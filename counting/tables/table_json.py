@@ -1,4 +1,4 @@
-"""CountTables as JSON: a list with one row an image and category, for programs in any language."""
+"""CountTables as JSON: a list with one row per image and category, for programs in any language."""
 
 import json
 import math
@@ -15,15 +15,15 @@ from counting.tables.count_table import CountTable
 from counting_datasets.errors import DataError
 
 _TAIL = 1e-4
-"""Largest probability of larger counts that a row leaves out."""
+"""Largest total probability of the large counts that a row omits."""
 
 _DECIMALS = 6
-"""Decimals of a written probability."""
+"""Number of decimals of a written probability."""
 
 
 @dataclass
 class _JsonRow:
-    """One row, checked."""
+    """A validated row."""
 
     image: str
     number: str | None
@@ -35,12 +35,12 @@ class _JsonRow:
 
 
 def read_json(path: Path) -> CountTable:
-    """Read rows as ``write_json`` writes them, whose ``image_id``, ``file_name`` or ``count_raw`` may be left out.
+    """Read the rows that ``write_json`` writes; ``image_id`` or ``file_name``, and ``count_raw``, are optional.
 
-    A list without rows is a table without images and categories.
+    An empty list is a table without images and categories.
 
     Raises:
-        DataError: not such rows; says which row is wrong.
+        DataError: a row is malformed; names it.
     """
     listed = parse_json(path.read_bytes())
     if not isinstance(listed, list):
@@ -55,10 +55,10 @@ def read_json(path: Path) -> CountTable:
 
 
 def parse_json(content: bytes) -> Any:
-    """What a JSON file in UTF-8, UTF-16 or UTF-32 says.
+    """The value of a JSON file in UTF-8, UTF-16 or UTF-32.
 
     Raises:
-        DataError: it is not JSON.
+        DataError: the file is not JSON.
     """
     try:
         return json.loads(content)
@@ -67,11 +67,11 @@ def parse_json(content: bytes) -> Any:
     except UnicodeDecodeError:
         raise DataError("not text in UTF-8 or UTF-16") from None
     except (RecursionError, ValueError):
-        raise DataError("not JSON that can be read: nested too deep, or with a number too long") from None
+        raise DataError("JSON nested too deeply, or with a number that is too long") from None
 
 
 def whole_number(value: Any) -> int | None:
-    """The whole number that ``value`` is, as an int or as a float such as 1.0; None for anything else."""
+    """``value`` as an int if it is a whole number, such as 1 or 1.0; else None."""
     if type(value) is int:
         return value
     return int(value) if type(value) is float and value.is_integer() else None
@@ -101,7 +101,7 @@ def _json_row(row: Any) -> _JsonRow:
 
 
 def _image(number: Any, name: Any) -> str:
-    """The table's id: ``image_id`` where it is the file's name or its end, else the path without the ending."""
+    """The image's id in the table: ``image_id`` if it ends the path, else the path without extension."""
     if not isinstance(name, str):
         return str(number)
     path = PurePosixPath(name.replace("\\", "/"))
@@ -117,7 +117,7 @@ def _json_count(row: dict[str, Any]) -> float:
     count = row.get(key)
     try:
         number = float(count) if isinstance(count, int | float) and not isinstance(count, bool) else math.nan
-    except OverflowError:  # a whole number beyond the largest float
+    except OverflowError:  # an integer beyond the largest float
         number = math.inf
     if not math.isfinite(number):
         raise DataError(f"`{key}` is {str(count)[:40]}, not a finite number")
@@ -151,18 +151,18 @@ def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
     categories = {name: place for place, name in enumerate(_json_categories(rows))}
     sizes = {0 if row.cells is None else len(row.cells) for row in rows}
     if len(sizes) > 1:
-        raise DataError("every row must have `cells` of one grid, or none of them")
+        raise DataError("either all rows must have `cells` of the same grid, or none")
     cells_per_image = max(sizes, default=0)
     longest = max((0 if row.distribution is None else len(row.distribution) for row in rows), default=0)
     if longest and any(row.distribution is None for row in rows):
-        raise DataError("every row must have a `distribution`, or none of them")
+        raise DataError("either all rows must have a `distribution`, or none")
     distribution = np.zeros((len(images), len(categories), longest), dtype=np.float32)
     counts = np.full((len(images), len(categories)), np.nan)
     cells = np.empty((len(images), cells_per_image, len(categories)), dtype=np.float32)
     for number, row in enumerate(rows, 1):
         i, k = images[row.image], categories[row.category]
         if not np.isnan(counts[i, k]):
-            raise DataError(f"row {number}: image {row.image!r} has a count of {row.category!r} already")
+            raise DataError(f"row {number}: duplicate count of {row.category!r} for image {row.image!r}")
         counts[i, k] = row.count
         if row.cells is not None:
             cells[i, :, k] = row.cells
@@ -180,24 +180,24 @@ def _from_json_rows(rows: list[_JsonRow]) -> CountTable:
 
 
 def _json_categories(rows: list[_JsonRow]) -> list[str]:
-    """In the order of their ids where every row has one, else as they first appear."""
+    """The categories in the order of their ids if every row has one, else of first appearance."""
     pairs = dict.fromkeys((row.category_id, row.category) for row in rows)
     ids = [place for place, _ in pairs if place is not None]
     names = list(dict.fromkeys(name for _, name in pairs))
     if len(ids) < len(pairs):
         return names
     if len(set(ids)) < len(pairs) or len(names) < len(pairs):
-        raise DataError("a category has two values of `category_id`, or a `category_id` two categories")
+        raise DataError("a category has two values of `category_id`, or two categories share one")
     return [name for _, name in sorted((place, name) for place, name in pairs if place is not None)]
 
 
 def is_digits(name: str) -> bool:
-    """Whether ``name`` is a whole number written with 0–9 alone."""
+    """Whether ``name`` consists of the digits 0–9."""
     return name.isascii() and name.isdigit()
 
 
 def write_json(table: CountTable, file: TextIO, file_names: Mapping[str, str]) -> None:
-    """Write ``json_rows``, one a line."""
+    """Write ``json_rows`` as a list, one per line."""
     file.write("[")
     for number, row in enumerate(json_rows(table, file_names)):
         file.write((",\n" if number else "\n") + json.dumps(row, ensure_ascii=False))
@@ -205,7 +205,7 @@ def write_json(table: CountTable, file: TextIO, file_names: Mapping[str, str]) -
 
 
 def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """One object an image and category, in the table's order; ``file_names`` as in ``write_table``."""
+    """One object per image and category, in the table's order; ``file_names`` as for ``write_table``."""
     for i, image in enumerate(table.images):
         whole = round_half_up(table.counts[i])
         grids, spread = _square(table, i), _spread(table, i)
@@ -223,7 +223,7 @@ def json_rows(table: CountTable, file_names: Mapping[str, str]) -> Iterator[dict
 
 
 def _spread(table: CountTable, image: int) -> list[dict[str, Any]]:
-    """Interval, probability of at least one and distribution of each count in one image; none if unknown."""
+    """Interval, probability of at least one and distribution of each count of an image; empty if unknown."""
     if table.distribution is None:
         return []
     from counting.stats.count_distribution import LEVEL, intervals
@@ -240,9 +240,9 @@ def _spread(table: CountTable, image: int) -> list[dict[str, Any]]:
 
 
 def _without_tail(probabilities: NDArray[np.float32]) -> list[float]:
-    """Rounded, up to the first count that all larger ones together are at most ``_TAIL`` likely to exceed.
+    """Rounded probabilities, without the largest counts if their total probability is at most ``_TAIL``.
 
-    The last probability stands for the larger counts too, so that the list sums to 1.
+    The last entry includes the omitted probabilities, so the list sums to 1.
     """
     scaled = probabilities.astype(np.float64) / probabilities.sum(dtype=np.float64)
     cumulative = scaled.cumsum()
@@ -252,7 +252,7 @@ def _without_tail(probabilities: NDArray[np.float32]) -> list[float]:
 
 
 def _square(table: CountTable, image: int) -> NDArray[np.float64] | None:
-    """K×g×g cell counts of one image, or None where there are none or they form no square."""
+    """K×g×g cell counts of an image; None if there are none or they do not form a square."""
     if table.cells is None or math.isqrt(table.cells.shape[1]) ** 2 != table.cells.shape[1]:
         return None
     side = math.isqrt(table.cells.shape[1])

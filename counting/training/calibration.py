@@ -1,4 +1,4 @@
-"""Fit to a trained counter how sure its counts are."""
+"""Calibration of a trained counter on its validation split."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,10 @@ from counting_datasets.categories import match_categories
 
 
 def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoint:
-    """Fit the counter at ``path`` a calibration on its counts of a validation split, and store both there.
+    """Fit a calibration for the counter at ``path`` to its counts on a validation split, and store it in the file.
 
-    A counter of fewer photos than can be fitted on stays as it is. If the run kept the categories of its start, so
-    does their calibration.
+    Nothing changes if there are fewer than ``FOLDS`` photos. With ``keep``, the start's categories keep their
+    calibration.
     """
     checkpoint = load(path)
     truth, predicted, _ = join(truth, predicted)
@@ -42,8 +42,8 @@ def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoin
 def _with_old(
     fitted: Calibration, categories: tuple[str, ...], old: Calibration, old_categories: tuple[str, ...]
 ) -> Calibration:
-    """``fitted``, with the weights and the threshold of ``old`` for the categories that it has."""
+    """``fitted``, with the weights of ``old`` for its categories, and its threshold."""
     weights = fitted.weights.detach().clone()
-    for theirs, ours in match_categories(old_categories, categories).items():
-        weights[ours] = old.weights[theirs].detach()
+    for old_index, index in match_categories(old_categories, categories).items():
+        weights[index] = old.weights[old_index].detach()
     return Calibration(weights, max(fitted.largest, old.largest), old.shown_from)

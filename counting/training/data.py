@@ -1,4 +1,4 @@
-"""The data of a training run: its splits, and the views of them that training and validation read."""
+"""The data of a training run: its splits, and the views that training and validation read from them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,11 +25,12 @@ from counting_datasets.scene import Scene, SceneSet
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The splits of a run, and which of their objects count.
+    """The splits of a run, and the protocol that says which objects count.
 
     Attributes:
-        train, val: ``val`` is None if all photos are trained on.
-        weights: by scene, how often to show it against 1 of the others.
+        train, val: the splits; ``val`` is None if all photos are trained on.
+        protocol: which objects count.
+        weights: scene id → how often to show the scene, relative to 1 for scenes that are not listed.
     """
 
     train: SceneSet
@@ -38,7 +39,7 @@ class TrainingData:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def certain_counts(self) -> NDArray[np.float64]:
-        """N×K true counts of the training photos, NaN where they are unknown or a crowd is among them."""
+        """N×K true counts of the training photos; NaN where a count is unknown or includes a crowd."""
         counts = self.train.counts(self.protocol).astype(np.float64)
         for row, scene in zip(counts, self.train, strict=True):
             row[~scene.certain_counts()] = np.nan
@@ -46,10 +47,10 @@ class TrainingData:
 
 
 def load_data(config: Config) -> TrainingData:
-    """The training and the validation split under the configured protocol; with ``final``, both to train on.
+    """The training and validation splits under the configured protocol; with ``final``, both are trained on.
 
     Raises:
-        CountingError: a split cannot be read, or the two list different categories or hold the same photos.
+        CountingError: a split cannot be read, or the two have different categories or the same photos.
     """
     data = config.data
     if data.sources:
@@ -57,7 +58,9 @@ def load_data(config: Config) -> TrainingData:
     else:
         train, val, weights = load_split(data, data.train), load_split(data, data.val), {}
     if train.categories != val.categories:
-        raise CountingError(f"{train.split} and {val.split} of {train.data} list different categories")
+        raise CountingError(
+            f"{train.split} and {val.split} of {train.data} have different categories, set data.categories"
+        )
     if train.split != val.split and _same_photos(train, val):
         raise CountingError(
             f"{train.split} and {val.split} of {train.data} are the same photos; "
@@ -72,7 +75,7 @@ def load_data(config: Config) -> TrainingData:
 def _of_sources(
     config: DataConfig, teacher: TeacherConfig | None = None
 ) -> tuple[SceneSet, SceneSet, dict[str, float]]:
-    """All sources' scenes to train on and to validate on, and the weight of each scene by its id."""
+    """The training and validation scenes of all sources, and the weight of each scene by its id."""
     parts = load_sources(config)
     weights = {scene.id: part.source.weight for part in parts for scene in part.scenes}
     val = together([part.scenes for part in parts if part.split == "val"])
@@ -88,7 +91,7 @@ def _same_photos(first: SceneSet, second: SceneSet) -> bool:
 
 
 def load_split(config: DataConfig, split: str) -> SceneSet:
-    """The scenes of one split under the configured protocol; of several sources, "train" or "val" of them all."""
+    """The scenes of one split under the configured protocol; with sources, "train" or "val" of all of them."""
     if config.sources:
         train, val, _ = _of_sources(config)
         return train if split == "train" else val
@@ -101,7 +104,7 @@ def datasets(
 ) -> tuple[ViewDataset, ViewDataset | None]:
     """The views to train on, with the targets of ``losses``, and the photos to validate on.
 
-    Features of a frozen backbone that are not in the cache are computed here, on the counter's device.
+    Features of a frozen backbone that are not in the cache are computed now, on the counter's device.
 
     Raises:
         CountingError: more than a tenth of a split's photos cannot be read.
@@ -116,7 +119,8 @@ def datasets(
         find_unreadable = cache.fill
     else:
         normalization = counter.cells.backbone.normalization
-        read = PhotoReader(normalization, config.optimization.side or side, config.optimization.zoom_out)
+        options = config.optimization
+        read = PhotoReader(normalization, options.side or side, options.zoom_out, options.blur)
         read_val = PhotoReader(normalization, side)
         find_unreadable = missing_photos
     targets = {loss.name: loss.target for loss in losses}
@@ -135,24 +139,25 @@ def datasets(
 
 @dataclass(frozen=True)
 class PhotoReader:
-    """Reads views as normalized 3×side×side photos, for a backbone that is trained too."""
+    """Reads views as normalized 3×side×side photos, for a backbone that is not frozen."""
 
     normalization: Normalization
     side: int
     zoom_out: bool = False
+    blur: bool = False
 
     def __call__(self, scene: Scene, number: int) -> tuple[Tensor, View]:
-        photo, view = view_of(scene, number, self.side, zoom_out=self.zoom_out)
+        photo, view = view_of(scene, number, self.side, zoom_out=self.zoom_out, blur=self.blur)
         return self.normalization(to_square(photo, self.side, self.normalization.interpolation)), view
 
 
 def missing_photos(scenes: Sequence[Scene], views: int) -> dict[str, str]:
-    """The scenes whose photo file does not exist, whatever the number of ``views``: id → reason."""
+    """The scenes whose photo file does not exist, for any number of ``views``: id → reason."""
     return {scene.id: f"{scene.path}: no such photo" for scene in scenes if not scene.path.is_file()}
 
 
 def without(scenes: SceneSet, unreadable: dict[str, str]) -> list[Scene]:
-    """The scenes whose photos can be read; the others are reported.
+    """The scenes whose photos can be read; the others are reported as skipped.
 
     Raises:
         CountingError: more than a tenth of the photos cannot be read.

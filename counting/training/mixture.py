@@ -1,4 +1,4 @@
-"""Several data sets as one: their photos, in one list of categories, and how often to show each."""
+"""Mixtures of data sets: their photos with common categories, and how often to show each photo."""
 
 import os
 from collections import Counter
@@ -21,7 +21,7 @@ from counting_datasets.scene import Scene, SceneSet
 def load_source(
     source: DataConfig | SourceConfig, split: str, categories: tuple[str, ...] | None = None
 ) -> SceneSet:
-    """A split of one data set, in its own categories or in some of them."""
+    """A split of one data set, with its own categories or with the given ones."""
     file = Path(split) if split.endswith(".json") else source.annotations
     root, annotations, images = (path and _expanded(path) for path in (source.root, file, source.images))
     return load(source.name, split, Place(root, annotations, images, categories, source.unannotated_are_empty))
@@ -33,13 +33,14 @@ def _expanded(path: Path) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A split of one source, in the common categories.
+    """A split of one source, with the common categories.
 
     Attributes:
-        source: where it is from.
+        source: the source.
         split: "train" or "val".
         scenes: its scenes.
-        boxes: of the teacher on its photos, row for row, if the source names any and the split is "train".
+        boxes: a teacher's boxes on its photos, in their order; None unless the source names boxes and the split is
+            "train".
     """
 
     source: SourceConfig
@@ -51,8 +52,8 @@ class Part:
 def load_sources(config: DataConfig) -> list[Part]:
     """The training and the validation splits of all sources.
 
-    Categories that a source does not have are unknown in its photos. Photos of the same id in several splits are
-    renamed to ``source/id``.
+    Categories that a source lacks are unknown in its photos. Photos whose ids occur in several splits are renamed
+    to ``source/id``.
     """
     loaded = [
         (source, split, load_source(source, name))
@@ -77,7 +78,7 @@ def _part(
 
 
 def common_categories(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """The categories of all lists, in the order and under the names in which they come first."""
+    """The categories of all lists, each in the position and with the name of its first occurrence."""
     common: list[str] = []
     for categories in lists:
         known = match_categories(categories, common)
@@ -86,7 +87,7 @@ def common_categories(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
 
 
 def together(parts: Sequence[SceneSet]) -> SceneSet:
-    """The scenes of all parts, one after another; names of data and splits are joined with ``+``."""
+    """The scenes of all parts in order; names of data sets and splits are joined with ``+``."""
     return SceneSet(
         data="+".join(dict.fromkeys(part.data for part in parts)),
         split="+".join(part.split for part in parts),
@@ -97,11 +98,11 @@ def together(parts: Sequence[SceneSet]) -> SceneSet:
 
 
 def sampling_rates(scenes: Sequence[Scene], weights: NDArray[np.float64], rare: float) -> NDArray[np.float64]:
-    """How often to show each of N scenes, with a mean of 1.
+    """The mean number of times to show each of N scenes per epoch; the rates have a mean of 1.
 
-    A scene's rate is its weight times the largest factor of its categories: max(1, sqrt(``rare`` / share)), where
-    the share of a category is that of the photos (by weight) in which it is annotated that have it. (Repeat factor
-    sampling: Gupta, Dollár and Girshick, LVIS, CVPR 2019, appendix B.)
+    A scene's rate is proportional to its weight times the largest factor of its categories, max(1, sqrt(``rare`` /
+    share)). A category's share is that of the photos with it among the photos in which it is annotated, by weight.
+    (Repeat factor sampling: Gupta, Dollár and Girshick, LVIS, CVPR 2019, appendix B.)
     """
     occurs = np.stack([scene.counts(Protocol()) > 0 for scene in scenes])
     known = np.stack([scene.certain_counts() for scene in scenes])

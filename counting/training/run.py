@@ -1,4 +1,4 @@
-"""From a configuration to a trained counter in a run folder."""
+"""A training run, from its configuration to a trained counter in a run folder."""
 
 import os
 from dataclasses import dataclass
@@ -24,20 +24,20 @@ from counting.utils.derivatives import evaluation_mode
 from counting.utils.devices import find_device
 from counting_datasets.errors import CountingError
 
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 """Largest default number of processes that read photos."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a training run.
+    """The result of a training run.
 
     Attributes:
-        counter: as the last epoch left it.
-        data: what it was trained and validated on.
+        counter: the counter after the last epoch.
+        data: the data that it was trained and validated on.
         progress: its epochs and their scores.
-        device: where it was trained.
-        main_process: whether this process, of perhaps several, writes files and reports to the user.
+        device: the device that it was trained on.
+        main_process: whether this is the process that writes files and reports to the user.
     """
 
     counter: Counter
@@ -55,23 +55,23 @@ def train_counter(
     device: str | torch.device | None = None,
     workers: int | None = None,
 ) -> Trained:
-    """Train the counter that ``config`` describes, into ``run``.
+    """Train the counter that ``config`` describes, and write it to ``run``.
 
-    On a CPU the same configuration always gives the same weights, with any number of ``workers`` that read photos;
-    by default there is none on a CPU, whose cores are busy, and up to eight beside another device.
+    On a CPU, the same configuration always gives the same weights, for any number of ``workers`` (processes that
+    read photos). The default is 0 on a CPU, whose cores are busy with training, and up to eight otherwise.
 
     Raises:
-        CountingError: the data, weights, device or run folder are not as they should be.
+        CountingError: the data, weights or device cannot be used, or the run folder does not fit the request.
     """
     check_parts(config)
-    accelerator, place = start_processes(find_device(device))
+    accelerator, found_device = start_processes(find_device(device))
     if workers is None:
-        idle = place.type == "cpu" or config.backbone.frozen
-        workers = 0 if idle else min(MOST_WORKERS, os.cpu_count() or 1)
+        useless = found_device.type == "cpu" or config.backbone.frozen
+        workers = 0 if useless else min(MAX_WORKERS, os.cpu_count() or 1)
     data = load_data(config)
     chosen = chosen_settings(config) if config.final else None
     torch.manual_seed(config.seed)
-    counter = build(config, data.train.categories).to(place)
+    counter = build(config, data.train.categories).to(found_device)
     if accelerator.is_main_process:
         run.begin(config, resume=resume)
     with accelerator.main_process_first():
@@ -87,27 +87,27 @@ def train_counter(
         trained_on = {"data": f"{data.train.data}/{data.train.split}"}
         save(counter, config, path, {**trained_on, **card}, chosen.calibration if chosen else None)
 
-    trainer = Trainer(counter, criterion, losses, config, accelerator, place, workers, old)
+    trainer = Trainer(counter, criterion, losses, config, accelerator, found_device, workers, old)
     progress = trainer.fit(train, val, run, write, resume=resume)
-    return Trained(counter, data, progress, place, accelerator.is_main_process)
+    return Trained(counter, data, progress, found_device, accelerator.is_main_process)
 
 
 def chosen_settings(config: Config) -> Checkpoint:
-    """The counter of the run that ``config.final`` names; only its start may be another.
+    """The counter of the run that ``config.final`` names; only ``start`` may differ from ``config``.
 
     Raises:
-        CountingError: there is no such run, or its other settings differ.
+        CountingError: there is no such run, or other settings differ.
     """
     chosen = find_counter(str(config.final), "cpu")
     if chosen.config.model_copy(update={"final": config.final, "start": config.start}) != config:
-        raise CountingError(f"final: {config.final} was trained with other settings than these")
+        raise CountingError(f"final: {config.final} was trained with other settings, see its config.yaml")
     return chosen
 
 
 def prepare(config: Config, counter: Counter, run: RunFolder) -> OldWeights | None:
-    """Give a new counter its initial weights, and fix those that stay as they are.
+    """Give a new counter its initial weights, and freeze those that are not trained.
 
-    Returns the weights that an optimizer changes with others and that are to be restored, if there are any.
+    Returns the weights that must be restored after every optimizer step, if there are any.
 
     Raises:
         CountingError: the start does not fit, or some weights would never be trained.
@@ -118,8 +118,8 @@ def prepare(config: Config, counter: Counter, run: RunFolder) -> OldWeights | No
         old = start_from(config.start, counter, config)
     elif config.backbone.frozen and set(counter.cells.parameters()) > set(backbone.parameters()):
         raise CountingError(
-            f"{config.counter} has weights between its backbone and its head: set backbone.frozen to false, or "
-            "start from a counter that has learned them"
+            f"{config.counter} has untrained weights between its frozen backbone and head: set backbone.frozen "
+            "to false, or start from a trained counter"
         )
     if config.backbone.subitizing:
         learn_to_subitize(backbone, config.backbone.subitizing, config.seed, run.subitized)
@@ -132,10 +132,10 @@ def prepare(config: Config, counter: Counter, run: RunFolder) -> OldWeights | No
 
 @torch.inference_mode()
 def _check_side(counter: Counter, side: int) -> None:
-    """Make sure that photos of side × side pixels can be trained on.
+    """Check that the counter can be trained on photos of side × side pixels.
 
     Raises:
-        CountingError: the backbone is made for another size.
+        CountingError: the backbone does not accept this size.
     """
     if side == counter.cells.side:
         return
@@ -144,17 +144,17 @@ def _check_side(counter: Counter, side: int) -> None:
             counter.cells(next(counter.parameters()).new_zeros(1, 3, side, side))
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0]
-        raise CountingError(f"optimization.side {side}: the backbone takes no such photos ({why})") from None
+        raise CountingError(f"optimization.side {side}: the backbone does not accept this side ({why})") from None
 
 
 def start_from(start: str, counter: Counter, config: Config) -> OldWeights | None:
-    """Give ``counter`` the weights of the one called ``start``: a zoo name, run folder or .safetensors file.
+    """Initialize ``counter`` from ``start``: a zoo name, run folder or .safetensors file.
 
-    It may count categories that the start does not count. With ``config.keep``, the weights of all others are
-    frozen: returns those that share a tensor with new ones.
+    The counter may count categories that the start lacks. With ``config.keep``, only their weights are trained,
+    and the weights that share a tensor with them are returned.
 
     Raises:
-        CountingError: there is none, they share no category, or their shapes differ.
+        CountingError: there is no such start, the two share no category, or their weights' shapes differ.
     """
     other = find_counter(start, "cpu")
     try:
@@ -176,11 +176,11 @@ def count_loss(config: Config, counter: Counter, data: TrainingData) -> CountLos
     """The main loss that ``config.loss`` describes.
 
     Raises:
-        CountingError: the counter has a loss of its own instead.
+        CountingError: there are options for it, but the counter uses a loss of its own.
     """
     loss = config.loss
     if not counter.takes_count_loss and loss != LossConfig():
-        raise CountingError(f"loss: {config.counter} is trained with a loss of its own, leave this section out")
+        raise CountingError(f"loss: {config.counter} has a loss of its own, leave this section out")
     weights = balancing_weights(data.certain_counts()) if loss.balanced else None
     return CountLoss(loss.kind, loss.on, loss.beta, weights)
 
@@ -188,17 +188,17 @@ def count_loss(config: Config, counter: Counter, data: TrainingData) -> CountLos
 def auxiliary_losses(
     config: Config, counter: Counter, data: TrainingData, criterion: CountLoss
 ) -> list[AuxiliaryLoss]:
-    """The counter's own losses and, where configured, HINT and a teacher's.
+    """The counter's own losses and, if configured, the losses of HINT and of a teacher.
 
     Raises:
-        CountingError: a loss has a weight, but the counter has no such loss.
+        CountingError: a loss has a weight, but the counter does not have it.
     """
     weights = {"centres": config.loss.centres}
     side = config.optimization.side or counter.cells.side
     losses = list(counter.auxiliary_losses(weights, data.protocol, side))
     for name in weights.keys() - {loss.name for loss in losses}:
         if weights[name]:
-            raise CountingError(f"loss.{name}: {config.counter} has no such loss")
+            raise CountingError(f"loss.{name}: {config.counter} does not have this loss, set it to 0")
     if config.hint:
         human = HumanImportance(config.hint, counter.cells.grid, data.protocol, config.seed)
         losses.append(HintLoss(config.hint.weight, human))

@@ -1,4 +1,4 @@
-"""A run's folder: everything about one training, each file whole or not there."""
+"""The folder of a training run; all its files are written atomically."""
 
 import io
 import json
@@ -19,7 +19,7 @@ _PACKAGES = ("everyday-counting", "torch", "torchvision", "timm", "numpy", "albu
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``runs/<name>/`` and the names of what lies in it."""
+    """``runs/<name>/`` and the files in it."""
 
     path: Path
 
@@ -33,7 +33,7 @@ class RunFolder:
 
     @property
     def subitized(self) -> Path:
-        """A backbone that has learned to subitize; it is kept if a run is started again."""
+        """The backbone after pretraining on subitizing; it is reused if the run is started again."""
         return self.path / "weights" / "subitizing.safetensors"
 
     @property
@@ -45,25 +45,25 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     def begin(self, config: Config, *, resume: bool) -> None:
-        """Start or resume a run here.
+        """Start or resume a run in this folder.
 
-        A run can be resumed if and only if there is a ``state.pt``, the last file that an epoch writes. Until then
-        it can only be started again, and files of earlier attempts are deleted.
+        A run can be resumed once there is a ``state.pt``, the last file that an epoch writes. Before that it can
+        only be started again, which deletes the files of earlier attempts.
 
         Raises:
-            CountingError: there is a run to resume, but not asked to; or none, or one of another configuration.
+            CountingError: there is a run already; or, with ``resume``, there is none or its configuration differs.
         """
         stored = self.path / "config.yaml"
         if resume:
             if not self.state.is_file():
-                raise CountingError(f"{self.path}: nothing to resume, start it without --resume")
+                raise CountingError(f"{self.path}: there is no run to resume, start it without --resume")
             if read_config(str(stored)) != config:
-                raise CountingError(f"{self.path}: began with another configuration, see its config.yaml")
+                raise CountingError(f"{self.path}: this run has another configuration, see its config.yaml")
             remove_partial_files(self.path)
             return
         if self.state.exists():
             raise CountingError(
-                f"{self.path}: holds a run; resume it with --resume, or start another with --name NAME"
+                f"{self.path}: there is a run already; resume it with --resume, or start another with --name NAME"
             )
         remove_partial_files(self.path)
         for leftover in (self.best, self.last, self.metrics):
@@ -74,7 +74,7 @@ class RunFolder:
         write_json(self.path / "environment.json", _environment())
 
     def log(self, epochs: list[dict[str, float | None]]) -> None:
-        """Rewrite ``metrics.jsonl``: a line an epoch."""
+        """Write ``metrics.jsonl``, one line per epoch."""
         write_text(self.metrics, "".join(json.dumps(epoch) + "\n" for epoch in epochs))
 
     def save_state(self, state: dict[str, Any]) -> None:
@@ -83,15 +83,17 @@ class RunFolder:
         write_bytes(self.state, content.getvalue())
 
     def load_state(self) -> dict[str, Any]:
-        """What ``save_state`` wrote.
+        """The state that ``save_state`` wrote.
 
         Raises:
-            CountingError: it is damaged.
+            CountingError: the file is corrupt.
         """
         try:
             state: dict[str, Any] = torch.load(self.state, map_location="cpu", weights_only=True)
         except Exception as error:
-            raise CountingError(f"{self.state}: cannot be resumed from ({str(error).splitlines()[0]})") from None
+            raise CountingError(
+                f"{self.state}: corrupt or truncated, start another run ({str(error).splitlines()[0]})"
+            ) from None
         return state
 
 

@@ -1,4 +1,4 @@
-"""Salient object subitizing: a backbone that learns to tell 0, 1, 2, 3 and 4+ objects apart, for glance-sos."""
+"""Salient object subitizing: pretraining of glance-sos's backbone on photos of 0, 1, 2, 3 or 4+ objects."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,10 +25,10 @@ CLASSES = ("0", "1", "2", "3", "4+")
 
 
 class SubitizingPhotos(Dataset[tuple[Tensor, int]]):
-    """Photos in folders named 0, 1, 2, 3 and 4+; every epoch mirrors half of them, in turn.
+    """Photos in folders named 0, 1, 2, 3 and 4+; epochs take turns in mirroring one half of them.
 
     Raises:
-        CountingError: a folder is missing, or holds no photo that can be read.
+        CountingError: a folder is missing, or contains no photo that can be read.
     """
 
     def __init__(self, folder: Path, backbone: Backbone, side: int) -> None:
@@ -60,13 +60,13 @@ class Subitizer(nn.Module):
         return logits
 
 
-def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, kept: Path) -> None:
-    """Fine-tune ``backbone`` in place on ``config.folder``; ``kept`` holds its weights, and serves a second time.
+def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, stored: Path) -> None:
+    """Fine-tune ``backbone`` in place on ``config.folder``; ``stored`` keeps its weights for the next call.
 
     (CEOS, glance-sos; the task is Zhang et al.'s Salient Object Subitizing, CVPR 2015.)
     """
-    if kept.is_file():
-        backbone.load_state_dict(load_file(kept))
+    if stored.is_file():
+        backbone.load_state_dict(load_file(stored))
         return
     photos = SubitizingPhotos(config.folder, backbone, config.side)
     network = Subitizer(backbone).to(next(backbone.parameters()).device)
@@ -74,12 +74,12 @@ def learn_to_subitize(backbone: Backbone, config: SubitizingConfig, seed: int, k
     for epoch in range(config.epochs):
         torch.manual_seed(seed + epoch)
         photos.epoch = epoch
-        loss, right = _train_epoch(
+        loss, accuracy = _train_epoch(
             network, optimizer, photos, EpochSampler(len(photos), seed + epoch), config.batch
         )
-        console.print(f"subitizing epoch {epoch + 1}  loss {loss:.4f}  right {right:.3f}", highlight=False)
+        console.print(f"subitizing epoch {epoch + 1}  loss {loss:.4f}  accuracy {accuracy:.3f}", highlight=False)
     tensors = {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()}
-    write_bytes(kept, serialize(tensors))
+    write_bytes(stored, serialize(tensors))
 
 
 def _train_epoch(
@@ -89,11 +89,11 @@ def _train_epoch(
     sampler: EpochSampler,
     batch: int,
 ) -> tuple[float, float]:
-    """Every photo once; returns the mean loss and the share of right answers."""
+    """Train on every photo once; returns the mean loss and the accuracy."""
     device = network.classifier.weight.device
     network.train()
     hold_batch_norm(network)
-    total, right = 0.0, 0
+    total, correct = 0.0, 0
     for images, labels in DataLoader(photos, batch, sampler=sampler):
         logits = network(images.to(device))
         loss = cross_entropy(logits, labels.to(device))
@@ -101,8 +101,8 @@ def _train_epoch(
         torch.autograd.backward(loss)
         optimizer.step()
         total += float(loss.detach()) * len(labels)
-        right += int((logits.argmax(dim=1).cpu() == labels).sum())
-    return total / len(photos), right / len(photos)
+        correct += int((logits.argmax(dim=1).cpu() == labels).sum())
+    return total / len(photos), correct / len(photos)
 
 
 def _photos(folder: Path) -> Sequence[Path]:
@@ -118,5 +118,5 @@ def _photos(folder: Path) -> Sequence[Path]:
             unreadable.append(str(error))
     report_skipped(unreadable)
     if not readable:
-        raise CountingError(f"{folder}: no photo in it that can be read")
+        raise CountingError(f"{folder}: no readable photo in this folder")
     return readable

@@ -1,4 +1,4 @@
-"""A teacher: a detector whose boxes are soft targets, for what nobody annotated or beside the annotations.
+"""A teacher: a detector whose boxes are soft targets, for categories that are not annotated or for all of them.
 
 (Distillation: Hinton, Vinyals and Dean 2015. A detector's boxes for categories that a data set lacks: Zhao et al.,
 Object Detection with a Unified Label Space from Multiple Datasets, ECCV 2020.)
@@ -24,26 +24,26 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene, SceneSet
 
 LEAST_PROBABLE = 0.03
-"""Boxes that are less probable are not taught."""
+"""Smallest probability of a box that is a target."""
 
 SUREST = 0.999
-"""The highest probability of a detector's box; 1 is an annotated object's."""
+"""Largest probability of a detector's box, below the 1 of annotated objects."""
 
 
 def taught_categories(scene: Scene, *, distill: bool) -> NDArray[np.bool_]:
-    """K flags: the categories for which a teacher's boxes are targets in this photo."""
+    """K flags of the categories for which a teacher's boxes are targets in this photo."""
     if scene.suspected is None:
         return np.zeros(len(scene.categories), dtype=bool)
     return np.ones(len(scene.categories), dtype=bool) if distill else ~scene.known_counts(Protocol())
 
 
 def with_teacher(parts: Sequence[tuple[SceneSet, Detections | None]], *, distill: bool) -> tuple[SceneSet, ...]:
-    """The scenes of all parts, with the boxes that a detector found in their photos, if it was asked.
+    """The scenes of all parts; where there are boxes of a detector, they are added as suspected objects.
 
-    How probable a box of some score is, in each category, is fitted on the annotated categories of all parts.
+    The probability of a box, given its score and category, is fitted to the annotated categories of all parts.
 
     Raises:
-        DataError: no box is of an annotated category, or none of them is true.
+        DataError: no box is of an annotated category, or no box is correct.
     """
     asked = [(scenes, boxes) for scenes, boxes in parts if boxes is not None]
     weights = _fit(asked)
@@ -102,13 +102,13 @@ def _with_suspected(
 
 @dataclass(frozen=True)
 class TeacherLoss:
-    """The count loss against the counts of a teacher: its boxes, each weighted by how probable it is.
+    """The count loss with a teacher's counts as targets: its boxes, weighted by their probabilities.
 
     Attributes:
         weight: the weight of the loss.
         criterion: the count loss.
         grid: the cells of the counts.
-        distill: whether categories that were annotated are taught too.
+        distill: whether annotated categories have these targets too.
     """
 
     weight: float
@@ -118,7 +118,7 @@ class TeacherLoss:
     name: ClassVar[str] = "teacher"
 
     def target(self, scene: Scene, view: View) -> Tensor:
-        """Cells×K fractional counts, NaN for categories that are not taught."""
+        """Cells×K fractional counts, NaN for categories without targets from the teacher."""
         counts = np.zeros((self.grid.cells, len(scene.categories)))
         if scene.suspected is not None:
             chosen = scene.suspected[view.kept] < 1

@@ -1,4 +1,4 @@
-"""The training loop: a head on cached features, or the whole counter on photos."""
+"""The training loop, for a head on cached features or for a whole counter on photos."""
 
 import math
 import os
@@ -26,14 +26,14 @@ from counting.utils.progress import EpochProgress
 from counting_datasets.errors import CountingError
 
 Writer = Callable[[Path, dict[str, Any]], None]
-"""Writes the counter's weights to a path, with a card that describes them."""
+"""A function that writes the counter's weights to a path, with a card that describes them."""
 
 EVALUATION_BATCH = 128
 
 
 @dataclass
 class TrainingProgress:
-    """The epochs of a run so far: what resuming needs beside weights, optimizer and schedule."""
+    """The epochs of a run so far, as needed to resume it."""
 
     epoch: int = 0
     best: float = float("inf")
@@ -41,11 +41,11 @@ class TrainingProgress:
     history: list[dict[str, float | None]] = field(default_factory=list)
 
     def is_over(self, options: OptimizationConfig) -> bool:
-        """Whether all epochs are done, or the last ``patience`` ones brought no improvement."""
+        """Whether all epochs are done, or validation has not improved for ``patience`` epochs."""
         return self.epoch >= options.epochs or self.epoch - self.best_epoch >= options.patience
 
     def ending(self, options: OptimizationConfig) -> str:
-        """Why a run that is over stopped, in a line."""
+        """Why the run ended, in one line."""
         best = f"the best is epoch {self.best_epoch}"
         if self.epoch >= options.epochs:
             return f"finished: all {options.epochs} epochs are done, {best}"
@@ -54,7 +54,7 @@ class TrainingProgress:
 
 
 class TrainedPart(nn.Module):
-    """The part of a counter that is trained: its head, on cell features, or cells and head, on photos."""
+    """The trained part of a counter: the head, on cell features, or cells and head, on photos."""
 
     def __init__(self, counter: Counter, *, frozen: bool) -> None:
         super().__init__()
@@ -68,9 +68,10 @@ class TrainedPart(nn.Module):
 
 
 def start_processes(device: torch.device) -> tuple[Accelerator, torch.device]:
-    """This process among those that ``torchrun`` or ``accelerate launch`` started, and its device.
+    """The accelerator and the device of this process.
 
-    A single process places tensors on ``device`` itself; of several, each gets its own device of that type.
+    A single process runs on ``device``; each of several processes of ``torchrun`` or ``accelerate launch`` gets
+    its own device of that type.
     """
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     accelerator = Accelerator(cpu=device.type == "cpu" or not several, device_placement=False)
@@ -78,11 +79,11 @@ def start_processes(device: torch.device) -> tuple[Accelerator, torch.device]:
 
 
 class Trainer:
-    """Trains a counter: its head if ``config.backbone`` is frozen, else all of it.
+    """Trains a counter: only its head if ``config.backbone`` is frozen, otherwise all of it.
 
-    The batches carry the targets of ``losses``, which are added to ``criterion``. With ``workers`` photos are
-    decoded and augmented in so many processes beside this one; the result is the same with any number. ``old``
-    weights stay as they are.
+    The auxiliary ``losses`` are added to ``criterion``; their targets are in the batches. ``workers`` additional
+    processes decode and augment photos, which does not change the result. ``old`` weights are restored after
+    every step.
     """
 
     def __init__(
@@ -106,10 +107,10 @@ class Trainer:
     def fit(
         self, train: ViewDataset, val: ViewDataset | None, run: RunFolder, write: Writer, *, resume: bool
     ) -> TrainingProgress:
-        """Train until the last epoch, or until validation stops improving; without ``val`` the last is the best.
+        """Train until the last epoch or until validation stops improving; without ``val`` the last epoch is best.
 
-        After each epoch ``write(path, card)`` stores the weights, and ``run`` what resuming needs, so Ctrl-C or a
-        crash loses the running epoch at most.
+        After each epoch, ``write(path, card)`` stores the weights and ``run`` the state needed to resume, so that
+        Ctrl-C or a crash loses at most one epoch.
         """
         self._prepare(train, val)
         if resume:
@@ -146,7 +147,7 @@ class Trainer:
         return DataLoader(views, batch, sampler=sampler, num_workers=self.workers, pin_memory=on_cuda)
 
     def _parameter_groups(self) -> Iterator[dict[str, Any]]:
-        """The backbone's trainable parameters at their share of the learning rate, all others at the full rate."""
+        """All trainable parameters at the full learning rate, except the backbone's, which have their own rate."""
         rate = self.options.learning_rate
         of_backbone = set(self.counter.cells.backbone.parameters())
         trainable = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
@@ -158,7 +159,7 @@ class Trainer:
         return epoch % self.options.validate_every == 0 or epoch == self.options.epochs
 
     def _epoch(self, train: ViewDataset, epoch: int) -> float:
-        """Every photo once, in its view for this epoch; returns the mean loss."""
+        """Train on every photo once, in its view for this epoch; returns the mean loss."""
         seed = np.random.SeedSequence((self.seed, epoch, self.accelerator.process_index))
         torch.manual_seed(int(seed.generate_state(1)[0]))
         self.sampler.epoch = train.epoch = epoch
@@ -174,7 +175,7 @@ class Trainer:
         try:
             for batch in loader:
                 yield send_to_device(batch, self.device, non_blocking=True)
-        except CountingError as error:  # a worker process puts its traceback before the message
+        except CountingError as error:  # the message of a worker process begins with its traceback
             message = str(error).strip().splitlines()[-1]
             raise CountingError(re.sub(r"^[\w.]+Error: ", "", message)) from None
 
@@ -198,7 +199,7 @@ class Trainer:
 
     @torch.inference_mode()
     def validate(self, val: DataLoader[Batch]) -> float:
-        """mRMSE on the validation split, in full precision; ``rescale`` fits the counter's scale first."""
+        """mRMSE on the validation split, in full precision; with ``rescale``, fits the counter's scale first."""
         self.network.eval()
         batches: list[tuple[Tensor, Tensor]] = []
         for batch in self._on_device(val):
@@ -213,7 +214,7 @@ class Trainer:
         return float(mean_over_categories(rmse(as_scored(scaled), np.round(np.nan_to_num(true)), known)))
 
     def _store(self, score: float | None, run: RunFolder, write: Writer) -> None:
-        """Write the weights, and last of all the state, which alone tells how far the run is."""
+        """Write the weights and then the state, which defines the epoch that a resumed run continues from."""
         done = self.progress
         if self.val is None:
             improved, done.best_epoch = True, done.epoch
@@ -237,7 +238,7 @@ class Trainer:
         )
 
     def _restore(self, run: RunFolder) -> None:
-        """Go back to the end of the last epoch that was stored."""
+        """Load the state at the end of the last stored epoch."""
         state = run.load_state()
         self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -253,7 +254,7 @@ def least_squares_scale(predicted: Floats, true: Floats) -> float:
 
 
 def hold_batch_norm(network: nn.Module) -> None:
-    """Keep a pretrained backbone's batch statistics: those of small batches are noise."""
+    """Put batch normalization in evaluation mode: statistics of small batches are noisy."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()

@@ -1,1 +1,1 @@
-"""The question generator: different questions about a photo, from its counts."""
+"""The question generator, which asks different questions about a photo, given its counts."""

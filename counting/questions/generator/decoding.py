@@ -1,4 +1,4 @@
-"""The ways to decode questions, by the names that the command line has for them."""
+"""Decoding methods for questions, by their names on the command line."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -19,21 +19,21 @@ MethodName = Literal["beam", "diverse", "sample"]
 DiversityName = Literal["hamming", "cumulative", "ngram", "embedding"]
 
 LENGTH = MAX_WORDS - len(BEGINNING) + 1
-"""Number of tokens of a question, from the third word to its end."""
+"""Maximum number of tokens of a question, from the third word to the end token."""
 BEAMS = 20
 DIVERSITY: DiversityName = "hamming"
 STRENGTHS = {Mark.PEOPLE: 1.0, Mark.CAPTIONS: 0.35}
-"""λ by who asks: the longer a question, the more of it differs at little λ."""
+"""Default diversity strength λ by style: longer questions differ enough at a smaller λ."""
 SEED = 0
 MAX_BEAMS = 1000
-"""Largest number of questions that are searched or sampled for."""
+"""Largest number of questions to search for or to sample."""
 MAX_SEED = 2**64 - 1
 """Largest seed of torch's random numbers."""
 
 
 @dataclass(frozen=True)
-class Behind:
-    """A diversity that sees ``token`` before all sequences: n-grams may begin with the last word of a prompt."""
+class WithPrompt:
+    """A diversity that sees the prompt's last ``token`` before every sequence: n-grams may begin with it."""
 
     token: int
     diversity: Diversity
@@ -46,16 +46,16 @@ class Behind:
 
 @dataclass(frozen=True)
 class Method:
-    """How ``beams`` questions are found: by beam search, Diverse Beam Search or drawing.
+    """A way to find ``beams`` questions: beam search, Diverse Beam Search or sampling.
 
     Args:
-        groups: of Diverse Beam Search; as many as ``beams`` by default.
-        diversity, strength: its Δ, ``embedding`` by the generator's own word vectors, and λ.
-        seed: of drawing.
-        mark: who asks; the prompt that it is called with must begin so.
+        groups: number of groups of Diverse Beam Search; by default ``beams``.
+        diversity, strength: its diversity term (``embedding`` uses the generator's word vectors) and λ.
+        seed: random seed for sampling.
+        mark: the style; prompts must begin with this token.
 
     Raises:
-        CountingError: names the argument that is wrong, or of no use to this method.
+        CountingError: an argument is invalid or does not apply to this method.
     """
 
     name: MethodName = "diverse"
@@ -70,9 +70,9 @@ class Method:
         of_diverse = {"groups": self.groups, "diversity": self.diversity, "strength": self.strength}
         for argument, value in of_diverse.items():
             if value is not None and self.name != "diverse":
-                raise CountingError(f"{argument}: only the method diverse has it, not {self.name}")
+                raise CountingError(f"{argument}: applies only to the method diverse, not to {self.name}")
         if self.seed is not None and self.name != "sample":
-            raise CountingError(f"seed: only the method sample has it, not {self.name}")
+            raise CountingError(f"seed: applies only to the method sample, not to {self.name}")
         if self.seed is not None and not 0 <= self.seed <= MAX_SEED:
             raise CountingError(f"seed: must be from 0 to {MAX_SEED}, is {self.seed}")
         if self.beams > MAX_BEAMS:
@@ -80,7 +80,7 @@ class Method:
         self._search(Hamming())
 
     def __call__(self, generator: QuestionGenerator, start: Tensor, state: State) -> list[list[Beam]]:
-        """The questions for N photos, for which ``generator`` began: of each the likeliest first."""
+        """The questions for N photos, most probable first, from ``generator``'s prompt (``start``, ``state``)."""
         if self.name == "sample":
             random = torch.Generator(start.device).manual_seed(self.seed or SEED)
             return sample(generator.step, start, state, self.beams, LENGTH, Mark.END, random)
@@ -98,6 +98,6 @@ class Method:
             case "cumulative":
                 return Cumulative()
             case "ngram":
-                return Behind(int(start[0, -1]), NGram())
+                return WithPrompt(int(start[0, -1]), NGram())
             case "embedding":
                 return NeuralEmbedding(generator.vectors.weight.detach())

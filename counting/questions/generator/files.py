@@ -1,4 +1,4 @@
-"""Question generators as files, and the one that ships."""
+"""Files of question generators, and the generator that ships."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ from counting_datasets.errors import CountingError
 
 GENERATOR_FORMAT = "everyday-counting-questions/1"
 GENERATOR_FILE = Path(counting.networks.zoo.__file__).parent / "questions" / "ask-what.safetensors"
-"""The generator that asks when none is named."""
+"""File of the default generator."""
 
 
 def save_generator(generator: QuestionGenerator, path: Path, card: dict[str, Any]) -> None:
-    """Write it in half precision; ``card`` says what it was trained on and how it scored."""
+    """Write the generator in half precision; ``card`` says what it was trained on and how it scored."""
     tensors = {name: tensor.half().cpu().contiguous() for name, tensor in generator.state_dict().items()}
     metadata = {
         "format": GENERATOR_FORMAT,
@@ -35,7 +35,7 @@ def load_generator(path: Path = GENERATOR_FILE) -> QuestionGenerator:
     """Read a generator that ``save_generator`` wrote, in evaluation mode.
 
     Raises:
-        CountingError: no such file, cut short, no generator or damaged.
+        CountingError: the file is missing, truncated or corrupt, or is not a question generator.
     """
     header, stored = read_weights(path, "question generator", GENERATOR_FORMAT)
     try:
@@ -43,5 +43,5 @@ def load_generator(path: Path = GENERATOR_FILE) -> QuestionGenerator:
         generator = QuestionGenerator(WordTokens(words), categories, **sizes)
         generator.load_state_dict({name: tensor.float() for name, tensor in stored.items()})
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise CountingError(f"{path}: damaged: its weights and its header do not fit") from None
+        raise CountingError(f"{path}: corrupt: its weights and its header do not match") from None
     return generator.eval()

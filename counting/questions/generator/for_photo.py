@@ -1,4 +1,4 @@
-"""Questions about a photo and their answers, both from the same counts."""
+"""Questions about a photo with their answers, both from the same counts."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from counting.questions.generator.selection import Contents, WorthAsking
 
 
 def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> list[Answer]:
-    """Different questions that ``checkpoint`` can answer about something in a photo, the likeliest first.
+    """Different questions about things in a photo that ``checkpoint`` can answer, most probable first.
 
     Raises:
         CountingError: the generator knows none of the counter's categories.
@@ -30,7 +30,7 @@ def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> l
 
 
 def contents_of(checkpoint: Checkpoint, raw: NDArray[np.float64]) -> Contents:
-    """Contents of a photo with K ``raw`` counts; without calibration, what rounds to 1 or more is there."""
+    """Contents of a photo with K ``raw`` counts; without calibration, counts from 0.5 mean that it is there."""
     categories = checkpoint.counter.categories
     if checkpoint.calibration is None:
         return Contents.certain(categories, raw)

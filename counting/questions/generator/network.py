@@ -1,4 +1,4 @@
-"""A small recurrent network that asks "how many …?" of what a photo holds, knowing nothing of it but counts."""
+"""A small recurrent network that generates "how many …?" questions about a photo, given only its counts."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ from counting_datasets.errors import CountingError
 BEGINNING = ("how", "many")
 """First words of every question."""
 MAX_WORDS = 15
-"""Words in a question that it learns from; the few longer ones are captions turned into questions."""
+"""Largest number of words in a training question; the few longer ones are rewritten captions."""
 PER_CATEGORY = 3
-"""Inputs of each category: whether it is known, whether it is there, log(1 + count)."""
+"""Number of inputs per category: whether it is known, whether it is there, log(1 + count)."""
 
 State = tuple[Tensor, Tensor]
 
@@ -24,17 +24,17 @@ State = tuple[Tensor, Tensor]
 class QuestionGenerator(nn.Module):
     """A GRU decoder over words that sees the photo's counts at every step.
 
-    It knows K ``categories``. A counter may know fewer: of the others the counts are masked, and whatever
-    stands there changes nothing.
+    It knows K ``categories``. A counter may know fewer: the counts of the others are masked, so their values have
+    no effect.
 
         start, state = generator.prompt(*generator.place(counts, categories))
         for beam in search(generator.step, start, state)[0]:
             print(generator.text(beam))
 
     Args:
-        width: of word vectors, which also are the weights of the output.
-        hidden: of the recurrent state.
-        dropout: of word vectors and states in training.
+        width: size of the word vectors, which are also the weights of the output layer.
+        hidden: size of the recurrent state.
+        dropout: dropout rate of word vectors and states in training.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class QuestionGenerator(nn.Module):
     def place(self, counts: Tensor, categories: Sequence[str]) -> tuple[Tensor, Tensor]:
         """N×k counts in a counter's own categories → N×K counts and which are known, N×K.
 
-        Categories that the generator has never heard of are left out.
+        Categories that the generator does not know are left out.
 
         Raises:
-            CountingError: it knows none of them.
+            CountingError: the generator knows none of them.
         """
         where = match_categories(categories, self.categories)
         if not where:
@@ -77,16 +77,16 @@ class QuestionGenerator(nn.Module):
         return placed, known
 
     def look(self, counts: Tensor, known: Tensor) -> State:
-        """N×K counts, of which only the N×K ``known`` ones are looked at → the state that decoding begins with."""
+        """N×K counts, used only where ``known`` (N×K) → the state at the start of decoding."""
         counts = counts.to(self.bias.dtype).where(known, 0).clamp(min=0)
         seen = torch.cat([known.to(counts.dtype), (counts >= 0.5).to(counts.dtype), counts.log1p()], dim=1)
         photo = self.photo(seen)
         return torch.tanh(self.begin(photo)), photo
 
     def prompt(self, counts: Tensor, known: Tensor, mark: Mark = Mark.PEOPLE) -> tuple[Tensor, State]:
-        """N×3 tokens, ``mark`` and "how many", and the state of ``look`` once all but the last are read.
+        """N×3 tokens (``mark``, "how", "many") and the state after all but the last.
 
-        A search for different questions should not begin earlier: it would find other ways to say "how many".
+        A diverse search should not begin earlier, or it would vary "how many" itself.
         """
         tokens = [mark, *(self.vocabulary.encode(BEGINNING) or ())]
         start = torch.tensor(tokens, device=self.bias.device).repeat(len(counts), 1)
@@ -96,18 +96,18 @@ class QuestionGenerator(nn.Module):
         return start, (hidden, photo)
 
     def text(self, beam: Beam) -> str:
-        """For people to read; what is not finished is no text."""
+        """The question as text; empty for a beam that has not ended."""
         words = [*BEGINNING, *self.vocabulary.decode(beam.tokens)]
         return as_text(words) if beam.finished else ""
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """The tokens so far (rows×t) and the state → log-probabilities of the next (rows×V), and the new state."""
+        """The tokens so far (rows×t) and the state → log-probabilities of the next token (rows×V), new state."""
         hidden, photo = state
         hidden = self._advance(tokens[:, -1], hidden, photo)
         return self._log_probs(hidden, photo), (hidden, photo)
 
     def forward(self, tokens: Tensor, counts: Tensor, known: Tensor) -> Tensor:
-        """N×t tokens that begin with a mark → N×t×V log-probabilities of the token behind each."""
+        """N×t tokens that begin with a mark → N×t×V log-probabilities of the token after each."""
         hidden, photo = self.look(counts, known)
         states = []
         for column in tokens.unbind(1):

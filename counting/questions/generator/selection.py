@@ -1,4 +1,4 @@
-"""Which of many questions about a photo are worth asking: those that counts answer, each once."""
+"""Selection of the questions about a photo that are worth asking: those that counts answer, without duplicates."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from counting.utils.inflection import is_plural
 from counting_datasets.categories import COCO_CATEGORIES, canonical
 
 LEAST = 0.6
-"""How probably something that a question asks for must be there: on VOC 2007 val it is for 93 % of those shown."""
+"""Smallest probability that what a question asks for is there; it is for 93 % of those shown on VOC 2007 val."""
 
 _PROPERTIES = frozenset(words()["out-of-reach"]["properties"])
 _OF_ONE = [["is"], ["was"], ["has"], ["does"]]
@@ -27,28 +27,28 @@ class Contents:
 
     categories: Sequence[str]
     counts: NDArray[np.floating]
-    probably: NDArray[np.floating]
+    probability: NDArray[np.floating]
 
     @classmethod
     def certain(cls, categories: Sequence[str], counts: NDArray[np.floating]) -> "Contents":
-        """Where the K counts are taken as they are."""
+        """Contents with K counts that are certain, such as true ones."""
         return cls(categories, counts, (counts >= 0.5).astype(np.float64))
 
     def asked(self, reading: Reading) -> list[int]:
-        """The categories that a question asks for; none where counts do not answer it."""
+        """Columns of the categories that a question asks for; none if counts do not answer it."""
         if reading.refusal is not None:
             return []
         counted = reading.counted(dict(zip(self.categories, self.counts.tolist(), strict=True)))
         return [self.categories.index(name) for name in counted]
 
     def holds(self, reading: Reading) -> bool:
-        """Whether something that the question asks for is there: probably, and by the rounded count."""
+        """Whether something that the question asks for is there, by probability and by the rounded count."""
         asked = self.asked(reading)
-        return bool(self.counts[asked].sum() >= 0.5 and 1 - np.prod(1 - self.probably[asked]) >= LEAST)
+        return bool(self.counts[asked].sum() >= 0.5 and 1 - np.prod(1 - self.probability[asked]) >= LEAST)
 
     def likely(self) -> NDArray[np.float64]:
-        """The rounded counts, 0 of what probably is not there."""
-        return np.where(self.probably >= LEAST, round_half_up(self.counts), 0.0)
+        """The rounded counts, 0 for what is probably not there."""
+        return np.where(self.probability >= LEAST, round_half_up(self.counts), 0.0)
 
 
 class WorthAsking:
@@ -61,11 +61,11 @@ class WorthAsking:
         self._things = Vocabulary((*categories, *others))
 
     def __call__(self, texts: Iterable[str], contents: Contents) -> list[Reading]:
-        """The first question of every kind that counts answer about something in the photo, in their order.
+        """The questions that counts answer about things in the photo, in order, the first of each kind.
 
-        They speak of nothing that may not be there: of no people on a bench without a bench. Two are of one kind
-        if they ask for the same things of this photo, and the rest of their words says the same or nothing: "How
-        many dogs are there?" and, where the only animals are dogs, "How many animals can be seen in this photo?".
+        They mention nothing that may not be there: no people on a bench without a bench. Two questions are of one
+        kind if they ask for the same things in this photo and their other words say the same or nothing: "How many
+        dogs are there?" and, if the only animals are dogs, "How many animals can be seen in this photo?".
         """
         found: dict[tuple[frozenset[int], frozenset[str]], Reading] = {}
         for text in texts:
@@ -75,11 +75,11 @@ class WorthAsking:
         return list(found.values())
 
     def _confirmed(self, reading: Reading, contents: Contents) -> bool:
-        """Whether every category that the words around its noun name is another's and probably there.
+        """Whether every category named beside the noun is a different one and probably there.
 
-        What things wear or hold is more than counts tell, wherever it is said.
+        Counts do not tell what things wear or hold, so a question that says it is never confirmed.
         """
-        there = {name for name, p in zip(contents.categories, contents.probably, strict=True) if p >= LEAST}
+        there = {name for name, p in zip(contents.categories, contents.probability, strict=True) if p >= LEAST}
         around = [*reading.modifiers, *reading.condition.split()]
         named = [*around, *(" ".join(pair) for pair in pairwise(around))]
         others = there.difference(reading.categories)
@@ -89,13 +89,13 @@ class WorthAsking:
 
 
 def _grammatical(reading: Reading) -> bool:
-    """Whether it asks for a plural, with a plural's verb: no "horse" and no "dogs is"."""
+    """Whether the noun is a plural with a plural verb: not "horse", not "dogs is"."""
     noun = reading.noun.partition(" of ")[0].split()[-1]
     return (reading.how == "plural" or is_plural(noun)) and reading.condition.split()[:1] not in _OF_ONE
 
 
 def _kind(reading: Reading, contents: Contents) -> tuple[frozenset[int], frozenset[str]]:
     asked = contents.asked(reading)
-    there = [category for category in asked if contents.probably[category] >= LEAST]
+    there = [category for category in asked if contents.probability[category] >= LEAST]
     said = {*reading.modifiers, *reading.condition.split()} - FILLERS
     return frozenset(there or asked), frozenset(said)

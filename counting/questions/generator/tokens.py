@@ -9,17 +9,17 @@ _WORD = re.compile(r"'s\b|[a-z0-9]+(?:-[a-z0-9]+)*(?:'(?!s\b)[a-z]+)?")
 
 
 class Mark(IntEnum):
-    """Tokens that are no words: the end of a question, and two beginnings, by who asks."""
+    """Tokens that are not words: the end of a question, and a start token for each style."""
 
     END = 0
     PEOPLE = 1
-    """As people ask (VQA)."""
+    """Questions that people asked (VQA)."""
     CAPTIONS = 2
-    """As programs make questions of captions (COCO-QA)."""
+    """Questions that a program made from captions (COCO-QA)."""
 
 
 def question_words(text: str) -> list[str]:
-    """The words of a question, in lower case; "'s" is one, and so is what hyphens join. No punctuation."""
+    """The words of a question in lower case, without punctuation; "'s" and hyphenated words are one word each."""
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
@@ -30,7 +30,7 @@ def as_text(words: Iterable[str]) -> str:
 
 
 class WordTokens:
-    """Words and their tokens, those behind the marks."""
+    """A vocabulary of words; their tokens follow the marks."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = tuple(words)
@@ -38,7 +38,7 @@ class WordTokens:
 
     @classmethod
     def of(cls, questions: Iterable[Sequence[str]], least: int) -> "WordTokens":
-        """The words that occur ``least`` times, the commonest first."""
+        """The vocabulary of words that occur at least ``least`` times, commonest first."""
         counts = Counter(word for words in questions for word in words)
         kept = [word for word in counts if counts[word] >= least]
         return cls(sorted(kept, key=lambda word: (-counts[word], word)))
@@ -47,11 +47,11 @@ class WordTokens:
         return len(Mark) + len(self.words)
 
     def encode(self, words: Iterable[str]) -> list[int] | None:
-        """The words' tokens, without marks; None if one is not known."""
+        """The words' tokens, without marks; None if a word is unknown."""
         tokens = [self._tokens.get(word) for word in words]
         known = [token for token in tokens if token is not None]
         return known if len(known) == len(tokens) else None
 
     def decode(self, tokens: Iterable[int]) -> list[str]:
-        """The words of tokens that are no marks."""
+        """The words of tokens, none of which is a mark."""
         return [self.words[token - len(Mark)] for token in tokens]

@@ -1,1 +1,1 @@
-"""The how-many head: answers from a question and counts, learned from questions that people answered."""
+"""The how-many head, which answers a question from counts and is trained on questions that people answered."""

@@ -1,4 +1,4 @@
-"""Questions as numbers: the vectors of their words, and what the parser understood."""
+"""Questions as tensors: the vectors of their words, and the parser's result."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ from counting.questions.parsing.vocabulary import WORD, How
 from counting_datasets.categories import COCO_CATEGORIES
 
 MOST_WORDS = 24
-"""Number of words that are read; the rest of a question is ignored."""
+"""Maximum number of words read; the rest of a question is ignored."""
 
 _SCALE = 4.0
-"""Word vectors are that long: of length 1, their entries would be too small to learn from."""
+"""Length of the word vectors: with length 1 their entries would be too small to train on."""
 
 HOW: tuple[str, ...] = get_args(How)
 REFUSALS: tuple[str, ...] = get_args(Refusal)
@@ -28,17 +28,17 @@ _WORD = re.compile(WORD)
 
 @dataclass(frozen=True, eq=False)
 class EncodedQuestions:
-    """B questions, read for COCO's 80 categories.
+    """B questions, parsed for COCO's 80 categories.
 
     Attributes:
-        vectors: V×256, of all words that occur; the first is of no word.
-        words: B×24 rows of ``vectors``, 0 behind the last word.
+        vectors: V×256, of all words that occur; the first row stands for no word.
+        words: B×24 row numbers of ``vectors``, 0 after the last word.
         nouns: B×256, the vectors of the things counted.
-        understood: B×F, zeros and ones: how the noun led to categories, or why counts do not answer.
+        understood: B×F, one-hot: how the noun names its categories, and why counts do not answer.
         asked: B×80, whether the noun names a category.
-        otherwise: B×80, those that it names in a photo without any of the first.
-        gear: B×80, those of which each thing counted has one.
-        of_kinds: B, whether it is asked how many of several categories there are.
+        otherwise: B×80, the categories that it names in a photo without any of those.
+        gear: B×80, the categories of which each thing counted has one (surfers: surfboard).
+        of_kinds: B, whether the question asks how many of several categories are present.
     """
 
     vectors: Tensor
@@ -72,18 +72,18 @@ class EncodedQuestions:
 
     @property
     def answered(self) -> Tensor:
-        """B: whether a count of categories is what is asked for."""
+        """B: whether counts answer the question."""
         return ~self.understood[:, len(HOW) :].any(dim=1)
 
 
 def read_questions(questions: Sequence[str]) -> list[Reading]:
-    """Each question as understood for COCO's categories."""
+    """Each question as parsed for COCO's categories."""
     parser = question_parser(COCO_CATEGORIES)
     return [parser(question) for question in questions]
 
 
 def encode(readings: Sequence[Reading]) -> EncodedQuestions:
-    """The questions that ``read_questions`` read, as numbers."""
+    """The tensors of the questions that ``read_questions`` parsed."""
     texts = [_WORD.findall(reading.question[:MAX_CHARACTERS].lower())[:MOST_WORDS] for reading in readings]
     vocabulary = {word: row for row, word in enumerate(dict.fromkeys(word for text in texts for word in text), 1)}
     words = torch.zeros(len(texts), MOST_WORDS, dtype=torch.long)
@@ -105,7 +105,7 @@ def encode(readings: Sequence[Reading]) -> EncodedQuestions:
 
 
 def word_vectors(words: Sequence[str]) -> Tensor:
-    """N×256: wordllama's vectors at the length that the head reads; of no word, zeros."""
+    """N×256: wordllama's vectors, scaled to the length that the head takes; zeros for an unknown word."""
     if not words:
         return torch.zeros(0, SIZE)
     return _SCALE * torch.from_numpy(unit_vectors(words))

@@ -32,11 +32,11 @@ class QuestionEvaluation:
 
     Attributes:
         questions: N.
-        shares: by selection, the share of the questions: those that counts answer, those mapped to a category that
-            is counted, and all.
-        scores: by selection and by way.
-        differences: by how much a fusion is ahead of each of its parts, on all questions, by fusion and part and
-            then by figure: ``exact``, and where annotators are known ``vqa_accuracy``. Whole photos are resampled.
+        shares: the share of the questions in each selection: those that counts answer, those mapped to a counted
+            category, and all.
+        scores: by selection and by way of answering.
+        differences: a fusion's score minus each of its parts', on all questions, by (fusion, part) and then by
+            score: ``exact`` and, where annotators are known, ``vqa_accuracy``. Photos are resampled as a whole.
     """
 
     questions: int
@@ -45,7 +45,7 @@ class QuestionEvaluation:
     differences: Mapping[tuple[str, str], Mapping[str, PairedDifference]]
 
     def to_json(self) -> dict[str, object]:
-        """All figures, by name; those that do not exist are null."""
+        """All scores by name; undefined ones are null."""
         return {
             "questions": self.questions,
             "scores": {
@@ -76,7 +76,7 @@ class QuestionEvaluation:
         return table
 
     def difference_lines(self) -> list[str]:
-        """Each difference in a line; a star where the interval leaves out 0."""
+        """One line per difference; a star marks an interval that excludes 0."""
         return [
             f"{fusion} minus {part}: {name.replace('_', ' ')} {one.difference:+.3f}{'*' * one.significant}"
             f" ({one.interval.low:+.3f} to {one.interval.high:+.3f}, {LEVEL:.0%} interval)"
@@ -92,15 +92,15 @@ def _written(score: float, digits: int) -> str:
 def with_counts(
     questions: Sequence[Question], tables: Sequence[CountTable], where: str
 ) -> tuple[list[Question], CountTable, list[str]]:
-    """The questions whose photos are counted, those counts, row for row, and the photos that lack them.
+    """The questions whose photos have counts, one row of counts for each, and the photos without counts.
 
     Raises:
         DataError: the tables' categories differ, or more than a tenth of the photos lack counts.
     """
     if any(table.categories != tables[0].categories for table in tables):
-        raise DataError(f"{where}: the files count different categories")
+        raise DataError(f"{where}: the files have different categories")
     if any((table.distribution is None) != (tables[0].distribution is None) for table in tables):
-        raise DataError(f"{where}: only some of the files say how sure their counts are")
+        raise DataError(f"{where}: only some of the files have distributions: give files of one kind")
     photos = list(dict.fromkeys(question.image for question in questions))
     wanted = CountTable(tuple(photos), ("photo",), np.zeros((len(photos), 1)))
     found = [join(wanted, _told_apart(table, photos, where))[1] for table in tables]
@@ -115,10 +115,10 @@ def with_counts(
 
 
 def _told_apart(table: CountTable, photos: Sequence[str], where: str) -> CountTable:
-    """With folders before numbers that are photos of Visual Genome, where COCO has photos of these numbers too.
+    """The table with folders added to the ids of Visual Genome's photos whose numbers COCO uses too.
 
     Raises:
-        DataError: nothing says whose photo a number is.
+        DataError: a number may be a photo of either.
     """
     numbers = {photo for photo in photos if "/" not in photo}
     of_both = {stem: photo for photo in photos if "/" in photo and (stem := photo.rpartition("/")[2]) in numbers}
@@ -132,7 +132,7 @@ def _told_apart(table: CountTable, photos: Sequence[str], where: str) -> CountTa
 
 
 def _gather(tables: Sequence[CountTable], rows: Sequence[tuple[int, int]]) -> CountTable:
-    """The tables' rows, one a question; a photo may come more than once."""
+    """The tables' rows, one per question; a photo may occur more than once."""
     counts = np.stack([tables[place].counts[row] for place, row in rows])
     told = [table.distribution for table in tables]
     distribution = None
@@ -147,7 +147,7 @@ def evaluate_questions(
 ) -> QuestionEvaluation:
     """Score ``model``, parse and count, and baselines; ``counts`` has a row for each question.
 
-    ``train`` are questions from which the commonest answer for each noun is learned, if any.
+    ``train`` are questions from which a baseline takes the commonest answer for each noun; may be empty.
 
     Raises:
         CountingError: no questions, one without a number as its answer, or counts of none of COCO's categories.
@@ -228,7 +228,7 @@ def compare_answers(
 
 
 def _points(questions: Sequence[Question], answers: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Scores of every answer, from 0 to 1."""
+    """The scores of each answer, from 0 to 1."""
     true = np.array([question.answer for question in questions], dtype=np.float64)
     points = {"exact": (answers == true).astype(np.float64)}
     if all(len(question.annotators) > 1 for question in questions):

@@ -15,7 +15,7 @@ from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 
 LARGEST_ANSWER = 20
-"""Answers are 0, 1, …, 19 and "20 or more"; HowMany-QA leaves greater ones out."""
+"""Largest answer, which stands for "20 or more"; HowMany-QA leaves larger ones out."""
 ANSWERS = LARGEST_ANSWER + 1
 
 
@@ -24,7 +24,7 @@ class Evidence:
     """The counts of B photos in COCO's 80 categories.
 
     Attributes:
-        probability: B×80×21, of the counts 0, 1, … and 20 or more; zeros where a count is not known.
+        probability: B×80×21 probabilities of the counts 0, 1, … and 20 or more; zeros where the count is unknown.
         known: B×80, whether the counter counts a category.
     """
 
@@ -36,32 +36,32 @@ class Evidence:
 
     @property
     def expected(self) -> Tensor:
-        """B×80 expected counts, 0 where not known."""
+        """B×80 expected counts, 0 where unknown."""
         counts = torch.arange(ANSWERS, dtype=self.probability.dtype, device=self.probability.device)
         return self.probability @ counts
 
     @property
     def presence(self) -> "Evidence":
-        """For each category, 1 if the photo has any, else 0, as a distribution."""
+        """The distribution of each category's presence: 1 if the photo has any, else 0."""
         none = self.probability[..., :1]
         some = self.probability[..., 1:].sum(dim=-1, keepdim=True)
         rest = self.probability.new_zeros(*none.shape[:-1], ANSWERS - 2)
         return Evidence(torch.cat([none, some, rest], dim=-1), self.known)
 
     def keeping(self, known: Tensor) -> "Evidence":
-        """With only the counts that ``known`` (B×80 or 80) leaves."""
+        """The evidence restricted to the categories in ``known`` (B×80 or 80)."""
         known = self.known & known
         return Evidence(self.probability * known[..., None], known)
 
 
 def sure(counts: Tensor) -> Evidence:
-    """B×80 counts that are certain, such as true ones: a point mass each."""
+    """Evidence from B×80 certain counts, such as true ones: a point mass each."""
     probability = one_hot(counts.clamp(0, LARGEST_ANSWER).long(), ANSWERS).float()
     return Evidence(probability, torch.ones(counts.shape, dtype=torch.bool))
 
 
 def nothing(photos: int) -> Evidence:
-    """Evidence about photos without any counts."""
+    """Evidence for photos of which no count is known."""
     return Evidence(
         torch.zeros(photos, len(COCO_CATEGORIES), ANSWERS),
         torch.zeros(photos, len(COCO_CATEGORIES), dtype=torch.bool),
@@ -72,7 +72,7 @@ def from_table(table: CountTable) -> Evidence:
     """The table's distributions, or where it has none its rounded counts as certain, in COCO's categories.
 
     Raises:
-        DataError: none of its categories is COCO's.
+        DataError: none of the table's categories is one of COCO's.
     """
     return from_counts(table.categories, table.counts, table.distribution)
 
@@ -80,10 +80,10 @@ def from_table(table: CountTable) -> Evidence:
 def from_counts(
     categories: tuple[str, ...], counts: NDArray[np.float64], distribution: NDArray[np.float32] | None
 ) -> Evidence:
-    """As ``from_table``: B×K counts, and their B×K×(L + 1) distributions if they have some."""
+    """As ``from_table``, for B×K counts and their B×K×(L + 1) distributions, if any."""
     columns = match_categories(categories, COCO_CATEGORIES)
     if not columns:
-        raise DataError("the counts have none of COCO's categories, which answers to questions are learned for")
+        raise DataError("the counts have none of COCO's categories, on which the how-many head is trained")
     theirs, ours = list(columns), list(columns.values())
     evidence = nothing(len(counts))
     evidence.known[:, ours] = True
@@ -96,7 +96,7 @@ def from_counts(
 
 
 def capped(probability: Tensor) -> Tensor:
-    """...×(L + 1) → ...×21: counts of 20 and more become one."""
+    """...×(L + 1) → ...×21: the probabilities of 20 and more are summed."""
     if probability.shape[-1] < ANSWERS:
         lacking = ANSWERS - probability.shape[-1]
         return torch.nn.functional.pad(probability, (0, lacking))
@@ -113,10 +113,10 @@ def asked_categories(questions: EncodedQuestions, evidence: Evidence) -> Tensor:
 
 
 def count_prior(questions: EncodedQuestions, evidence: Evidence) -> Tensor:
-    """B×21: the distribution of the count that each question asks for; zeros where it asks for nothing known.
+    """B×21: the distribution of the count that each question asks for; zeros where it asks for no known category.
 
-    As ``Reading.count``: of kinds the number of categories that are there, of people with gear no more than of
-    their gear. Counts of different categories are taken not to depend on one another.
+    As in ``Reading.count``: for kinds, the number of categories present; for people with gear, at most the count
+    of their gear. Counts of different categories are assumed to be independent.
     """
     asked = asked_categories(questions, evidence)
     gear = questions.gear & (evidence.known | ~questions.gear).all(dim=1, keepdim=True)
@@ -126,7 +126,7 @@ def count_prior(questions: EncodedQuestions, evidence: Evidence) -> Tensor:
 
 
 def at_most(total: Tensor, limit: Tensor) -> Tensor:
-    """...×N and ...×N → ...×N: the distribution of the smaller of two counts that do not depend on one another."""
+    """...×N and ...×N → ...×N: the distribution of the smaller of two independent counts."""
     both = total.flip(-1).cumsum(-1) * limit.flip(-1).cumsum(-1)
     return torch.nn.functional.pad(both, (1, 0)).diff(dim=-1).flip(-1)
 

@@ -1,12 +1,12 @@
-"""Injection: a question model's answers fused with the counts' prior, as a product of experts.
+"""Fusion of a question model's answers with the counts' prior, as a product of experts.
 
 log p(answer) = Σ_i w_i log((1 − ε_i) p_i(answer) + ε_i Σ_n p_i(n) k_i(answer | n)) + constant. The kernel k_i
-falls off with |log(1 + answer) − log(1 + n)|, at another rate upwards than downwards, so that an expert that is
-sure and wrong makes near answers likelier than far ones and rules none out: people tell fewer than there are of a
-crowd, and of "red cars" there are at most as many as cars. The weights w_i ≥ 0, the doubts ε_i and both rates are
-linear, up to a squashing, in the *signs*: how the question was read, how long it is, how unsure each expert is and
-how many it expects; there is one set of them for counts that are certain, as true ones are, and one for others.
-All are fitted on questions that the experts did not learn from. (Product of experts: Hinton 2002; logarithmic
+falls off with |log(1 + answer) − log(1 + n)|, at one rate upwards and another downwards, so that an expert that is
+certain but wrong still favours near answers over far ones and rules none out: people undercount crowds, and there
+are at most as many "red cars" as cars. The weights w_i ≥ 0, the doubts ε_i and both rates are squashed linear
+functions of the *signs*: how the question was parsed, its length, and each expert's entropy and expected answer.
+They have one set of coefficients for certain counts (such as true ones) and one for others. All are fitted on
+questions that the experts were not trained on. (Product of experts: Hinton 2002; logarithmic
 opinion pool: Genest and Zidek 1986.)
 """
 
@@ -22,27 +22,27 @@ from counting.questions.parsing.reading import Refusal
 from counting_datasets.categories import COCO_CATEGORIES
 
 DOUBTFUL: tuple[Refusal, ...] = ("kinds", "groups", "colour", "property", "capacity")
-"""Refusals of questions that ask more than the count of the categories they name."""
+"""Refusals of questions that ask for more than the count of the categories they name."""
 SIGNS = 7 + len(DOUBTFUL)
 """Number of features of a question: see ``signs_of``."""
 
 _STRENGTH, _DOUBT = 0.5, -2.0
-"""Weights and doubts before squashing, if nothing is learned."""
+"""Weight and doubt before squashing, at the start of fitting."""
 _ITERATIONS = 200
 _PULL = 3.0
-"""Weights that few questions speak for stay near where they start: as if drawn around it with variance 1/6."""
+"""Strength of the L2 penalty on the coefficients: a Gaussian prior of variance 1/6."""
 _CERTAIN = 0.999
 
 
 class Fusion(nn.Module):
-    """Fuses P experts, by F signs: those of the question, and each expert's entropy and log(1 + expected answer).
+    """Fuses P experts by F signs: the question's, and each expert's entropy and log(1 + expected answer).
 
-    F counts each twice, once for counts that are certain and once for others.
+    F includes each sign twice, once for certain counts and once for others.
 
     Attributes:
         strength: F×P: w = softplus(0.5 + signs · strength).
         doubt: F×P: ε = sigmoid(−2 + signs · doubt).
-        slope: F×P×2: at what rates, their softplus, the kernel falls upwards and downwards.
+        slope: F×P×2: softplus gives the rates at which the kernel falls off upwards and downwards.
     """
 
     def __init__(self, experts: int) -> None:
@@ -53,7 +53,7 @@ class Fusion(nn.Module):
         self.slope = nn.Parameter(torch.zeros(signs, experts, 2))
 
     def forward(self, experts: Sequence[Tensor], signs: Tensor) -> Tensor:
-        """P distributions B×21, zeros where an expert says nothing, and B×``SIGNS`` → B×21 log-probabilities."""
+        """P distributions B×21, zeros where an expert has no answer, and B×``SIGNS`` → B×21 log-probabilities."""
         certain, told = signs[:, :1], torch.cat([signs[:, 1:], *map(_outlook, experts)], dim=1)
         signs = torch.cat([certain * told, (1 - certain) * told], dim=1)
         strength = softplus(_STRENGTH + signs @ self.strength)
@@ -70,7 +70,7 @@ class Fusion(nn.Module):
 
 
 def _kernel(slope: Tensor) -> Tensor:
-    """B×2 → B×21×21: k(answer | n), a row each n."""
+    """B×2 → B×21×21: k(answer | n), one row per n."""
     position = torch.arange(ANSWERS, dtype=slope.dtype).log1p()
     distance = position - position[:, None]
     up, down = softplus(slope)[..., None, None].unbind(dim=1)
@@ -79,7 +79,7 @@ def _kernel(slope: Tensor) -> Tensor:
 
 
 def _outlook(probability: Tensor) -> Tensor:
-    """B×21 → B×2: how unsure an expert is and how many it expects; zeros of one that says nothing."""
+    """B×21 → B×2: an expert's entropy and log(1 + expected answer); zeros where it has no answer."""
     # not torch.special.entr, whose slope at 0 is infinite
     entropy = -(probability * probability.clamp(min=1e-9).log()).sum(dim=1)
     expected = probability @ torch.arange(ANSWERS, dtype=probability.dtype)
@@ -87,11 +87,11 @@ def _outlook(probability: Tensor) -> Tensor:
 
 
 def signs_of(questions: EncodedQuestions, asked: Tensor, prior: Tensor) -> Tensor:
-    """B×``SIGNS``, of B questions; ``asked`` is B×80, the known categories that each asks for, ``prior`` B×21.
+    """B×``SIGNS`` of B questions; ``asked`` is B×80, the known categories that each asks for, ``prior`` B×21.
 
-    First whether the prior is certain. Then whether the question names none, names some and asks for their count,
-    or names some and asks for more than it; whether these are people alone; whether they are a super-category;
-    which of ``DOUBTFUL`` it asks for; its length.
+    In order: whether the prior is certain; whether the question names no category, names some and asks for their
+    count, or names some and asks for more; whether it names only people; whether it names a super-category; which
+    of ``DOUBTFUL`` it is; its length.
     """
     named, answered = asked.any(dim=1), questions.answered
     people = asked[:, COCO_CATEGORIES.index("person")] & (asked.sum(dim=1) == 1)
@@ -104,7 +104,7 @@ def signs_of(questions: EncodedQuestions, asked: Tensor, prior: Tensor) -> Tenso
 
 
 def fit_fusion(experts: Sequence[Tensor], signs: Tensor, target: Tensor) -> Fusion:
-    """The weights of greatest likelihood on B questions with B×21 target distributions of their answers."""
+    """The fusion of maximum likelihood on B questions with B×21 target distributions of their answers."""
     fusion = Fusion(len(experts))
     parameters = list(fusion.parameters())
     optimizer = torch.optim.LBFGS(

@@ -1,4 +1,4 @@
-"""The how-many head: p(answer | question, counts), learned from questions that people answered."""
+"""The how-many head: p(answer | question, counts), trained on questions that people answered."""
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,11 @@ _FLOOR = 0.02
 class HowManyHead(nn.Module):
     """A question and the counts of its photo → the answers' logits.
 
-    The question's words, as frozen vectors, pass a convolution over neighbours and are summed by attention. From
-    them and from the noun's vector, ``_LOOKS`` attentions over the categories pick counts: by the similarity of
-    the noun with the category's name, by what the parser understood, and as learned. The distributions that
-    they see, and that of the category asked for, go through a small network beside the question; their
-    logarithms, with weights that depend on the question, are added to its output.
+    A convolution runs over the frozen vectors of the question's words, and attention sums them. From the sum and
+    the noun's vector, ``_LOOKS`` attentions over the categories select count distributions, by the similarity of
+    the noun to the category's name, by the parser's result, and by trained weights. A small network takes these
+    distributions, the prior of the count asked for, and the question; the logarithms of the distributions,
+    weighted depending on the question, are added to its output.
     """
 
     def __init__(self, dropout: float = 0.3) -> None:
@@ -69,7 +69,7 @@ class HowManyHead(nn.Module):
         return logits
 
     def _read(self, questions: EncodedQuestions) -> Tensor:
-        """B×128: the question's words in one vector."""
+        """B×128: one vector for the question's words."""
         there = questions.words > 0
         vectors = self.drop(questions.vectors[questions.words])
         hidden = torch.relu(self.convolution(vectors.transpose(1, 2)).transpose(1, 2))
@@ -78,7 +78,7 @@ class HowManyHead(nn.Module):
         return read
 
     def _look(self, text: Tensor, nouns: Tensor, asked: Tensor, evidence: Evidence) -> Tensor:
-        """B×looks×21: distributions of the counts that the question makes one look at; unknown ones get none."""
+        """B×looks×21: the attended count distributions; unknown counts contribute zeros."""
         queries = self.query(torch.cat([nouns, text], dim=1)).unflatten(1, (_LOOKS, _KEY))
         scores = queries @ self.key(self.names).T / _KEY**0.5 + self.bias
         similarity = (nouns @ self.names.T / SIZE**0.5)[:, None]
@@ -86,7 +86,7 @@ class HowManyHead(nn.Module):
         return torch.einsum("blk,bkn->bln", scores.softmax(dim=2), evidence.probability)
 
     def _context(self, evidence: Evidence) -> Tensor:
-        """B×48: all counts of the photo."""
+        """B×48: a summary of all counts of the photo."""
         some = (1 - evidence.probability[..., 0]) * evidence.known
         told = torch.cat([evidence.expected.log1p(), some, evidence.known.float()], dim=1)
         return torch.relu(self.context(self.drop(told)))

@@ -1,4 +1,4 @@
-"""Counts for somebody else's VQA model: its answers' scores, fused with the count prior, in files."""
+"""Fusion of another VQA model's answers with counts: its answers' scores and the count prior, from files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from counting_datasets.text_files import read_json
 Scores = Mapping[str, float]
 
 LARGEST_SCORE = 1e100
-"""Largest score of an answer; scores of a question need not sum to 1."""
+"""Largest allowed score of an answer; the scores of a question need not sum to 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +32,12 @@ class Injected:
     fused: frozenset[int]
 
     def answers(self) -> dict[int, str]:
-        """Question id → its likeliest answer."""
+        """Question id → its most probable answer."""
         return {number: max(scores, key=lambda answer: scores[answer]) for number, scores in self.scores.items()}
 
 
 def read_scores(path: Path) -> dict[int, Scores]:
-    """Question id → answer → probability, of a file of rows ``{"question_id": 7, "answers": {"2": 0.6, …}}``.
+    """Question id → answer → probability, from a file of rows ``{"question_id": 7, "answers": {"2": 0.6, …}}``.
 
     Raises:
         DataError: the file is missing or malformed, or a score is negative or no number; says which.
@@ -75,8 +75,8 @@ def inject(
 ) -> Injected:
     """Fuse a model's answer scores with the counts; ``counts`` has a row for each of ``questions``.
 
-    Only the numbers among the answers of a question that asks for known categories change, and share among
-    themselves what they had together. "20 or more" is one answer to the prior.
+    Only questions that ask for known categories change, and only their numeric answers, whose total probability
+    stays the same. The prior treats 20 and more as one answer.
 
     Raises:
         DataError: the counts have none of COCO's categories.
@@ -95,19 +95,19 @@ def inject(
 
 
 def fit_injection(scores: Mapping[int, Scores], questions: Sequence[Question], counts: CountTable) -> Fusion:
-    """The fusion's weights for a model, from its answers to validation ``questions``, which have answers.
+    """The fusion fitted to a model, from its answers to validation ``questions`` with true answers.
 
     Raises:
-        DataError: none of them has a number as its answer, is among ``scores`` and asks for known categories.
+        DataError: no question has a true answer that is a number, is in ``scores`` and asks for a known category.
     """
     kept = [row for row, one in enumerate(questions) if one.id in scores and one.answer is not None]
     chosen = [questions[row] for row in kept]
     if not chosen:
-        raise DataError("no scored question with a number as its answer to fit the fusion on")
+        raise DataError("cannot fit the fusion: no scored question has a number as its true answer")
     experts, signs = _experts(scores, chosen, _rows(counts, kept))
     heard = (experts[0].sum(dim=1) > 0) & (experts[1].sum(dim=1) > 0)
     if not heard.any():
-        raise DataError("no scored question asks for a category that is counted: nothing to fit the fusion on")
+        raise DataError("cannot fit the fusion: no scored question asks for a category that is counted")
     target = torch.stack([target_of(question) for question in chosen])
     return fit_fusion([expert[heard] for expert in experts], signs[heard], target[heard])
 
@@ -119,7 +119,7 @@ def _rows(counts: CountTable, rows: Sequence[int]) -> CountTable:
 def _experts(
     scores: Mapping[int, Scores], questions: Sequence[Question], counts: CountTable
 ) -> tuple[list[Tensor], Tensor]:
-    """The model's distributions over numbers, zeros where it scores none, and the prior's; and the signs."""
+    """B×21 distributions of the model (zeros where it scores no number) and of the prior, and the signs."""
     encoded, evidence = encode(read_questions([question.text for question in questions])), from_table(counts)
     prior = count_prior(encoded, evidence)
     signs = signs_of(encoded, asked_categories(encoded, evidence), prior)
@@ -134,9 +134,9 @@ def _experts(
 
 
 def _shared_out(scores: Scores, fused: Sequence[float]) -> Scores:
-    """The scores with what the numbers had together shared out as ``fused`` says.
+    """The scores with the total of the numeric answers redistributed according to ``fused``.
 
-    A model's several spellings of a number ("2", "two"), and its numbers from 20 on, keep their proportions.
+    Several spellings of a number ("2", "two"), and numbers from 20 on, keep their proportions.
     """
     numbers = {answer: number for answer in scores if (number := numeric_answer(answer)) is not None}
     mass = sum(scores[answer] for answer in numbers)

@@ -1,4 +1,4 @@
-"""Answers to "how many …?" from a question and counts: the head, what it is compared with, and their fusions."""
+"""The model for "how many …?": the head, the question alone, the prior, and their fusions; and its file."""
 
 import json
 from collections.abc import Mapping
@@ -31,18 +31,18 @@ FUSIONS: Mapping[str, tuple[str, ...]] = {
 }
 INJECTION = f"{QUESTION} + {PRIOR}"
 BEST_METHOD = f"{HEAD} + {PRIOR}"
-"""Method that is right most often on validation questions."""
+"""The method most often right on validation questions."""
 _BATCH = 512
 
 
 @dataclass(frozen=True, eq=False)
 class HowMany:
-    """Answers questions about photos whose counts are known, surely or not.
+    """Answers questions about photos from the distributions of their counts.
 
     Attributes:
         committee: the how-many head.
         fusions: the fitted weights of ``FUSIONS``, by name.
-        commonest: the commonest answer in training, which the prior alone gives where it says nothing.
+        commonest: the commonest answer in training, used for the prior alone where it has no answer.
         card: what it was trained on and how it scored.
     """
 
@@ -63,7 +63,7 @@ class HowMany:
     def answers(self, questions: EncodedQuestions, evidence: Evidence) -> dict[str, Tensor]:
         """B×21 probabilities by method: the question alone, the prior alone, the head, and the ``FUSIONS``.
 
-        "question" is the head that sees no counts; "prior" is the distribution of the count asked for.
+        "question" is the head without counts; "prior" is the distribution of the count asked for.
         """
         experts, signs = self.experts(questions, evidence)
         found = dict(experts)
@@ -74,7 +74,7 @@ class HowMany:
         return found
 
     def experts(self, questions: EncodedQuestions, evidence: Evidence) -> tuple[dict[str, Tensor], Tensor]:
-        """Inputs of a fusion: B×21 by expert, zeros where the prior says nothing; and the questions' signs."""
+        """The inputs of a fusion: B×21 by expert, zeros where the prior has no answer; and the signs."""
         experts = {
             QUESTION: self.head(questions, nothing(len(questions))),
             PRIOR: count_prior(questions, evidence),
@@ -84,7 +84,7 @@ class HowMany:
 
 
 def save_how_many(model: HowMany, path: Path) -> None:
-    """Write the head in half precision, the fusions' weights and the card, whole or not at all."""
+    """Write the head in half precision, the fusions' weights and the card, atomically."""
     tensors = {f"committee.{name}": tensor.half() for name, tensor in model.committee.state_dict().items()}
     for name, fusion in model.fusions.items():
         tensors |= {f"fusion.{name}.{key}": tensor for key, tensor in fusion.state_dict().items()}
@@ -101,7 +101,7 @@ def load_how_many(path: Path) -> HowMany:
     """Read what ``save_how_many`` wrote, in evaluation mode.
 
     Raises:
-        CountingError: no such file, cut short, no how-many head, or of another version.
+        CountingError: the file is missing, truncated or corrupt, or is not a how-many head of this version.
     """
     header, stored = read_weights(path, "how-many head", HOW_MANY_FORMAT)
     tensors = {name: tensor.float() for name, tensor in stored.items()}
@@ -114,7 +114,7 @@ def load_how_many(path: Path) -> HowMany:
         card = json.loads(header["card"])
         commonest = int(header["commonest"])
     except (KeyError, ValueError, RuntimeError):
-        raise CountingError(f"{path}: a damaged how-many head") from None
+        raise CountingError(f"{path}: corrupt how-many head") from None
     for module in (committee, *fusions.values()):
         module.eval().requires_grad_(False)
     return HowMany(committee, fusions, commonest, card)

@@ -1,4 +1,4 @@
-"""How right answers to count questions are, and the answers that need no photo."""
+"""Scores of answers to count questions, and a baseline that needs no photo."""
 
 import math
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from counting_datasets.questions import Question
 
 @dataclass(frozen=True, slots=True)
 class AnswerScores:
-    """The scores of N answers. ``vqa_accuracy`` is NaN where no question has the answers of several annotators."""
+    """The scores of N answers. ``vqa_accuracy`` is NaN if no question has answers of several annotators."""
 
     exact: float
     within_one: float
@@ -24,10 +24,10 @@ class AnswerScores:
 
 
 def score_answers(answers: Sequence[float], questions: Sequence[Question]) -> AnswerScores:
-    """The scores of ``answers``, which are rounded half up, against the questions' own.
+    """Score ``answers``, rounded half up, against the questions' true answers.
 
     Raises:
-        CountingError: no questions, another number of answers, or a question whose answer is no number.
+        CountingError: no questions, not one answer per question, or a true answer that is not a number.
     """
     if not questions or len(answers) != len(questions):
         raise CountingError(f"{len(answers)} answers to {len(questions)} questions: there should be one each")
@@ -52,12 +52,12 @@ def score_answers(answers: Sequence[float], questions: Sequence[Question]) -> An
 
 
 class NounMode:
-    """Answers every question with what was most often right for its noun in training.
+    """A baseline that gives each noun its commonest answer in training.
 
-    A noun that training lacks gets the answer most often right of all. Ties go to the smaller answer.
+    A noun not in training gets the commonest answer of all. Ties go to the smaller answer.
 
     Raises:
-        CountingError: nothing to learn from.
+        CountingError: no training questions.
     """
 
     def __init__(self, nouns_and_answers: Iterable[tuple[str, int]]) -> None:

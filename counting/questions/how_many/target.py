@@ -1,4 +1,4 @@
-"""Training target of the how-many head: a question's answer and its annotators' numbers as a distribution."""
+"""The training target of the how-many head: a distribution over the answers that people gave."""
 
 import torch
 from torch import Tensor
@@ -11,10 +11,10 @@ from counting_datasets.questions import Question
 
 
 def target_of(question: Question) -> Tensor:
-    """21: half on the answer, half spread as the annotators' numbers are; all on it without them.
+    """21 probabilities: half on the answer, half in proportion to the annotators' numbers; all on it without any.
 
     Raises:
-        CountingError: its answer is no number.
+        CountingError: the answer is not a number.
     """
     if question.answer is None:
         raise CountingError(f"question {question.id} has no number as its answer: leave it out")

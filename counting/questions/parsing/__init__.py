@@ -1,1 +1,1 @@
-"""From the words of "how many …?" to the categories asked for, or the reason why counts do not answer."""
+"""The parser of "how many …?": the categories that a question asks for, or why counts do not answer it."""

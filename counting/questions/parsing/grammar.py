@@ -1,4 +1,4 @@
-"""The noun phrase that a question counts, what it measures or holds, and what each of the people counted has."""
+"""The noun phrase that a question counts, what it measures or holds, and the gear of the people counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,10 +32,10 @@ _PEOPLE = frozenset(map(canonical, words()["super-categories"]["people"]["member
 
 @dataclass(frozen=True, slots=True)
 class NounPhrase:
-    """``tokens[start:noun]`` describe ``tokens[noun:end]``, the thing counted; there is none where noun == end.
+    """A noun, ``tokens[noun:end]`` (none if noun == end), and its modifiers, ``tokens[start:noun]``.
 
     Attributes:
-        meaning: what the tables say of the noun; None where they say nothing.
+        meaning: the noun's meaning in the vocabulary; None if it is unknown.
     """
 
     start: int
@@ -47,9 +47,8 @@ class NounPhrase:
 def find_noun_phrase(tokens: Sequence[str], start: int, vocabulary: Vocabulary) -> NounPhrase:
     """The first noun phrase from ``start`` on.
 
-    Its noun is the first that names a category, or the last of those that follow one another ("computer
-    screens"). Without one it is another thing that the vocabulary knows, else the first word that looks like a
-    plural, else the last. A measure gives way to what it measures ("pieces of pizza").
+    Its noun is the first word that names a category, or the last of adjacent ones ("computer screens"). If there
+    is none, it is another thing in the vocabulary, else the first word that looks like a plural, else the last.
     """
     while start < len(tokens) and (tokens[start] in _SKIPPED or _describes(tokens, start, vocabulary)):
         start += 1
@@ -71,7 +70,7 @@ def find_noun_phrase(tokens: Sequence[str], start: int, vocabulary: Vocabulary) 
 
 
 def measured(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:
-    """What follows the "of" after a measure, a kind or a group, if it names a category."""
+    """The noun phrase after a measure, kind or group and "of", if it names a category: "pieces of pizza"."""
     place = phrase.end
     while place < len(tokens) and tokens[place] in _BETWEEN:
         place += 1
@@ -97,7 +96,7 @@ def held(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> N
 
 
 def joined(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) -> NounPhrase | None:
-    """The plural after an "and" or "or" behind the noun, if it names a category or the phrase ends with it."""
+    """The plural joined to the noun by "and" or "or", if it names a category or ends the phrase."""
     after = tokens[phrase.end : phrase.end + 2]
     if len(after) < 2 or after[0] not in ("and", "or") or after[1] in _OBJECTS or after[1] in _SKIPPED:
         return None
@@ -109,13 +108,13 @@ def joined(tokens: Sequence[str], phrase: NounPhrase, vocabulary: Vocabulary) ->
 
 
 def counts_what_follows(tokens: Sequence[str], phrase: NounPhrase) -> bool:
-    """Whether an unknown noun is one like "herds": before "of" and a bare noun, where parts have "of the"."""
+    """Whether an unknown noun is a group, as in "herds of sheep", and not a part ("of the")."""
     after = tokens[phrase.end : phrase.end + 2]
     return len(after) == 2 and after[0] == "of" and after[1] not in _ENDS
 
 
 def gear_of(meaning: Meaning, after: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
-    """The categories of which each thing counted has one, by its name ("surfers") or the words ``after`` it."""
+    """The categories of which each thing counted has one, by its name ("surfers") or by the words ``after`` it."""
     if meaning.gear or not meaning.categories or not _PEOPLE.issuperset(map(canonical, meaning.categories)):
         return meaning.gear
     for place, word in enumerate(after):
@@ -136,7 +135,7 @@ def is_measure(noun: str) -> bool:
 
 def _longest(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> tuple[int, Meaning | None]:
     """The end and the meaning of the longest name at ``place``."""
-    # "can" is no tin here
+    # "can" is a verb here, not a tin
     shortest = place + 1 if tokens[place] in _ENDS else place
     for end in range(min(place + vocabulary.longest, len(tokens)), shortest, -1):
         meaning = vocabulary.meaning(tokens[place] if end == place + 1 else " ".join(tokens[place:end]))
@@ -165,7 +164,7 @@ def _compound(
 
 
 def _possessed(tokens: Sequence[str], owner: NounPhrase, vocabulary: Vocabulary) -> NounPhrase:
-    """The thing of a plural without its apostrophe, "zebras legs" or "mens hats"; else the plural itself."""
+    """The possession after an owner without apostrophe ("zebras legs", "mens hats"); else the owner itself."""
     if not is_plural(tokens[owner.end - 1]):
         return owner
     place = owner.end
@@ -192,7 +191,7 @@ def _possessed(tokens: Sequence[str], owner: NounPhrase, vocabulary: Vocabulary)
 
 
 def _is_a_part(tokens: Sequence[str], owner_end: int, place: int, end: int) -> bool:
-    """Whether a word that names a part is no verb: not as in "dogs face the camera", "men head to the beach"."""
+    """Whether a word names a part and is not a verb, as in "dogs face the camera" or "men head to the beach"."""
     word, after = tokens[end - 1], tokens[end : end + 1]
     if word in _VERBS and after and after[0] in _OBJECTS:
         return False
@@ -202,7 +201,7 @@ def _is_a_part(tokens: Sequence[str], owner_end: int, place: int, end: int) -> b
 
 
 def _moves(meaning: Meaning) -> bool:
-    """Whether it is a person or an animal, so that a word in -s behind it is rather a verb: "cat naps in"."""
+    """Whether it means a person or an animal, so that a following word in -s is probably a verb: "cat naps in"."""
     return bool(meaning.categories) and all(canonical(name) in _ANIMATE for name in meaning.categories)
 
 
@@ -220,7 +219,7 @@ def _describes(tokens: Sequence[str], place: int, vocabulary: Vocabulary) -> boo
 
 
 def _closes(tokens: Sequence[str], place: int) -> bool:
-    """Whether the word is the last of a noun phrase for sure: "plant stands are", "bird feeders"."""
+    """Whether the word certainly ends a noun phrase: "plant stands are", "bird feeders"."""
     return place + 1 == len(tokens) or tokens[place + 1] in _AUXILIARIES
 
 
@@ -233,7 +232,7 @@ def _goes_on(tokens: Sequence[str], place: int) -> bool:
 
 
 def _ends(tokens: Sequence[str], start: int, place: int) -> bool:
-    """Whether a noun phrase without a known noun is over: at a verb after a plural, or a word such as "in"."""
+    """Whether a noun phrase without a known noun ends: at a verb after a plural, or a word such as "in"."""
     word = tokens[place]
     after_plural = place > start and is_plural(tokens[place - 1])
     if word == "and" and place > start:
@@ -254,5 +253,5 @@ def _plural_only(word: str) -> bool:
 
 
 def is_verb(word: str) -> bool:
-    """Whether a word behind a plural looks like a verb: "stand", "sitting"."""
+    """Whether a word after a plural looks like a verb: "stand", "sitting"."""
     return word in _VERBS or word.endswith(("ing", "ed"))

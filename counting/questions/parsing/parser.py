@@ -1,4 +1,4 @@
-"""From "how many …?" to the categories whose counts answer it."""
+"""The parser, from "how many …?" to the categories whose counts answer it."""
 
 import re
 from collections.abc import Sequence
@@ -31,10 +31,10 @@ from counting_datasets.errors import CountingError
 MAX_CHARACTERS = 1000
 """Largest number of characters in a question."""
 THRESHOLD = 0.8
-"""Cosine from which a similar word stands for another, fitted on training questions by ``fit_threshold``."""
+"""Smallest cosine at which a similar word replaces an unknown one, fitted by ``fit_threshold``."""
 
 _ASKED = re.compile(r"\b(?:how\s+many|(?:number(?!\s+of\s+the\b)|amount|count)\s+of)\b([^?]*)", re.IGNORECASE)
-# "elephants' trunks" keeps its apostrophe, so that the elephants are not what is counted
+# "elephants' trunks" keeps its apostrophe, so that elephants are not counted
 _TOKEN = re.compile(WORD + r"(?:(?<=s)'(?=\s+(?!(?:are|is|were|in|on|can|do)\b)\w))?")
 _COMMA_AND = re.compile(r"\s*,\s*(and|or)\b")
 _COMMA_LAST = re.compile(r"\s*,\s*((?:[\w'-]+\s+){1,3}(?:and|or)\b)")
@@ -45,10 +45,10 @@ _PLURAL_APOSTROPHE = re.compile(r"'s(?=\s*$|\s+(?:are|is|were|in|on|can|do)\b)")
 
 
 class QuestionParser:
-    """Reads questions for a counter of ``categories``, which may be COCO's, VOC's or the user's own.
+    """Parses questions for a counter of ``categories``, which may be COCO's, VOC's or the user's own.
 
-    The tables of ``words.toml`` come first. A noun that they lack counts as the known word whose vector is
-    nearest, if their cosine is at least ``threshold``.
+    Nouns are looked up in the tables of ``words.toml``. An unknown noun is replaced by the known word with the
+    nearest vector, if their cosine is at least ``threshold``.
     """
 
     def __init__(self, categories: Sequence[str], threshold: float = THRESHOLD) -> None:
@@ -57,7 +57,7 @@ class QuestionParser:
         self._threshold = threshold
 
     def __call__(self, question: str) -> Reading:
-        """What the question asks for, or why it cannot be answered."""
+        """The categories that the question asks for, or why it cannot be answered."""
         if not question.strip():
             return Reading(question, refusal="empty")
         if len(question) > MAX_CHARACTERS:
@@ -73,7 +73,7 @@ class QuestionParser:
         return self._read(question, _TOKEN.findall(_PLURAL_APOSTROPHE.sub("s", _without_commas(rest))))
 
     def _read(self, question: str, tokens: list[str]) -> Reading:
-        """Read a question whose words after "how many" are ``tokens``."""
+        """Parse a question whose words after "how many" are ``tokens``."""
         phrase = find_noun_phrase(tokens, 0, self._vocabulary)
         start, first, end, noun = phrase.start, phrase.noun, phrase.end, _text(tokens, phrase)
         if not noun:
@@ -117,9 +117,9 @@ class QuestionParser:
     def _inside(
         self, tokens: list[str], phrase: NounPhrase, refusal: Refusal | None
     ) -> tuple[NounPhrase, Refusal | None]:
-        """What is measured ("pieces of pizza"), held or shown ("plates with pizza"), in place of the noun itself.
+        """What is measured ("pieces of pizza"), held or shown ("plates with pizza"), instead of the noun itself.
 
-        What is only held or shown is not what is counted.
+        A question about what is only held or shown is refused.
         """
         noun = _text(tokens, phrase)
         of = measured(tokens, phrase, self._vocabulary) if refusal is not None or is_measure(noun) else None
@@ -130,7 +130,7 @@ class QuestionParser:
         return (phrase, refusal) if inside is None else (inside, refusal or "groups")
 
     def _meaning(self, noun: str, known: Meaning | None) -> tuple[Meaning, tuple[str, float] | None]:
-        """What the noun means, and where the tables lack it the nearest word that they have."""
+        """The noun's meaning and, if the tables lack the noun, the nearest word that they have."""
         if known is not None:
             return known, None
         similar = self._similarity.nearest(singular(noun))
@@ -142,12 +142,12 @@ class QuestionParser:
 
 @cache
 def question_parser(categories: tuple[str, ...]) -> QuestionParser:
-    """The parser for ``categories``, built once a process."""
+    """The parser for ``categories``, built once per process."""
     return QuestionParser(categories)
 
 
 def understood(question: str, categories: Sequence[str]) -> Reading:
-    """What ``question`` asks a counter of ``categories`` to count.
+    """Parse ``question`` for a counter of ``categories``.
 
     Raises:
         CountingError: the question cannot be answered by counting, or not by this counter; says why.
@@ -160,7 +160,7 @@ def understood(question: str, categories: Sequence[str]) -> Reading:
 
 
 def _without_commas(text: str) -> str:
-    """The commas of a list as "and": "dogs, cats and birds" → "dogs and cats and birds"."""
+    """The text with the commas of lists replaced by "and": "dogs, cats and birds" → "dogs and cats and birds"."""
     text = _COMMA_AND.sub(r" \1", text)
     while "," in text and (shorter := _COMMA_LAST.sub(r" and \1", text)) != text:
         text = shorter
@@ -172,7 +172,7 @@ def _text(tokens: Sequence[str], phrase: NounPhrase) -> str:
 
 
 def _sum(one: Meaning, other: Meaning) -> Meaning:
-    """Meaning of "dogs and cats": the categories of both, if both name some, and ``how`` of the first."""
+    """Meaning of "dogs and cats": the categories of both, if both name some, with ``how`` from the first."""
     if not other.categories:
         return NO_CATEGORY
     return Meaning(tuple(dict.fromkeys(one.categories + other.categories)), one.how)

@@ -1,4 +1,4 @@
-"""What was understood of a question, or why it cannot be answered by counting."""
+"""The result of parsing a question: what it asks for, or why counting cannot answer it."""
 
 import re
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ _WHY: Mapping[Refusal, str] = {
     "no category": "{noun}: no such category",
     "kinds": "cannot count {noun}, only individual objects",
     "groups": "cannot count {noun}, only individual objects",
-    "colour": "{noun}: colour is out of reach, only categories are counted",
+    "colour": "{noun}: colours cannot be told apart, only categories",
     "property": "{asked}: only all things of a category can be counted, not those that meet a condition",
-    "capacity": "{asked}: what could be is out of reach, only what is there is counted",
+    "capacity": "{asked}: only what is there can be counted, not what could be",
 }
 
-# "people are wearing hats", "people in the picture are wearing hats": it is the hats that are to be counted
+# "people are wearing hats", "people in the picture are wearing hats": the hats are to be counted
 _WITH_ANOTHER = re.compile(r"\b(are|were) wearing\b")
 
 FEWEST = 0.5
-"""Smallest count at which a photo is taken to have any of a thing."""
+"""Smallest count at which a category is considered present in a photo."""
 FILLERS = frozenset({
     "a", "all", "altogether", "an", "any", "appear", "appears", "are", "be", "can", "contained", "depicted",
     "display", "displayed", "do", "does", "exist", "featured", "here", "image", "in", "is", "it", "its",
@@ -50,14 +50,14 @@ class Reading:
     Attributes:
         question: as written.
         noun: the thing counted, as written but in lower case; empty where none was found.
-        modifiers: the words before the noun, such as "young". Counts by category do not look at them.
-        condition: the words after it, such as "are on the beach". Not looked at either.
-        categories: what the noun names; their counts are added up. Empty where it names none.
-        otherwise: what it names in a photo that has none of ``categories``: "bikes" are motorcycles there.
-        gear: what each of the things counted has: there are no more "surfers" than surfboards.
-        how: how the noun led to the categories; None where it did not.
-        similar: the known word nearest to the noun and their cosine, where the tables lack the noun.
-        refusal: why counts do not answer the question; None where they do.
+        modifiers: the words before the noun, such as "young"; ignored in counting.
+        condition: the words after it, such as "are on the beach"; ignored too.
+        categories: the categories that the noun names; their counts are added up. Empty if it names none.
+        otherwise: those that it names in a photo without ``categories``: "bikes" may be motorcycles.
+        gear: those of which each thing counted has one: at most as many "surfers" as surfboards.
+        how: how the noun names the categories; None if it names none.
+        similar: the known word nearest to the noun and their cosine, if the tables lack the noun.
+        refusal: why counts do not answer the question; None if they do.
     """
 
     question: str
@@ -72,15 +72,15 @@ class Reading:
     refusal: Refusal | None = None
 
     def counted(self, counts: Mapping[str, float]) -> tuple[str, ...]:
-        """The categories to add up in a photo of these counts: ``otherwise`` where it has none of the first."""
+        """The categories to add up for these counts: ``otherwise`` if there are none of ``categories``."""
         if self.otherwise and sum(counts[category] for category in self.categories) < FEWEST:
             return self.otherwise
         return self.categories
 
     def count(self, counts: Mapping[str, float]) -> float:
-        """The sum of the photo's counts that the noun names, but no more than of their gear, if there is any.
+        """The sum of the counted categories, at most the count of their gear if there is any.
 
-        Of kinds it is how many of several categories are there. It is an answer only without a refusal.
+        For kinds, the number of categories present. Valid only without a refusal.
         """
         found = [counts[category] for category in self.counted(counts)]
         if self.of_kinds:
@@ -90,19 +90,24 @@ class Reading:
 
     @property
     def of_kinds(self) -> bool:
-        """Whether kinds of things are asked for that are categories of their own: "kinds of animals"."""
+        """Whether the question asks for kinds that are categories themselves: "kinds of animals"."""
         return self.refusal == "kinds" and len(self.categories) > 1
 
     @property
     def is_plain(self) -> bool:
-        """Whether the question asks for counts and nothing more: "how many dogs are there?"."""
-        return FILLERS.issuperset((*self.modifiers, *self.condition.split())) and not self.gear
+        """Whether the answer is a count as it stands, the same that a table of the photo's counts shows.
+
+        That holds for one category, wherever its things are said to be ("dogs on the beach"), and for the sum of
+        several if the question says nothing more ("how many animals are there?").
+        """
+        says_no_more = FILLERS.issuperset((*self.modifiers, *self.condition.split()))
+        return not self.gear and (len(self.categories) == 1 or says_no_more)
 
     @property
     def mapped(self) -> bool:
-        """Whether it asks for a number of things of known categories, be it in reach ("cars") or not ("red cars").
+        """Whether it asks for a number of things of known categories, answerable ("cars") or not ("red cars").
 
-        "How many people are wearing hats?" and "how many people can sit here?" ask for a number of something else.
+        "How many people are wearing hats?" and "how many people can sit here?" ask for something else.
         """
         with_another = self.refusal == "property" and _WITH_ANOTHER.search(self.condition) is not None
         return bool(self.categories) and self.refusal != "capacity" and not with_another

@@ -51,9 +51,9 @@ _ABROAD = frozenset(words()["grammar"]["how-many-elsewhere"])
 
 
 def is_english(question: str) -> bool:
-    """Whether a text reads as English: Latin letters, and in a sentence some common English word.
+    """Whether a text looks like English: Latin letters, and in a sentence a common English word.
 
-    A text of one or two words is taken to be, unless one of them is "how many" in another language.
+    A text of one or two words counts as English, unless one of them is "how many" in another language.
     """
     found = _WORD.findall(question.lower())
     letters = "".join(filter(str.isalpha, "".join(found)))
@@ -81,12 +81,12 @@ def is_group(noun: str) -> bool:
 
 
 def excludes(question: str) -> bool:
-    """Whether a question leaves some of the things out: "animals besides the dog", "Apart from the dog, …"."""
+    """Whether a question excludes some of the things: "animals besides the dog", "Apart from the dog, …"."""
     return _EXCLUSION.search(" ".join(_WORD.findall(question.lower()))) is not None
 
 
 def out_of_reach(modifiers: Sequence[str], after: Sequence[str], vocabulary: Vocabulary) -> Refusal | None:
-    """What the words before and after the noun ask for that a count by category does not tell."""
+    """Why a count by category does not answer a question with these words before and after the noun, if so."""
     limited = not (_PROPERTIES_BEFORE.isdisjoint(modifiers) and _NEGATIONS.isdisjoint(after))
     if limited or after[:1] == ["but"]:
         return "property"
@@ -105,14 +105,14 @@ def out_of_reach(modifiers: Sequence[str], after: Sequence[str], vocabulary: Voc
 
 @dataclass(frozen=True, slots=True)
 class _Predicate:
-    """What a question says of the things that it counts."""
+    """Something that a question says about the things counted."""
 
     words: Sequence[str]
     after_be: bool = False
 
 
 def _predicates(after: Sequence[str], vocabulary: Vocabulary) -> Iterator[_Predicate]:
-    """All that the words ``after`` a noun say of it: "wearing hats" of "in the picture wearing hats".
+    """All that the words ``after`` a noun say about it: "wearing hats" in "in the picture wearing hats".
 
     What is said of another noun is left out: "near the boat which is red", "two are black", "does the bench have".
     """
@@ -148,12 +148,12 @@ def _predicates(after: Sequence[str], vocabulary: Vocabulary) -> Iterator[_Predi
 
 
 def _begins_another_subject(words: Sequence[str]) -> bool:
-    """Whether the question goes on with somebody else: "kites is the man holding", "balls does he have"."""
+    """Whether another subject follows: "kites is the man holding", "balls does he have"."""
     return bool(words) and (words[0] in _BEFORE_A_NOUN or words[0] in _PRONOUNS)
 
 
 def _is_an_action(word: str) -> bool:
-    """Whether a verb such as "standing" begins a predicate, which is taken to be true of all things counted."""
+    """Whether a verb such as "standing" begins a predicate, which is assumed to be true of all things counted."""
     return word not in _PREDICATES and word not in _ADVERBS and is_verb(word)
 
 
@@ -169,7 +169,7 @@ def _is_a_property(predicate: _Predicate) -> bool:
 
 
 def _said(words: Sequence[str]) -> list[str]:
-    """The first words of a predicate, as far as no phrase of place begins."""
+    """The first words of a predicate, up to a phrase of place."""
     return list(takewhile(lambda word: word not in _PLACES, words[:_SAID_WITHIN]))
 
 

@@ -1,4 +1,4 @@
-"""Words that the tables lack, by the similarity of word vectors."""
+"""Similarity of word vectors, for words that the tables lack."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
@@ -12,14 +12,14 @@ from counting.questions.parsing.vocabulary import Vocabulary
 from counting_datasets.errors import CountingError
 
 SIZE = 256
-"""Entries of a vector."""
+"""Number of entries of a word vector."""
 
 
 class WordSimilarity:
     """Finds which of ``words`` is nearest to another, by the cosine of wordllama's vectors.
 
-    The vectors are of the word's pieces, so they bring together spellings and compounds more than meanings.
-    They are loaded when first asked for.
+    The vectors are built from word pieces, so they relate spellings and compounds more than meanings. They are
+    loaded on first use.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -39,11 +39,11 @@ class WordSimilarity:
 
 
 def fit_threshold(vocabulary: Vocabulary, nouns: Iterable[str]) -> float:
-    """The cosine from which on similar words are right the most times more than they are wrong.
+    """The cosine threshold that maximizes the number of right minus wrong similar words.
 
-    Each of ``nouns`` (single words in the singular, which the vocabulary knows) is taken as if it did not: its
-    nearest other word is right if it names the same categories. Words nearest to a thing that is no category
-    get no answer and decide nothing.
+    Each of ``nouns`` (single words in the singular, known to the vocabulary) is treated as unknown: its
+    nearest other word is right if it names the same categories. Nouns nearest to a word without
+    a category are ignored.
 
     Raises:
         CountingError: none of the nouns is known.

@@ -1,4 +1,4 @@
-"""Which word names which categories, for the categories that a counter knows."""
+"""The vocabulary: which words name which of a counter's categories."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -21,10 +21,10 @@ _WORDS = Path(__file__).with_name("words.toml")
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The categories that a word names, which are summed, and how it names them.
+    """The categories that a word names, whose counts are summed, and how it names them.
 
-    ``otherwise`` are those that it names in a photo without any of the first. ``gear`` is what each of the things
-    named has ("surfers" surfboards), so that there are no more of them than of it, where there is any.
+    ``otherwise`` are those that it names in a photo without any of ``categories``. ``gear`` are those of which
+    each thing named has one (a surfer, a surfboard): its count, if above 0, limits theirs.
     """
 
     categories: tuple[str, ...]
@@ -34,7 +34,7 @@ class Meaning:
 
 
 NO_CATEGORY = Meaning((), "synonym")
-"""Meaning of a word for a thing that the counter does not know."""
+"""Meaning of a word for a thing that the counter does not count."""
 
 
 @cache
@@ -44,15 +44,15 @@ def words() -> Mapping[str, Any]:
 
 
 class Vocabulary:
-    """Every form of every word that names one of ``categories``, or a thing that none of them is.
+    """All forms of the words that name one of ``categories``, or a thing that is none of them.
 
-    A word is looked up under the categories' own names first, then under their plurals, synonyms, and the
-    super-categories. Names may be VOC's, COCO's or the user's own.
+    Earlier meanings take precedence: the categories' own names, then their plurals, synonyms and super-categories.
+    Names may be VOC's, COCO's or the user's own.
 
     Attributes:
         categories: as given.
         nouns: every known word in the singular.
-        longest: the most words in a form.
+        longest: number of words in the longest form.
 
     Raises:
         CountingError: no categories, an empty name, or two that mean the same.
@@ -64,10 +64,10 @@ class Vocabulary:
         for category in self.categories:
             name = canonical(category)
             if not name or name in self._named:
-                raise CountingError(f"categories: {category!r} is {'a duplicate' if name else 'no name'}")
+                raise CountingError(f"categories: {category!r} is {'a duplicate' if name else 'an empty name'}")
             self._named[name] = category
         if not self._named:
-            raise CountingError("categories: there are none to ask for")
+            raise CountingError("categories: must not be empty")
         self._meanings: dict[str, Meaning] = {}
         self._add_own_names()
         self._add_tables()
@@ -76,15 +76,15 @@ class Vocabulary:
         self.longest = max(form.count(" ") + 1 for form in self._meanings)
 
     def meaning(self, form: str) -> Meaning | None:
-        """What a word or several (lower case, one space between) mean; None where the tables do not say.
+        """The meaning of one or more words (lower case, single spaces); None if unknown.
 
-        What has a hyphen may be known without: "double-decker".
+        Words with a hyphen are also looked up without it: "double-decker".
         """
         found = self._meanings.get(form)
         return self._meanings.get(form.replace("-", " ")) if found is None and "-" in form else found
 
     def known(self, name: str) -> tuple[str, ...]:
-        """The category of COCO's name, if it is one of ``categories``."""
+        """The category that COCO calls ``name``, if it is one of ``categories``."""
         category = self._named.get(canonical(name))
         return () if category is None else (category,)
 
@@ -104,7 +104,7 @@ class Vocabulary:
         self.nouns = [name for name, _ in names]
 
     def _add_tables(self) -> None:
-        """First what names the categories, then everything else, so that no similar word stands in for it."""
+        """First the words that name categories, then all others, so that no similar word replaces these."""
         table = words()
         for name, synonyms in table["synonyms"].items():
             if canonical(name) in self._named:
@@ -136,7 +136,7 @@ class Vocabulary:
                     self._meanings[form] = replace(first, otherwise=(category,))
 
     def _add_gear(self) -> None:
-        """Only where all that a person may have is known: a biker may have a bicycle or a motorcycle."""
+        """Only if all possible gear is known: a biker may have a bicycle or a motorcycle."""
         for entry in words()["gear"].values():
             gear = tuple(self._named[name] for name in map(canonical, entry["gear"]) if name in self._named)
             if len(gear) < len(entry["gear"]):

@@ -1,4 +1,4 @@
-"""What people look at when they count: the importance of each cell for each category."""
+"""Human importance: how important people find each cell for the count of each category."""
 
 import zlib
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from counting_datasets.protocol import Protocol
 from counting_datasets.scene import Scene
 
 Cue = Literal["human", "random", "irrelevant"]
-"""Where people see the objects; and two controls: anywhere, and everywhere else."""
+"""Human importance, or one of two controls: random importance, or that of the other cells."""
 
 
 @dataclass(frozen=True)
 class HumanImportance:
-    """The importance to people of the cells of ``grid``, for training with HINT.
+    """Human importance of the cells of ``grid``, for training with HINT.
 
-    It is 0 for photos that nobody has marked, and for random crops if it comes from masks or pictures.
+    It is 0 for photos without human importance and, if it comes from masks or attention maps, for random crops.
     """
 
     options: HintConfig
@@ -55,7 +55,7 @@ class HumanImportance:
 
 
 def importance_of_masks(scene: Scene, counted: NDArray[np.bool_], grid: Grid) -> NDArray[np.float64]:
-    """Cells × K counts, each object shared out by its mask; all 0 where the scene has no masks."""
+    """Cells × K fractional counts from the objects' masks; all 0 if the scene has no masks."""
     if scene.masks is None:
         return np.zeros((grid.cells, len(scene.categories)))
     masks = [mask for mask, counts in zip(scene.masks(), counted, strict=True) if counts]
@@ -63,47 +63,47 @@ def importance_of_masks(scene: Scene, counted: NDArray[np.bool_], grid: Grid) ->
 
 
 def attention(folder: Path, scene: Scene, grid: Grid) -> NDArray[np.float64]:
-    """Cells × K light of the grey pictures ``folder/<photo>-<category>.png``, all 0 where there is none.
+    """Cells × K attention from the grey maps ``folder/<photo>-<category>.png``; 0 where there is none.
 
     Raises:
-        CountingError: there is no such folder, or a picture in it cannot be read.
+        CountingError: there is no such folder, or a map in it cannot be read.
     """
     if not folder.is_dir():
-        raise CountingError(f"hint.importance: {folder} is no folder of attention pictures, nor boxes or masks")
-    light = np.zeros((grid.cells, len(scene.categories)))
+        raise CountingError(f"hint.importance: no folder {folder}, give boxes, masks or a folder of maps")
+    cells = np.zeros((grid.cells, len(scene.categories)))
     for category, name in enumerate(scene.categories):
         path = folder / f"{scene.id}-{name}.png"
         if path.is_file():
-            light[:, category] = light_of_cells(open_photo(path).convert("L"), grid)
-    return light
+            cells[:, category] = mean_by_cell(open_photo(path).convert("L"), grid)
+    return cells
 
 
-def light_of_cells(picture: Image.Image, grid: Grid) -> NDArray[np.float64]:
-    """The light of a grey picture that falls in each cell."""
-    shrunk = picture.convert("F").resize((grid.side, grid.side), Image.Resampling.BOX)
+def mean_by_cell(attention_map: Image.Image, grid: Grid) -> NDArray[np.float64]:
+    """The mean brightness of a grey attention map in each cell."""
+    shrunk = attention_map.convert("F").resize((grid.side, grid.side), Image.Resampling.BOX)
     return np.asarray(shrunk, dtype=np.float64).reshape(-1)
 
 
 def mirrored(cells: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
-    """Cells × K of the mirror image."""
+    """Cells × K values for the mirror image."""
     return np.flip(cells.reshape(grid.side, grid.side, -1), axis=1).reshape(cells.shape)
 
 
 def normalized(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cells × K whose columns sum to 1 where there is anything in them."""
+    """Cells × K values with each column divided by its sum; columns of zeros stay 0."""
     total = cells.sum(axis=0)
     return np.asarray(np.divide(cells, total, out=np.zeros_like(cells), where=total > 0))
 
 
 def is_marked(scene_id: str, share: float, seed: int) -> bool:
-    """Whether a scene is in the ``share`` that people have marked; a larger share contains every smaller one."""
+    """Whether a scene is in the ``share`` with human importance; a larger share contains every smaller one."""
     return zlib.crc32(f"{seed} {scene_id}".encode()) < share * 2**32
 
 
 def cued(human: NDArray[np.float64], cue: Cue, seed: int) -> NDArray[np.float64]:
-    """Cells × categories that training gets in place of the importance to people, in the marked categories.
+    """Cells × categories human importance, or its replacement by a control in the categories that have it.
 
-    ``random`` is drawn for each cell and category, ``irrelevant`` reverses the rank of the cells
+    ``random`` draws a value for each cell and category, ``irrelevant`` reverses the ranking of the cells
     (Shrestha, Kafle and Kanan, "A negative case analysis of visual grounding methods for VQA", ACL 2020).
     """
     marked = human.any(axis=0)

@@ -1,4 +1,4 @@
-"""HINT: train a counter to rest its counts on the cells where people see the objects.
+"""HINT: train a counter to base its counts on the cells where people see the objects.
 
 Selvaraju et al., "Taking a HINT: Leveraging Explanations to Make Vision and Language Models More Grounded",
 ICCV 2019. A region is a cell, the score is the predicted count of a category.
@@ -37,9 +37,9 @@ def importance(score: Tensor, features: Tensor, *, create_graph: bool = True) ->
 
 
 def hint_loss(importance: Tensor, human: Tensor) -> Tensor:
-    """The mean of max(0, α_j − α_i) over the pairs of a photo's regions of which people rank i above j.
+    """The mean of max(0, α_j − α_i) over the pairs of a photo's regions in which people rank i above j.
 
-    (HINT, section 4.3.) ``importance`` and ``human`` are B×regions; 0 where people rank nothing above anything.
+    (HINT, section 4.3.) ``importance`` and ``human`` are B×regions; the loss is 0 if there are no such pairs.
     """
     above = human[:, :, None] > human[:, None, :]
     misranked = (importance[:, None, :] - importance[:, :, None]).clamp(min=0)
@@ -49,11 +49,11 @@ def hint_loss(importance: Tensor, human: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class HintLoss:
-    """HINT as an auxiliary loss of any counter.
+    """HINT as an auxiliary loss for any counter.
 
     Attributes:
         weight: λ, the weight of the HINT loss beside the count loss.
-        human: the importance of cells to people.
+        human: the human importance of cells.
     """
 
     weight: float
@@ -61,16 +61,16 @@ class HintLoss:
     name: ClassVar[str] = "hint"
 
     def target(self, scene: Scene, view: View) -> Tensor:
-        """Regions×K importance to people."""
+        """Regions×K human importance."""
         return torch.from_numpy(self.human(scene, view)).float()
 
     def __call__(self, counter: Counter, outputs: Outputs, targets: Tensor) -> Tensor:
-        """The loss of one category in each of some photos, both drawn from those that people have marked.
+        """The loss of one random category, with human importance, in each of up to ``PHOTOS`` photos.
 
         Args:
-            counter: its head is run again, by kernels with second derivatives.
-            outputs: of photos in random order; the loss reaches what the features were computed with.
-            targets: B×regions×K importance to people; all 0 where they have marked nothing.
+            counter: its head is run again, with kernels that have second derivatives.
+            outputs: its outputs for photos in random order; the loss has gradients for all trained weights.
+            targets: B×regions×K human importance; 0 for photos and categories without it.
         """
         marked = targets.any(dim=1)
         photos = marked.any(dim=1).nonzero()[:PHOTOS, 0]

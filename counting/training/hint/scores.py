@@ -1,4 +1,4 @@
-"""How well a counter's importance of cells agrees with people's."""
+"""Grounding scores: how well the importance of cells to a counter agrees with human importance."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ BATCH = 64
 
 @dataclass(frozen=True, eq=False)
 class GroundingScores:
-    """One entry for each pair of a photo and a category in it; no entries where people marked nothing.
+    """Scores with one entry for each pair of a photo and a category that has human importance.
 
     Attributes:
         photo: index of the photo.
         category: index of the category.
-        correlation: Spearman's rank correlation of the cells' importance to the counter and to people; 0 where
+        correlation: Spearman's rank correlation of the cells' importance to the counter and to people; 0 if
             all cells are equally important to one of them.
-        pointing: whether the cell most important to the counter has a part of an object in it.
+        pointing: whether the cell most important to the counter contains a part of an object.
     """
 
     photo: NDArray[np.int64]
@@ -36,9 +36,9 @@ class GroundingScores:
 
 
 def grounding_scores(counter: Counter, photos: Iterable[tuple[Tensor, Tensor]]) -> GroundingScores:
-    """Score photos given as cells×width features and cells×K importance to people (HINT, section 5).
+    """The scores of photos, each given as cells×width features and cells×K human importance (HINT, section 5).
 
-    Both may be on any device; the counter is in evaluation mode meanwhile.
+    Both may be on any device.
     """
     device = next(counter.parameters()).device
     pairs: list[tuple[int, int, float, bool]] = []
@@ -66,7 +66,7 @@ def grounding_scores(counter: Counter, photos: Iterable[tuple[Tensor, Tensor]]) 
 
 
 def rank_correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Spearman's rank correlation, tied values at their mean rank; 0 where all values of one are equal."""
+    """Spearman's rank correlation, with mean ranks for ties; 0 if all values of one array are equal."""
     first, second = (rankdata(values) - (len(values) + 1) / 2 for values in (one, other))
     norm = np.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / norm) if norm else 0.0
