@@ -95,7 +95,7 @@ def main() -> None:
     everything = [question for of_file in questions.values() for question in of_file]
     kept, counts = predicted(data, arguments.counter, everything)
     learned = train["cocoqa"][0] + train["vqa2"][0]
-    report(f"smoke test: photos at hand, counts predicted by {arguments.counter}", kept, counts, model, learned)
+    report(f"sanity check: photos here, counts predicted by {arguments.counter}", kept, counts, model, learned)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Train loc-sub on cached maps: the frozen part of its backbone looks at each photo once.
+"""Train loc-sub on cached maps: the frozen part of its backbone runs once per photo.
 
 python -m recipes.cached_maps everyday80 runs/everyday80 [key=value …]
 
-The maps of every photo at strides 8 and 16 stay in the run's folder, in half precision: 490 KB for 480 pixels. A
-step takes windows of them in place of new views of the photos, and costs a third of one that begins with pixels.
-The rate stays what it is, and the counter is the moving average of the weights: the run may be stopped at any time
-(Ctrl-C), and goes on when it is called again.
+The maps of every photo at strides 8 and 16 are stored in the run's folder, in half precision (490 KB for 480
+pixels). A step uses windows of the maps instead of new views of the photos, and takes a third of the time of one
+that starts from pixels. The learning rate is constant and the counter is the moving average of the weights, so the
+run can be stopped at any time (Ctrl-C); the same command resumes it.
 """
 
 import json
@@ -41,25 +41,25 @@ from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
 
 FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
-"""Stages of EfficientNet-Lite0 up to stride 16, and the blocks that they are made of."""
+"""Number of stages of EfficientNet-Lite0 up to stride 16, and of the block groups in them."""
 
 SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
-"""Sides of the windows that a batch may show, as shares of the map's."""
+"""Possible sides of a batch's windows, as shares of the map's side."""
 
 ROUND, VALIDATE = 200, 5
-"""Steps after which a run can be resumed, and rounds after which it is validated."""
+"""Number of steps in a round, after which the state is stored, and of rounds between validations."""
 
 AVERAGE, WARM_UP = 0.998, 300
-"""How much of the average stays at each step, and steps until the rate is reached."""
+"""Decay of the moving average per step, and steps until the full learning rate is reached."""
 
 
 class Stages(nn.Module):
-    """An EfficientNet-Lite0 counter in two parts: the frozen stages, and all that is trained."""
+    """An EfficientNet-Lite0 counter in two parts: the frozen stages and the trained rest."""
 
     def __init__(self, counter: Counter) -> None:
         super().__init__()
         if not isinstance(counter, LocatingCounter):
-            raise CountingError("cached maps are for loc_sub")
+            raise CountingError("cached maps require counter: loc_sub")
         self.counter = counter
         self.model: Any = counter.cells.backbone.features.model
 
@@ -85,7 +85,7 @@ class Stages(nn.Module):
 
 @dataclass(frozen=True)
 class Window:
-    """A square part of a photo's maps, in places of the coarse one."""
+    """A square part of a photo's maps, in positions of the coarse map."""
 
     left: int
     top: int
@@ -104,7 +104,7 @@ class Window:
         return fine, coarse
 
     def view(self, scene: Scene, places: int) -> View:
-        """The objects that are in it, and where."""
+        """The view of the objects in the window."""
         shares = scene.boxes / np.array([*scene.size, *scene.size], dtype=np.float64)
         boxes = (shares * places - np.array([self.left, self.top] * 2)) / self.side
         inside = boxes.clip(0, 1)
@@ -118,7 +118,7 @@ def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class CachedMaps:
-    """The maps of photos, from their files or computed."""
+    """The maps of photos, read from files or computed."""
 
     stages: Stages
     folder: Path
@@ -143,11 +143,11 @@ class CachedMaps:
 
 
 class CachedTraining:
-    """A run on cached maps."""
+    """A training run on cached maps."""
 
     def __init__(self, config: Config, data: TrainingData, folder: Path) -> None:
         if config.backbone.frozen_stages != FROZEN_STAGES or config.cells.side % 32:
-            raise CountingError("cached maps are of backbone.frozen_stages=4 and a side that is a multiple of 32")
+            raise CountingError("cached maps require backbone.frozen_stages: 4 and a cells.side divisible by 32")
         self.config, self.data, self.folder = config, data, folder
         torch.manual_seed(config.seed)
         counters = [build(config, data.train.categories) for _ in range(2)]
@@ -171,7 +171,7 @@ class CachedTraining:
             yield {"params": weights, "lr": options.learning_rate * share, "share": share}
 
     def run(self, rounds: int | None = None) -> None:
-        """Train until stopped, or for so many rounds."""
+        """Train for ``rounds`` rounds, or until interrupted."""
         (self.folder / "maps").mkdir(parents=True, exist_ok=True)
         self._restore()
         scenes = [scene for scene in self.data.train if scene.path.is_file()]
@@ -242,7 +242,7 @@ class CachedTraining:
 
     @torch.no_grad()
     def _follow(self, kept: float) -> None:
-        """Move the average towards the weights."""
+        """Update the moving average of the weights."""
         pairs = zip(self.average.parameters(), self.stages.parameters(), strict=True)
         for average, weight in pairs:
             if weight.requires_grad:
@@ -250,7 +250,7 @@ class CachedTraining:
 
     @torch.inference_mode()
     def validate(self) -> float:
-        """mRMSE of the average on the validation photos; the best so far is written with its scale."""
+        """The mRMSE of the averaged counter on the validation photos; the best one is written with its scale."""
         assert self.data.val is not None
         scenes = without(self.data.val, {s.id: str(s.path) for s in self.data.val if not s.path.is_file()})
         counts = []

@@ -1,8 +1,8 @@
-"""A split of how-many questions where the answers to each noun are others in testing than in training.
+"""A split of how-many questions with different answers to each noun in training and in testing.
 
-As VQA-CP (Agrawal et al., CVPR 2018) does it for question types: a noun's questions are grouped by answer, and
-the groups, the largest first, go to the side that has fewer of that noun's questions. Photos are held out: all
-questions about a photo lie on the side of most of them, and those whose own group lies on the other are left out.
+As in VQA-CP (Agrawal et al., CVPR 2018), but by noun instead of question type: a noun's questions are grouped by
+answer, and the groups, largest first, go to the side with fewer questions about that noun. Each photo is on one
+side only, that of most of its questions; questions whose group is on the other side are left out.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from counting_datasets.questions import Question
 
 
 def changed_priors(questions: Sequence[Question], nouns: Sequence[str]) -> tuple[list[Question], list[Question]]:
-    """Training and test questions; ``nouns`` has the noun of each question."""
+    """The training and test questions; ``nouns`` has the noun of each question."""
     sides = _sides(questions, nouns)
     of_question = [sides[noun, question.answer] for question, noun in zip(questions, nouns, strict=True)]
     votes: Counter[str] = Counter()
@@ -28,7 +28,7 @@ def changed_priors(questions: Sequence[Question], nouns: Sequence[str]) -> tuple
 
 
 def _sides(questions: Sequence[Question], nouns: Sequence[str]) -> dict[tuple[str, int | None], bool]:
-    """By noun and answer, whether it is tested on."""
+    """Noun and answer → whether their questions are for testing."""
     groups: dict[str, Counter[int | None]] = defaultdict(Counter)
     for question, noun in zip(questions, nouns, strict=True):
         groups[noun][question.answer] += 1

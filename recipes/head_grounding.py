@@ -1,7 +1,7 @@
-"""HINT for the how-many head: an answer must rest on the counts of what the question is about.
+"""HINT for the how-many head: train it to base its answer on the counts of the categories that are asked for.
 
-Selvaraju et al., ICCV 2019; here the regions are the categories, their features the distributions of their counts,
-and what people find important are the categories that a question asks for.
+Selvaraju et al., ICCV 2019. Here the regions are the categories, their features are their count distributions, and
+the human importance is that of the categories that a question asks for.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from counting.training.hint.human_importance import Cue
 from counting.training.hint.loss import hint_loss, importance
 
 QUESTIONS = 32
-"""Of a batch at most so many are grounded: second derivatives cost several passes."""
+"""Maximum number of questions per batch that get the HINT loss (second derivatives are slow)."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class HeadGrounding:
     """The grounding loss of a how-many head.
 
     Attributes:
-        weight: λ, beside the cross-entropy of the answers.
-        share: of the questions that people have marked.
-        cue: ``human``, or a control.
+        weight: λ, the weight beside the cross-entropy of the answers.
+        share: the share of the questions with human importance.
+        cue: ``human``, or one of the controls.
     """
 
     weight: float
@@ -36,7 +36,7 @@ class HeadGrounding:
     def __call__(
         self, head: HowManyHead, questions: EncodedQuestions, evidence: Evidence, target: Tensor, marks: Tensor
     ) -> Tensor:
-        """λ times the loss, of B questions; ``marks`` is B×80, all 0 of a question that nobody has marked."""
+        """λ times the loss of B questions; ``marks`` is B×80, all 0 for questions without human importance."""
         rows = marks.any(dim=1).nonzero()[:QUESTIONS, 0]
         if not len(rows):
             return target.new_zeros(())
@@ -44,17 +44,17 @@ class HeadGrounding:
         return self.weight * hint_loss(found, marks[rows])
 
     def marks(self, questions: EncodedQuestions, evidence: Evidence, generator: torch.Generator) -> Tensor:
-        """B×80: what the head is told is important, in ``share`` of the questions about known categories."""
+        """B×80: the importance of the categories, in ``share`` of the questions about known categories."""
         asked = asked_categories(questions, evidence).float()
         human = asked / asked.sum(dim=1, keepdim=True).clamp(min=1)
         marked = human.any(dim=1, keepdim=True)
-        told = {
+        importance_by_cue = {
             "human": human,
             "random": torch.rand(human.shape, generator=generator),
             "irrelevant": human.amax(dim=1, keepdim=True) - human,
-        }[self.cue]
-        looked_at = torch.rand(len(human), 1, generator=generator) < self.share
-        return told * (marked & looked_at)
+        }
+        chosen = torch.rand(len(human), 1, generator=generator) < self.share
+        return importance_by_cue[self.cue] * (marked & chosen)
 
 
 def answer_importance(
@@ -65,10 +65,7 @@ def answer_importance(
     *,
     create_graph: bool = False,
 ) -> Tensor:
-    """B×80: how important each category's count is for the logit of the right answer, the likeliest of ``target``.
-
-    The same gradients trace an answer back to a photo: the chain goes on through a counter's calibration.
-    """
+    """B×80: the importance of each category's count for the logit of the likeliest answer in ``target``."""
     probability = evidence.probability.detach().requires_grad_()
     logits = head(questions, Evidence(probability, evidence.known))
     right = logits.gather(1, target.argmax(dim=1, keepdim=True))

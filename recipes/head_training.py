@@ -1,7 +1,7 @@
-"""Train the how-many head on questions that people answered, and the counts of their photos.
+"""Train the how-many head on questions, people's answers and the true counts of the photos.
 
-Nothing is learned from a photo that any held-out question asks about. Every batch sees its photos' counts anew:
-all of them, some, those of VOC's categories only, none, or with the errors of a real counter.
+Photos of held-out questions are not trained on. In every batch, each photo's counts are shown in a random way: all
+of them, some, only those of VOC's categories, none, or with the errors of a real counter.
 """
 
 import zlib
@@ -24,12 +24,12 @@ from recipes.head_grounding import HeadGrounding
 from recipes.simulated_counter import SimulatedCounter
 
 FOLDS = 8
-"""One photo in so many is left for validation."""
+"""One photo in this many is for validation."""
 EPOCHS = 10
 BATCH = 128
 RATE = 2e-3
 VIEWS = {"all": 0.4, "some": 0.15, "voc": 0.1, "none": 0.1, "simulated": 0.1, "simulated-all": 0.15}
-"""How often a photo's counts are shown in each way."""
+"""Probability of each way to show a photo's counts."""
 
 Truth = Mapping[str, Sequence[float]]
 
@@ -39,10 +39,10 @@ class Answered:
     """Questions with their answers and the true counts of their photos.
 
     Attributes:
-        questions: B.
-        encoded: the same as numbers.
-        target: B×21, as ``target_of``.
-        true: B×80 counts.
+        questions: the B questions.
+        encoded: their encoding.
+        target: B×21, as from ``target_of``.
+        true: B×80 true counts.
     """
 
     questions: tuple[Question, ...]
@@ -52,7 +52,7 @@ class Answered:
 
 
 def hold_out(questions: Sequence[Question], held_out: set[str]) -> tuple[list[Question], list[Question]]:
-    """Those to train on and those to validate on, by photo; photos ``held_out`` are in neither."""
+    """The questions for training and for validation, split by photo, without those about ``held_out`` photos."""
     kept = [question for question in questions if question.image not in held_out]
     left = [zlib.crc32(question.image.encode()) % FOLDS == 0 for question in kept]
     train = [question for question, out in zip(kept, left, strict=True) if not out]
@@ -60,13 +60,13 @@ def hold_out(questions: Sequence[Question], held_out: set[str]) -> tuple[list[Qu
 
 
 def answered(questions: Sequence[Question], truth: Truth) -> Answered:
-    """Questions with the 80 true counts of their photos, by image.
+    """The questions with their encoding, targets and true counts; ``truth`` has the 80 counts of each photo.
 
     Raises:
-        CountingError: there are none, one has no number for an answer, or no counts of its photo.
+        CountingError: there are no questions, or one has no number for an answer or no counts of its photo.
     """
     if not questions:
-        raise CountingError("no questions to learn from")
+        raise CountingError("no questions to train on")
     lacking = next((question for question in questions if question.image not in truth), None)
     if lacking is not None:
         raise CountingError(f"question {lacking.id}: no counts of photo {lacking.image}")
@@ -86,9 +86,9 @@ def train_head(
     what: str = "training",
     grounding: HeadGrounding | None = None,
 ) -> HowManyHead:
-    """A head trained on ``data`` with cross-entropy, and HINT if asked for; the same seed gives the same head.
+    """A head trained on ``data`` with cross-entropy and, with ``grounding``, HINT; ``seed`` determines the result.
 
-    Without a ``counter`` to simulate, its photos' shares go to those with all counts.
+    Without a ``counter``, all true counts are shown where its counts would be.
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)

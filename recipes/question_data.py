@@ -1,4 +1,4 @@
-"""What a question generator learns from and is measured on: questions and the counts of the photos."""
+"""Data to train and evaluate a question generator: questions and the counts of their photos."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Split = Literal["train", "valid", "test"]
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """A count question, the number of its COCO photo, and who asks it."""
+    """A question, the number of its COCO photo, and its origin (people or captions)."""
 
     image: str
     text: str
@@ -30,9 +30,14 @@ class AskedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A question to learn: its words, the photo's 80 counts, and which categories answer it and are there (80).
+    """A training question.
 
-    A question that no count answers is ``about`` all that is there.
+    Attributes:
+        words: its words.
+        mark: its origin.
+        counts: the photo's 80 counts.
+        about: 80 flags of the categories that it asks for and that are present; of all that are present if counts
+            cannot answer it.
     """
 
     words: tuple[str, ...]
@@ -42,10 +47,10 @@ class Lesson:
 
 
 def load_training_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
-    """The count questions of COCO-QA and the VQA v2 subset in DATA/vqa, by photo: none is in two splits.
+    """The count questions of COCO-QA and of the VQA v2 subset in ``data``/vqa; each photo is in one split only.
 
-    Photos recur between the files' own splits. ``test`` has the photos of both test files, and of the VQA v2
-    subset's valid file those with an odd number; ``valid`` has the even ones; ``train`` all the rest.
+    Photos recur across the splits of the files. ``test`` has the photos of both test files and the odd-numbered
+    photos of the VQA v2 subset's valid file, ``valid`` has the even-numbered ones, and ``train`` has all others.
 
     Raises:
         DataError: a file is missing or malformed.
@@ -56,18 +61,18 @@ def load_training_questions(data: Path) -> dict[Split, list[AskedQuestion]]:
         for each in questions
         if count_qa(each)
     ]
-    kept_back = {each.image for split, each in counting if split == "valid"}
+    valid = {each.image for split, each in counting if split == "valid"}
     test = {each.image for split, each in counting if split == "test"}
-    test |= {image for image in kept_back if int(image) % 2}
+    test |= {image for image in valid if int(image) % 2}
     splits: dict[Split, list[AskedQuestion]] = {"train": [], "valid": [], "test": []}
     for _, each in counting:
         held_out: Split = "test" if each.image in test else "valid"
-        splits[held_out if each.image in test | kept_back else "train"].append(each)
+        splits[held_out if each.image in test | valid else "train"].append(each)
     return splits
 
 
 def load_other_questions(data: Path, held_out: Set[str]) -> list[AskedQuestion]:
-    """All that does not begin with "how many" in the train files, of photos not ``held_out``.
+    """All questions of the train files that do not begin with "how many", except about ``held_out`` photos.
 
     Raises:
         DataError: a file is missing or malformed.
@@ -95,7 +100,7 @@ def _how_many(words: Sequence[str]) -> bool:
 
 
 def load_counts(data: Path) -> dict[str, NDArray[np.float32]]:
-    """Photo → its 80 true counts, of all of COCO 2014, from DATA/ceos/coco2014_counts.npz.
+    """Photo → its 80 true counts, for all of COCO 2014, from ``data``/ceos/coco2014_counts.npz.
 
     Raises:
         DataError: the file is missing or malformed.
@@ -108,7 +113,7 @@ def load_counts(data: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.float32]]) -> list[Lesson]:
-    """Those worth learning: that counts can answer, of things that are there, and not too long."""
+    """The questions that counts can answer, about objects that are present, and that are not too long."""
     parser = QuestionParser(COCO_CATEGORIES)
     found = []
     for question in questions:
@@ -120,13 +125,13 @@ def lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.
 
 
 def other_lessons(questions: Iterable[AskedQuestion], counts: Mapping[str, NDArray[np.float32]]) -> list[Lesson]:
-    """Those that are not too long, each about all that is there."""
+    """The questions that are not too long, each about all categories that are present."""
     asked = [(tuple(question_words(each.text)), each.mark, counts[each.image]) for each in questions]
     return [Lesson(words, mark, seen, seen >= 0.5) for words, mark, seen in asked if len(words) <= MAX_WORDS]
 
 
 def about(reading: Reading, counts: NDArray[np.floating], categories: Sequence[str]) -> NDArray[np.bool_]:
-    """Which of K ``categories``, with K ``counts``, the question asks for and the photo has; none if refused."""
+    """K flags of the ``categories`` that the question asks for and the photo has; all false if it is refused."""
     there = np.zeros(len(categories), dtype=np.bool_)
     if reading.refusal is None:
         counted = reading.counted(dict(zip(categories, counts.tolist(), strict=True)))

@@ -1,12 +1,11 @@
-"""Train the how-many head that ships, fit its fusions, and write both with a card.
+"""Train the shipped how-many head, fit its fusions, and write both with a card.
 
 python -m recipes.ship_how_many DIR [--out FILE]
 
-DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. The head learns from the
-training questions of COCO-QA and of the VQA v2 subset whose photos no question of a valid or test file asks about;
-one photo in eight of these is left to choose on. Where DIR/coco has photos to count in, nothing is learned from
-those either. The fusions are fitted on the same training questions, each answered by heads that did not learn from
-its photo (cross-fitting).
+DIR (default: $COUNTING_DATA) contains vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. The head is
+trained on the training questions of COCO-QA and of the VQA v2 subset, except about photos in a valid or test file
+or in DIR/coco; one photo in eight of the rest is for validation. The fusions are fitted on the same training
+questions, each answered by heads that were not trained on its photo (cross-fitting).
 """
 
 import argparse
@@ -34,15 +33,15 @@ from recipes.simulated_counter import SimulatedCounter
 
 MEMBERS = 4
 FOLDS, FOLD_MEMBERS = 4, 2
-"""The fusions are fitted on so many parts, each answered by so many heads that learn from the others."""
+"""Number of parts for cross-fitting the fusions, and of heads that are trained for each part on the others."""
 SIMULATED = "voc2007-seq-sub-final"
-"""The counter whose errors the head learns to live with."""
+"""Name of the counter whose errors are simulated in training."""
 LARGEST_FILE = 8_000_000
-"""Bytes; a wheel is no place for more."""
+"""Largest size in bytes of the weights, which are part of the wheel."""
 
 
 def questions_of(data: Path) -> dict[str, list[Question]]:
-    """The count questions of all files at hand, by file: "cocoqa train", "vqa2 valid", …"""
+    """Name of a file, such as "cocoqa train" or "vqa2 valid" → its count questions."""
     found = {f"cocoqa {split}": load_cocoqa(data / "vqa" / "cocoqa" / split) for split in ("train", "test")}
     folder = data / "vqa" / "vqa2_subset"
     for split in ("train", "valid", "test"):
@@ -51,7 +50,7 @@ def questions_of(data: Path) -> dict[str, list[Question]]:
 
 
 def true_counts(data: Path) -> dict[str, list[float]]:
-    """Photo → its 80 true counts, of all of COCO 2014."""
+    """Photo → its 80 true counts, for all of COCO 2014."""
     counts: dict[str, list[float]] = {}
     for split in ("train", "val", "test"):
         table = read_table(f"{data / 'ceos' / 'coco2014_counts.npz'}:{split}").in_categories(COCO_CATEGORIES)
@@ -60,7 +59,7 @@ def true_counts(data: Path) -> dict[str, list[float]]:
 
 
 def held_out_photos(data: Path, questions: dict[str, list[Question]]) -> set[str]:
-    """Those that a question of a valid or test file asks about, and those at hand to count in."""
+    """The photos of questions in a valid or test file, and those in ``data``/coco."""
     photos = {question.image for name, asked in questions.items() if "train" not in name for question in asked}
     return photos.union(*(_numbers(file) for file in (data / "coco" / "annotations").glob("instances_*.json")))
 
@@ -70,20 +69,20 @@ def _numbers(annotations: Path) -> set[str]:
 
 
 def simulated(truth: dict[str, list[float]], counter: str = SIMULATED) -> SimulatedCounter:
-    """A counter of the zoo, simulated on COCO."""
+    """The simulation of a counter of the zoo on COCO."""
     checkpoint = find_counter(counter, "cpu")
     if checkpoint.calibration is None:
-        raise CountingError(f"{counter} is not calibrated, so its errors cannot be drawn")
+        raise CountingError(f"{counter} is not calibrated, choose a counter with a calibration to simulate")
     return SimulatedCounter(
         checkpoint.calibration, checkpoint.counter.categories, torch.tensor(list(truth.values()))
     )
 
 
 def ship(data: Path, out: Path, members: int = MEMBERS) -> HowMany:
-    """Train, fit, and write to ``out``.
+    """Train the head, fit the fusions, and write both to ``out``.
 
     Raises:
-        CountingError: files that are missing or do not fit one another.
+        CountingError: files are missing or inconsistent, or the weights are too large.
     """
     questions, truth = questions_of(data), true_counts(data)
     held_out = held_out_photos(data, questions)
@@ -103,12 +102,12 @@ def _committee(data: Answered, counter: SimulatedCounter, members: int, what: st
     committee = HeadCommittee(members)
     for seed in range(members):
         committee.members[seed] = train_head(data, counter, seed, what=f"{what}, head {seed + 1} of {members}")
-    # as it ships: in half precision
+    # rounded to half precision, like the shipped file
     return committee.half().float().eval()
 
 
 def _fusions(learned: Sequence[Question], truth: Truth, counter: SimulatedCounter) -> dict[str, Fusion]:
-    """Fitted once with true counts and once with simulated ones, by heads that do not know the questions."""
+    """The fusions, fitted with true and with simulated counts to answers of heads not trained on these photos."""
     found: list[tuple[dict[str, Tensor], Tensor]] = []
     targets: list[Tensor] = []
     for fold in range(FOLDS):
@@ -127,7 +126,7 @@ def _fusions(learned: Sequence[Question], truth: Truth, counter: SimulatedCounte
 
 
 def _fold_of(question: Question) -> int:
-    """All questions about a photo are in the same part."""
+    """The part of a question; all questions about a photo are in the same part."""
     return zlib.crc32(f"fold {question.image}".encode()) % FOLDS
 
 

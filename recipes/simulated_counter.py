@@ -1,8 +1,8 @@
-"""Counts with the error of a real counter, drawn for photos that it never saw.
+"""Random counts with the errors of a real counter, from the true counts of a photo.
 
-A calibrated counter says p(true count | raw count). What it would say of a photo with known true counts follows
-from Bayes: p(raw | true) ∝ p(true | raw) p(raw), where p(raw) is such that the calibrated distributions add up to
-how often each true count occurs. It is found by expectation maximization (as in the deconvolution of Lucy 1974).
+A calibrated counter gives p(true count | raw count). By Bayes' rule, p(raw | true) ∝ p(true | raw) p(raw), where
+p(raw) is such that the calibrated distributions add up to the frequencies of the true counts. It is found by
+expectation maximization (as in the deconvolution of Lucy 1974).
 """
 
 import numpy as np
@@ -15,23 +15,23 @@ from counting_datasets.categories import COCO_CATEGORIES, match_categories
 from counting_datasets.errors import DataError
 
 _STEPS = 30
-"""More would pile all of p(raw) on a few raw counts."""
+"""Number of steps of expectation maximization; more would concentrate p(raw) on a few raw counts."""
 _RAW = np.concatenate([[0.0], np.geomspace(0.005, 30, 119)])
-"""Raw counts that are told apart."""
+"""Discrete values of raw counts."""
 
 
 class SimulatedCounter:
-    """Draws the count distributions that a counter might give photos of known true counts.
+    """Draws count distributions, as a counter could give them, for photos with known true counts.
 
     Attributes:
-        known: 80, which of COCO's categories it counts.
+        known: 80 flags of the COCO categories that the counter counts.
 
     Raises:
         DataError: it counts none of COCO's categories.
     """
 
     def __init__(self, calibration: Calibration, categories: tuple[str, ...], true: Tensor) -> None:
-        """``true``: N×80 counts, from which it learns how often each occurs."""
+        """``true``: N×80 counts, which give the frequency of each count."""
         columns = match_categories(categories, COCO_CATEGORIES)
         if not columns:
             raise DataError("the counter has none of COCO's categories")
@@ -41,13 +41,13 @@ class SimulatedCounter:
         raw = np.repeat(_RAW[:, None], len(categories), axis=1)
         told = capped(torch.from_numpy(calibration.distribution(raw)))[:, list(columns)]
         self._told = told.transpose(0, 1).contiguous()
-        """K×R×21: the distribution that each raw count is turned into."""
+        """K×R×21: the calibrated distribution for each raw count."""
         occurs = torch.stack([_frequencies(true[:, column]) for column in self._columns])
         self._given_true = _given_true(self._told, occurs).cumsum(dim=-1)
-        """K×21×R: how likely raw counts up to each are, by true count."""
+        """K×21×R: cumulative probabilities of the raw counts, given the true count."""
 
     def draw(self, true: Tensor, generator: torch.Generator) -> Evidence:
-        """B×80 true counts → what the counter might say; categories that it does not know stay unknown."""
+        """B×80 true counts → random evidence; categories that the counter does not count are unknown."""
         evidence = nothing(len(true))
         evidence.known[:] = self.known
         members = torch.arange(len(self._columns)).expand(len(true), -1)
@@ -55,13 +55,13 @@ class SimulatedCounter:
         return evidence
 
     def draw_all(self, true: Tensor, generator: torch.Generator) -> Evidence:
-        """As ``draw``, but those that it does not know are counted as well as one that it does, by chance."""
+        """As ``draw``, but a category that it does not count gets the errors of a random one that it does."""
         members = torch.randint(len(self._columns), true.shape, generator=generator)
         members[:, self._columns] = torch.arange(len(self._columns))
         return Evidence(self._draw(true, members, generator), torch.ones(true.shape, dtype=torch.bool))
 
     def _draw(self, true: Tensor, members: Tensor, generator: torch.Generator) -> Tensor:
-        """B×k true counts, and which category's errors to make → B×k×21."""
+        """B×k true counts, and B×k indices of the categories whose errors to use → B×k×21 distributions."""
         up_to = self._given_true[members, true.clamp(0, LARGEST_ANSWER).long()]
         chance = torch.rand(true.shape, generator=generator)[..., None] * up_to[..., -1:]
         raw = torch.searchsorted(up_to, chance)[..., 0].clamp(max=len(_RAW) - 1)
@@ -69,13 +69,13 @@ class SimulatedCounter:
 
 
 def _frequencies(true: Tensor) -> Tensor:
-    """21: how often each count occurs, those never seen a little."""
+    """21 smoothed relative frequencies of the counts."""
     times = torch.bincount(true.clamp(0, LARGEST_ANSWER).long(), minlength=ANSWERS).float() + 0.1
     return times / times.sum()
 
 
 def _given_true(told: Tensor, occurs: Tensor) -> Tensor:
-    """K×R×21 distributions and K×21 frequencies of true counts → K×21×R, p(raw | true)."""
+    """K×R×21 distributions and K×21 frequencies of true counts → p(raw | true), K×21×R."""
     share = torch.full(told.shape[:2], 1 / told.shape[1])
     for _ in range(_STEPS):
         joint = share[..., None] * told

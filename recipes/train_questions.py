@@ -2,10 +2,10 @@
 
 python -m recipes.train_questions [--data DIR] [--out FILE.safetensors] [--seed S]
 
-DIR (else $COUNTING_DATA) holds vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. First it learns how
-people talk of what is in photos, from questions of all kinds ("what is on the grass?"), then to ask "how many".
-FILE gets the weights, in half precision, of the epoch of the least loss on the questions that people asked of
-validation photos; beside it comes a card.
+DIR (default: $COUNTING_DATA) contains vqa/cocoqa, vqa/vqa2_subset and ceos/coco2014_counts.npz. The generator is
+pretrained on questions of all kinds ("what is on the grass?") and fine-tuned on "how many" questions. The weights
+of the epoch with the lowest loss on people's questions about validation photos are written to FILE, in half
+precision, with a card beside it.
 """
 
 import argparse
@@ -38,22 +38,24 @@ from recipes.question_data import (
 )
 
 LEAST = 8
-"""Times that a word must occur in training; questions with rarer ones are left out."""
+"""Minimum number of occurrences of a word in training; questions with rarer words are left out."""
 BATCH = 128
 ALIKE = 8
-"""Batches whose questions are sorted by length together."""
+"""Number of batches whose questions are sorted by length together."""
 DECAY = 1e-2
 _VOC = sorted(match_categories(VOC_CATEGORIES, COCO_CATEGORIES).values())
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Of training.
+    """A stage of training.
 
     Attributes:
-        rate: the highest of the learning rates.
-        dropout: of the generator.
-        smoothing: of labels, the target's share that is spread over all words (Szegedy et al. 2016, section 7).
+        epochs: its number of epochs.
+        rate: the maximum learning rate.
+        dropout: the generator's dropout.
+        smoothing: label smoothing, the share of the target that is spread over all words (Szegedy et al. 2016,
+            section 7).
     """
 
     epochs: int
@@ -68,13 +70,15 @@ HOW_MANY = Stage(epochs=8, rate=1e-3, dropout=0.4, smoothing=0.2)
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A generator, the ``epoch`` that it is of, and how it was chosen.
+    """A trained generator.
 
     Attributes:
-        loss: −log p of a token of the validation questions.
-        questions: "how many" ones that it learned from.
-        others: of other kinds that it learned from before, too.
-        chosen_on: validation questions.
+        generator: with the weights of the best epoch.
+        epoch: the best epoch.
+        loss: its mean −log p of a token of the validation questions.
+        questions: number of "how many" questions in training.
+        others: number of other questions in pretraining.
+        chosen_on: number of validation questions.
     """
 
     generator: QuestionGenerator
@@ -87,7 +91,14 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """N questions: ``tokens`` N×(1 + MAX_WORDS + 1) from mark to end, padded with ends; the rest N×80."""
+    """N questions.
+
+    Attributes:
+        tokens: N×(1 + MAX_WORDS + 1), from mark to end token, padded with end tokens.
+        lengths: N numbers of words, plus 1.
+        counts: N×80.
+        about: N×80.
+    """
 
     tokens: Tensor
     lengths: Tensor
@@ -98,11 +109,11 @@ class Batch:
         return len(self.tokens)
 
     def rows(self, rows: Tensor) -> "Batch":
-        """Some of them."""
+        """The questions at the given indices."""
         return Batch(self.tokens[rows], self.lengths[rows], self.counts[rows], self.about[rows])
 
-    def and_also(self, other: "Batch") -> "Batch":
-        """These and those of another."""
+    def joined(self, other: "Batch") -> "Batch":
+        """The questions of both batches."""
         return Batch(
             torch.cat([self.tokens, other.tokens]),
             torch.cat([self.lengths, other.lengths]),
@@ -111,7 +122,7 @@ class Batch:
         )
 
     def loss(self, generator: QuestionGenerator, known: Tensor, smoothing: float = 0.0) -> Tensor:
-        """−log p of a token, the end of a question being one; of any token, by the share of ``smoothing``."""
+        """Mean −log p of a token, including the end token, with label smoothing."""
         longest = int(self.lengths.max())
         log_probs = generator(self.tokens[:, :longest], self.counts, known)
         picked = log_probs.gather(2, self.tokens[:, 1 : longest + 1, None]).squeeze(2)
@@ -123,11 +134,15 @@ class Batch:
 
 
 def pack(taught: Sequence[Lesson], vocabulary: WordTokens) -> Batch:
-    """The questions all of whose words the vocabulary has."""
+    """The questions whose words are all in the vocabulary.
+
+    Raises:
+        CountingError: there are none.
+    """
     encoded = [(each, vocabulary.encode(each.words)) for each in taught]
     kept = [(each, tokens) for each, tokens in encoded if tokens is not None]
     if not kept:
-        raise CountingError("no questions that counts can answer: nothing to learn from, or to choose on")
+        raise CountingError("no questions that counts can answer, to train or validate on")
     tokens = torch.full((len(kept), 1 + MAX_WORDS + 1), Mark.END)
     for row, (each, words) in zip(tokens, kept, strict=True):
         row[: 1 + len(words)] = torch.tensor([each.mark, *words])
@@ -140,9 +155,9 @@ def pack(taught: Sequence[Lesson], vocabulary: WordTokens) -> Batch:
 
 
 def draw_known(about: Tensor, random: torch.Generator) -> Tensor:
-    """N×K: what the counter of each question knows, always with something that answers it.
+    """N×K flags of the categories that are known for each question, including at least one that it asks for.
 
-    A third know all, a third VOC's 20 categories (all, where none of these answers), a third some, at random.
+    A third are all categories, a third VOC's 20 (or all, if these do not answer it), a third a random selection.
     """
     known = torch.ones_like(about)
     kind = torch.randint(3, (len(about),), generator=random)
@@ -154,14 +169,14 @@ def draw_known(about: Tensor, random: torch.Generator) -> Tensor:
 
 
 def voc_known(about: Tensor) -> Tensor:
-    """N×80: VOC's 20 categories are known, and all where none of these answers."""
+    """N×80 flags of VOC's 20 categories; of all categories if VOC's do not answer the question."""
     voc = torch.zeros_like(about)
     voc[:, _VOC] = True
     return voc | ~(about & voc).any(dim=1, keepdim=True)
 
 
 def validation_loss(generator: QuestionGenerator, valid: Batch) -> float:
-    """The mean loss for a counter that knows all categories and one that knows VOC's."""
+    """The mean of the losses with all categories known and with VOC's known."""
     generator.eval()
     with torch.no_grad():
         every = valid.loss(generator, torch.ones_like(valid.about))
@@ -176,10 +191,10 @@ def train(
     others: Sequence[Lesson] = (),
     stage: Stage = HOW_MANY,
 ) -> Trained:
-    """Learn from ``others`` and ``taught``, then from ``taught``; keep its epoch of least loss on ``held_out``.
+    """Train on ``others`` and ``taught``, then on ``taught`` alone; keep the epoch that is best on ``held_out``.
 
     Raises:
-        CountingError: there is nothing to learn from or to choose on.
+        CountingError: there are no questions to train or validate on.
     """
     torch.manual_seed(seed)
     random = torch.Generator().manual_seed(seed)
@@ -188,8 +203,8 @@ def train(
     data, valid = pack(taught, vocabulary), pack(held_out, vocabulary)
     other = pack(others, vocabulary) if others else None
     if other:
-        learn(generator, other.and_also(data), ALL_KINDS, valid, random)
-    epochs = learn(generator, data, stage, valid, random)
+        run_stage(generator, other.joined(data), ALL_KINDS, valid, random)
+    epochs = run_stage(generator, data, stage, valid, random)
     best = min(epochs, key=lambda epoch: epoch.loss)
     generator.load_state_dict(best.weights)
     number = epochs.index(best) + 1
@@ -198,16 +213,16 @@ def train(
 
 @dataclass(frozen=True, eq=False)
 class Epoch:
-    """What came of one: the ``loss`` on validation questions, and the weights."""
+    """The result of an epoch: the ``loss`` on validation questions, and the weights."""
 
     loss: float
     weights: dict[str, Tensor]
 
 
-def learn(
+def run_stage(
     generator: QuestionGenerator, data: Batch, stage: Stage, valid: Batch, random: torch.Generator
 ) -> list[Epoch]:
-    """Learn from ``data``, and say what came of each epoch."""
+    """Train on ``data``; returns the result of each epoch."""
     generator.dropout = stage.dropout
     optimizer = torch.optim.AdamW(generator.parameters(), lr=stage.rate, weight_decay=DECAY)
     steps = stage.epochs * sum(1 for _ in _batches(data, random))
@@ -215,9 +230,9 @@ def learn(
     epochs = []
     for epoch in track(range(1, stage.epochs + 1), "training"):
         loss = _train_one_epoch(generator, data, stage.smoothing, optimizer, schedule, random)
-        surprise = validation_loss(generator, valid)
-        console.print(f"epoch {epoch}  loss {loss:.3f}  valid {surprise:.3f}", highlight=False)
-        epochs.append(Epoch(surprise, deepcopy(generator.state_dict())))
+        valid_loss = validation_loss(generator, valid)
+        console.print(f"epoch {epoch}  loss {loss:.3f}  valid {valid_loss:.3f}", highlight=False)
+        epochs.append(Epoch(valid_loss, deepcopy(generator.state_dict())))
     return epochs
 
 
@@ -229,7 +244,7 @@ def _train_one_epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     random: torch.Generator,
 ) -> float:
-    """The mean loss on the way."""
+    """Train on every question once; returns the mean loss."""
     generator.train()
     losses = []
     for batch in _batches(data, random):
@@ -244,7 +259,7 @@ def _train_one_epoch(
 
 
 def _batches(data: Batch, random: torch.Generator) -> Iterator[Batch]:
-    """All questions once, in batches of similar length: short ones are not padded to the longest."""
+    """All questions once, in batches of similar length, so that there is little padding."""
     order = torch.randperm(len(data), generator=random)
     for begin in range(0, len(order), BATCH * ALIKE):
         several = order[begin : begin + BATCH * ALIKE]

@@ -109,10 +109,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no config": (lambda file: rewrite(file, config=None), "corrupt header"),
     "no card": (lambda file: rewrite(file, card=None), "corrupt header"),
     "no JSON": (lambda file: rewrite(file, categories="blue, red"), "corrupt header"),
-    "more categories": (lambda file: rewrite(file, categories='["a", "b", "c"]'), "do not fit a aso_sub"),
+    "more categories": (lambda file: rewrite(file, categories='["a", "b", "c"]'), "do not fit the aso_sub"),
     "another's calibration": (with_calibration_of_three, "its calibration does not fit its 2 categories"),
     "another head": (lambda file: with_config(file, head={"hidden": [16, 16]}), "do not fit"),
-    "another counter": (lambda file: with_config(file, counter="glance"), "do not fit a glance"),
+    "another counter": (lambda file: with_config(file, counter="glance"), "do not fit the glance"),
     "an unknown counter": (lambda file: with_config(file, counter="gaze"), "unknown counter 'gaze'"),
     "an unknown key": (lambda file: with_config(file, colour="red"), "unknown key 'colour'"),
     "another backbone": (

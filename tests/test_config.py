@@ -144,7 +144,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         ("aso_sub", {"hidden": [0]}, r"head.hidden.0: input should be greater than 0"),
         ("aso_sub", {"hidden": [3], "dropout": 1.5}, "head.dropout: input should be less than 1"),
         ("seq_sub", {"hidden": 3, "recurrent": -1}, "head.recurrent: input should be greater than 0"),
-        ("att_sub", {"hidden": 10, "heads": 4}, "head.heads: 4 heads cannot share 10 features"),
+        ("att_sub", {"hidden": 10, "heads": 4}, "head.heads: 4 does not divide head.hidden 10"),
         ("gt_class", {"hidden": [3], "largest": 0}, "head.largest: input should be greater than 0"),
         ("glance", {"hidden": [3], "categories": ["cat"]}, "head.categories: got multiple values"),
     ],

@@ -410,7 +410,7 @@ def test_an_ended_group_leaves_others_free_to_end_later() -> None:
         ({"beams": 1, "groups": 1, "length_penalty": float("inf")}, "length_penalty: must be finite"),
         ({"beams": 1, "groups": 1, "length_penalty": 1e308}, "length_penalty: must be finite, from -10 to 10"),
         ({"beams": 2, "groups": 2, "end": 1, "pad": 0}, 'pad: requires rank_by="score"'),
-        ({"beams": 2, "groups": 2, "rank_by": "score", "pad": 0}, "pad: only used with .* an end token"),
+        ({"beams": 2, "groups": 2, "rank_by": "score", "pad": 0}, "pad: requires .* an end token"),
         ({"beams": 1, "groups": 1, "rank_by": "length"}, "rank_by: must be log_prob or score"),
     ],
 )

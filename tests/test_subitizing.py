@@ -64,7 +64,7 @@ def test_a_missing_or_empty_class_is_named(folder: Path, tmp_path: Path) -> None
     config = SubitizingConfig(folder=folder)
     for photo in (folder / "2").iterdir():
         photo.write_bytes(b"no photo")
-    with pytest.raises(CountingError, match=r"/2: no photo in it"):
+    with pytest.raises(CountingError, match=r"/2: no readable photo in this folder"):
         learn_to_subitize(tiny_backbone(), config, 0, tmp_path / "kept")
     (folder / "4+").rename(folder / "many")
     with pytest.raises(CountingError, match="such folder"):

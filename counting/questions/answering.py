@@ -37,7 +37,7 @@ class Answer:
         cells: the parts of ``raw`` in the g² cells, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
             None for an uncalibrated counter.
-        learned: whether the answer is the how-many head's; it never is for a question that asks only for a count.
+        learned: whether the answer is the how-many head's; never for one about a single category, or a plain sum.
         uncounted: COCO's categories that the question also names but the counter does not count.
     """
 

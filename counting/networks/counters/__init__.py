@@ -1,4 +1,4 @@
-"""The counters, published ones and ours, each in a file of its own, and the registry they and yours join."""
+"""The counters, published ones and ours, and the registry of counters."""
 
 from counting.networks.counters import aso_sub, att_sub, glance, gt_class, loc_sub, seq_sub
 from counting.networks.counters.base import (

@@ -10,7 +10,7 @@ from counting_datasets.errors import CountingError
 
 
 class AttentiveHead(nn.Module):
-    """A transformer encoder over the cells, then a linear layer on each cell's own features beside its context.
+    """A transformer encoder over the cells, then a linear layer on each cell's own features and its context.
 
     Raises:
         CountingError: ``heads`` does not divide ``hidden``.
@@ -20,7 +20,7 @@ class AttentiveHead(nn.Module):
         self, cells: Cells, hidden: int, layers: int, heads: int, categories: int, dropout: float
     ) -> None:
         if hidden % heads:
-            raise CountingError(f"head.heads: {heads} heads cannot share {hidden} features")
+            raise CountingError(f"head.heads: {heads} does not divide head.hidden {hidden}, choose a divisor")
         super().__init__()
         self.embed = embedding(cells.width, [hidden], dropout)
         self.position = nn.Parameter(torch.randn(1, cells.grid.cells, hidden) * 0.02)
@@ -47,7 +47,7 @@ def att_sub(
     heads: PositiveInt = 4,
     dropout: Dropout = 0.2,
 ) -> Counter:
-    """Ours: attention in the place of seq-sub's recurrence, so that no cell is further away than another.
+    """Ours: attention instead of seq-sub's recurrence, so that every cell reaches every other in one step.
 
     Raises:
         CountingError: ``heads`` does not divide ``hidden``.

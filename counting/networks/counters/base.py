@@ -1,4 +1,4 @@
-"""Counter: what every learned counter is, and the names they are known by."""
+"""The base class of all trained counters, and the registry of counters."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
@@ -21,7 +21,7 @@ from counting_datasets.scene import Scene
 
 
 class Outputs(NamedTuple):
-    """What a counter computes from a batch in training; losses read from it.
+    """What a counter computes from a training batch, for its losses.
 
     Attributes:
         features: B×feature cells×width.
@@ -39,29 +39,29 @@ class AuxiliaryLoss(Protocol):
 
     @property
     def name(self) -> str:
-        """A name that no other loss of the run has."""
+        """A name that is unique among the losses of a run."""
 
     @property
     def weight(self) -> float:
         """The factor by which the loss is multiplied before it is added to the count loss."""
 
     def target(self, scene: Scene, view: View) -> Tensor:
-        """What the loss compares a view's outputs with; all targets of a run have the same shape."""
+        """The loss's target for a view; all targets of a run have the same shape."""
 
     def __call__(self, counter: "Counter", outputs: Outputs, targets: Tensor) -> Tensor:
-        """A batch's outputs and its B×... targets → the loss, a scalar without ``weight``."""
+        """A batch's outputs and its B×... targets → the loss, a scalar, not multiplied by ``weight``."""
 
 
 class Counter(nn.Module):
     """Features of cells, and a head that turns them into raw counts per cell and category.
 
     Attributes:
-        cells: photos to cell features.
-        head: B×feature cells×width → whatever ``raw_counts`` reads.
-        categories: the K names that the last axis counts.
-        grid: the cells of the answer; a glance takes in many feature cells and answers for the whole photo.
-        scale: a scalar that all its counts are multiplied by; 1 unless fitted after training.
-        takes_count_loss: whether ``loss`` uses the criterion that it is given.
+        cells: computes cell features from photos.
+        head: B×feature cells×width → the input of ``raw_counts``.
+        categories: the names of the K categories.
+        grid: the cells of the counts; glance has several feature cells but one count for the whole photo.
+        scale: a factor for all counts; 1 unless fitted after training.
+        takes_count_loss: whether ``loss`` uses its criterion.
     """
 
     scale: Tensor
@@ -94,7 +94,7 @@ class Counter(nn.Module):
         return count_cells(self(images))
 
     def raw_counts(self, output: Tensor) -> Tensor:
-        """The head's output → B×cells×K raw counts, as training sees them: not scaled."""
+        """The head's output → B×cells×K raw counts, not multiplied by ``scale``."""
         return output
 
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
@@ -104,12 +104,12 @@ class Counter(nn.Module):
     def auxiliary_losses(
         self, weights: Mapping[str, float], protocol: CountingProtocol, side: int
     ) -> tuple[AuxiliaryLoss, ...]:
-        """The losses of its own that training adds to the count loss; none unless a counter overrides this.
+        """The counter's own losses, which training adds to the count loss; here there are none.
 
         Args:
-            weights: the configured weight of each loss, by name.
+            weights: name of a loss → its configured weight.
             protocol: which objects count.
-            side: training photos have side × side pixels.
+            side: height and width of training photos in pixels.
         """
         return ()
 
@@ -141,7 +141,7 @@ def register_counter(name: str) -> Callable[[Builder], Builder]:
 
 
 def registered_counters() -> tuple[str, ...]:
-    """The names of all counters that can be trained, those of installed packages included."""
+    """The names of all counters that can be trained, including those of installed packages."""
     plugins = {entry.name for entry in entry_points(group="counting.counters")}
     return tuple(sorted(plugins | set(_COUNTERS)))
 
@@ -164,7 +164,7 @@ def build_counter(name: str, cells: Cells, categories: Sequence[str], options: d
     """The counter called ``name``: a registered one or an entry point of the group ``counting.counters``.
 
     Raises:
-        CountingError: no such counter, or options that it does not take.
+        CountingError: the counter is unknown, or an option is unknown, missing or wrong.
     """
     builder = counter_builder(name)
     try:
@@ -182,7 +182,7 @@ def build_counter(name: str, cells: Cells, categories: Sequence[str], options: d
 def embedding(width: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
     """Dropout, then [Linear → LayerNorm → ReLU → dropout] for each hidden size: ...×width → ...×hidden[-1].
 
-    LayerNorm where the release has BatchNorm: a cell's count must not depend on the other photos of its batch.
+    LayerNorm replaces the BatchNorm of the released code, so that counts do not depend on the rest of the batch.
     """
     layers: list[nn.Module] = [nn.Dropout(dropout)]
     for size in hidden:

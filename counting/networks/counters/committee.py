@@ -1,4 +1,4 @@
-"""A committee: several heads on the same cells, each begun differently, whose mean is the answer."""
+"""A committee: several heads on the same cells, initialized differently, whose counts are averaged."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,18 +14,18 @@ class Heads(nn.ModuleList):
     """The members' heads side by side."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """What each of M heads makes of the features, M×...."""
+        """The M heads' outputs, M×...."""
         return torch.stack([head(features) for head in self])
 
 
 class Committee(Counter):
-    """Members learn side by side, each from its own errors; they share one look at the photo."""
+    """Members that are trained side by side, each with its own loss, and share the features of the photo."""
 
     def __init__(self, members: Sequence[Counter]) -> None:
         first = members[0]
         super().__init__(first.cells, Heads(member.head for member in members), first.categories, first.grid)
         self.takes_count_loss = first.takes_count_loss
-        self._first = (first,)  # within a tuple it is no submodule: its cells and head are here already
+        self._first = (first,)  # in a tuple, it is not registered as a submodule; its cells and head already are
 
     def raw_counts(self, output: Tensor) -> Tensor:
         """M×... outputs of the heads → B×cells×K: the mean of the members' raw counts."""
@@ -40,5 +40,5 @@ class Committee(Counter):
     def auxiliary_losses(
         self, weights: Mapping[str, float], protocol: Protocol, side: int
     ) -> tuple[AuxiliaryLoss, ...]:
-        """Those of one member: all members share its cells."""
+        """The losses of one member, as all members share its cells."""
         return self._first[0].auxiliary_losses(weights, protocol, side)

@@ -1,4 +1,4 @@
-"""Ens: several counters' raw counts as one (CEOS, ens)."""
+"""Ensembles: weighted sums of several counters' raw counts (CEOS, ens)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from counting.tables.count_table import CountTable
 from counting_datasets.errors import DataError
 
 STRENGTHS = (np.inf, 10_000.0, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0)
-"""How strongly a category's weights may be held to those of all categories; chosen by cross-validation."""
+"""Strengths of shrinking a category's weights to those of all categories; cross-validation chooses one."""
 
 
 @dataclass(frozen=True, eq=False)
 class EnsembleWeights:
-    """``weights`` is members×K, ≥ 0: what each member's counts of a category are multiplied by."""
+    """``weights`` is members×K, ≥ 0: the factor for each member's counts of each category."""
 
     weights: Floats
 
     def combine(self, tables: Sequence[CountTable]) -> CountTable:
-        """The weighted sum of the members' raw counts, and of their cells where all have the same grid.
+        """The weighted sum of the members' raw counts, and of their cells if all have the same grid.
 
         Raises:
-            DataError: the tables differ in images or categories, or are not as many as the weights.
+            DataError: the tables differ in images or categories, or there is not one table per member.
         """
         _check(tables)
         if len(tables) != len(self.weights):
-            raise DataError(f"weights for {len(self.weights)} counters, but {len(tables)} tables of counts")
+            raise DataError(f"{len(tables)} tables of counts for an ensemble of {len(self.weights)} counters")
         counts = sum(w * table.counts for w, table in zip(self.weights, tables, strict=True))
         return CountTable(
             tables[0].images, tables[0].categories, np.asarray(counts), self._cells(tables), tables[0].numbers
@@ -56,10 +56,10 @@ def average(tables: Sequence[CountTable]) -> CountTable:
 
 
 def fit_weights(tables: Sequence[CountTable], truth: CountTable) -> EnsembleWeights:
-    """Non-negative least squares of the true counts on the members' counts, both of the validation split.
+    """Fit weights to the members' counts on the validation split by non-negative least squares.
 
-    Each category's weights are held to those that serve all categories; how strongly is chosen by five-fold
-    cross-validation of the rounded mRMSE.
+    Each category's weights are shrunk to those fitted to all categories, by a strength that five-fold
+    cross-validation of the rounded mRMSE chooses.
 
     Raises:
         DataError: tables and truth differ in images or categories.

@@ -1,4 +1,4 @@
-"""Glance: count in one look at the whole photo (CEOS)."""
+"""Glance: counts from features of the whole photo (CEOS)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""gt-class: counts as classes, learned with cross-entropy (CEOS, baselines)."""
+"""gt-class: counts as classes, trained with cross-entropy (CEOS, baselines)."""
 
 import torch
 from pydantic import PositiveInt
@@ -13,7 +13,7 @@ from counting.networks.losses import CountLoss
 
 
 class ClassCounter(Counter):
-    """Answers with the most probable count, each count up to ``largest`` being a class."""
+    """A counter with one class for each count up to ``largest``; its count is the most probable class."""
 
     takes_count_loss = False
 
@@ -22,14 +22,14 @@ class ClassCounter(Counter):
         self.largest = largest
 
     def raw_counts(self, output: Tensor) -> Tensor:
-        """B×1×K·(largest + 1) logits → B×1×K: the likeliest count, with the gradient of the mean count."""
+        """B×1×K·(largest + 1) logits → B×1×K: the most probable count, with the gradient of the expected count."""
         probability = self._logits(output).softmax(dim=-1)
         mean = (probability * torch.arange(self.largest + 1, device=output.device)).sum(dim=-1)
         likeliest = probability.argmax(dim=-1).to(mean.dtype)
         return mean + (likeliest - mean).detach()
 
     def loss(self, output: Tensor, target: Tensor, criterion: CountLoss) -> Tensor:
-        """Cross-entropy of the true count's class, where it is known; larger counts belong to the last."""
+        """Cross-entropy of the true count's class, where it is known; larger counts are in the last class."""
         counts = target.sum(dim=1)
         classes = counts.nan_to_num().round().long().clamp(max=self.largest)
         errors = cross_entropy(self._logits(output).flatten(0, 2), classes.flatten(), reduction="none")
@@ -44,7 +44,7 @@ class ClassCounter(Counter):
 def gt_class(
     cells: Cells, categories: tuple[str, ...], hidden: Hidden, largest: PositiveInt = 20, dropout: Dropout = 0.1
 ) -> Counter:
-    """The glance network with a class for each count from 0 to ``largest``."""
+    """The glance network with one class for each count from 0 to ``largest``."""
     outputs = len(categories) * (largest + 1)
     head = GlanceHead(cells.width, hidden, outputs, dropout)
     return ClassCounter(cells, head, categories, largest)

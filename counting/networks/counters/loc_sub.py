@@ -1,4 +1,4 @@
-"""Locating subitizing: every cell counted in the context of all others, and by the centres located in it."""
+"""Locating subitizing: every cell counted from the centres located in it and in the context of all cells."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Depth = Annotated[int, Field(gt=0, multiple_of=GROUPS)]
 
 
 class LocatingHead(nn.Module):
-    """Each cell's soft counts of located centres, weighed by category, and what attention over the cells adds."""
+    """The sum of a cell's soft counts, weighted by category, and of the counts of an attentive head."""
 
     def __init__(self, attend: AttentiveHead, categories: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class LocatingHead(nn.Module):
 
 @dataclass(frozen=True)
 class CentreLoss:
-    """``centre_loss`` of the map of centres, which the objects of each view teach."""
+    """``centre_loss`` of the map of centres as an auxiliary loss."""
 
     weight: float
     maps: CentreMaps
@@ -51,7 +51,7 @@ class CentreLoss:
 
 
 class LocatingCounter(Counter):
-    """A counter on ``LocatedCells``; it brings the loss that teaches them where centres are."""
+    """A counter on ``LocatedCells``, with the loss that trains them to locate centres."""
 
     cells: LocatedCells
 
@@ -73,7 +73,7 @@ def loc_sub(
     heads: PositiveInt = 4,
     dropout: Dropout = 0.2,
 ) -> Counter:
-    """Ours: a backbone that learns to locate every object's centre while the cells learn to count.
+    """Ours: the backbone is trained to locate every object's centre while the cells are trained to count.
 
     Raises:
         CountingError: ``heads`` does not divide ``hidden``.

@@ -17,7 +17,7 @@ def serpentine_by_rows(grid: Grid) -> list[int]:
 
 
 def serpentine_by_columns(grid: Grid) -> list[int]:
-    """The same down and up the columns."""
+    """Cell numbers along the columns, every other column backwards."""
     side = grid.side
     return [(cell % side) * side + cell // side for cell in serpentine_by_rows(grid)]
 
@@ -25,7 +25,7 @@ def serpentine_by_columns(grid: Grid) -> list[int]:
 class SequentialHead(nn.Module):
     """Reads the cells as two serpentine sequences, each with its own stacked bi-LSTMs.
 
-    The outputs are put back in cell order, joined, and a linear layer gives each cell's counts.
+    The outputs are put back in cell order and joined, and a linear layer computes each cell's counts.
     """
 
     by_rows: Tensor
@@ -70,9 +70,9 @@ def _in_order(lstm: nn.LSTM, cells: Tensor, order: Tensor) -> Tensor:
 def seq_sub(
     cells: Cells, categories: tuple[str, ...], hidden: PositiveInt, recurrent: PositiveInt, dropout: Dropout = 0.1
 ) -> Counter:
-    """Published with 500 features a cell and bi-LSTMs of 1000 and 2000 in total 40 M parameters; smaller serves.
+    """Published with 500 features per cell and bi-LSTMs of sizes 1000 and 2000, 40 M parameters in total.
 
-    Unlike the release, each cell's own features reach the last layer beside its context.
+    Unlike in the released code, the last layer sees each cell's own features as well as its context.
     """
     head = SequentialHead(cells.grid, cells.width, hidden, recurrent, len(categories), dropout)
     return Counter(cells, head, categories)

@@ -39,7 +39,7 @@ def find_weights(name: str) -> Path:
     if path.is_dir():
         best = path / "weights" / "best.safetensors"
         if not best.is_file():
-            raise CountingError(f"{name}: no trained counter in this folder (weights/best.safetensors)")
+            raise CountingError(f"{name}: no trained counter in this folder, it has no weights/best.safetensors")
         return best
     if path.suffix == ".safetensors":
         return path

@@ -1,4 +1,4 @@
-"""The zoo's counters by name and what their cards say, read without importing torch."""
+"""Names and cards of the zoo's counters, read without importing torch."""
 
 import json
 from pathlib import Path
@@ -16,13 +16,13 @@ def zoo_names() -> tuple[str, ...]:
 
 
 def read_card(name: str) -> dict[str, Any]:
-    """What a counter of the zoo was trained on and how it scored."""
+    """The card of a counter: what it was trained on and how it scored."""
     card: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     return card
 
 
 def read_categories(weights: Path) -> tuple[str, ...] | None:
-    """The categories in the header of a .safetensors file; None where it has none that can be read."""
+    """The categories in the header of a .safetensors file; None if they cannot be read."""
     try:
         with weights.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -33,5 +33,5 @@ def read_categories(weights: Path) -> tuple[str, ...] | None:
 
 
 def models() -> dict[str, dict[str, Any]]:
-    """The names of the counters that ship, and their cards: what each was trained on and how it scored."""
+    """Name of each counter that comes with the package → its card: what it was trained on and how it scored."""
     return {name: read_card(name) for name in zoo_names()}

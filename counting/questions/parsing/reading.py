@@ -95,10 +95,10 @@ class Reading:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the answer is a count as it stands, the same that a table of the photo's counts shows.
+        """Whether the answer is the photo's count itself, as in a table of its counts.
 
-        That holds for one category, wherever its things are said to be ("dogs on the beach"), and for the sum of
-        several if the question says nothing more ("how many animals are there?").
+        It is for one category, whatever else the question says ("dogs on the beach"), and for the sum of several
+        if the question says nothing more ("how many animals are there?").
         """
         says_no_more = FILLERS.issuperset((*self.modifiers, *self.condition.split()))
         return not self.gear and (len(self.categories) == 1 or says_no_more)
