@@ -24,7 +24,7 @@ from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
 from counting_datasets.data_sets import downloadable
 
-_ONE_THREAD = ("predict", "ask", "questions", "explain")
+_ONE_THREAD = ("predict", "ask", "questions", "explain", "evaluate")
 """Commands that run torch in one thread unless OMP_NUM_THREADS is set. On a busy machine, two threads on one photo
 take up to seven times the processor time; ``predict`` counts several photos in parallel instead."""
 

@@ -1,6 +1,7 @@
 """counting train"""
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ RUNS = Path("runs")
 def run(arguments: argparse.Namespace) -> int:
     """Train a counter, score its best epoch on the validation split and write a report."""
     config = read_config(arguments.config, arguments.overrides)
+    if config.backbone.frozen and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # a photo, or a batch of cell features, is too little work for several
     folder = RunFolder(RUNS / (arguments.name or run_name(arguments.config)))
     trained = train_counter(
         config, folder, resume=arguments.resume, device=arguments.device, workers=arguments.workers
