@@ -97,7 +97,7 @@ def test_scores_can_be_read_by_people_and_programs() -> None:
     [
         ([[1, 2]], [[1, 2], [3, 4]], {}, r"\(1, 2\), true counts \(2, 2\)"),
         ([], [], {}, "no counts to score"),
-        (3, 3, {}, "predicted counts have the shape"),
+        (3, 3, {}, "predicted counts have shape"),
         ([math.nan], [1], {}, "predicted counts must be finite"),
         ([None], [1], {}, "predicted counts must be finite"),
         ([1], [math.inf], {}, "true counts must be finite"),

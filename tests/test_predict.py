@@ -57,7 +57,7 @@ def test_photos_of_the_same_name_are_told_apart_in_every_file(
         shown, said = capsys.readouterr()
         assert "100/IMG_0001.jpg" in shown
         assert f"wrote {out}" in shown.replace("\n", "")
-        assert "left out 1 file that is no photo: 1 .mov" in said
+        assert "left out 1 file that is not a photo: 1 .mov" in said
     assert all((tmp_path / "drawn" / f"{key}.png").is_file() for key in keys)
     rows = json.loads((tmp_path / "counts.json").read_text(encoding="utf-8"))
     assert {row["file_name"] for row in rows} == {"100/IMG_0001.jpg", "101/IMG_0001.jpg"}
@@ -144,4 +144,4 @@ def test_more_photos_than_a_screen_holds_are_counted_in_one_line(
     for number in range(5):
         photo(tmp_path / "many" / f"{number}.jpg")
     assert predict(tmp_path / "many", "--counter", counter) == 0
-    assert "and 2 more photos, write them with --out counts.csv" in capsys.readouterr().out
+    assert "and 2 more photos; write all with --out counts.csv" in capsys.readouterr().out

@@ -186,7 +186,7 @@ def test_what_cannot_be_loaded_or_counted_is_an_error_that_names_it(counter: Any
         counter.count("missing.jpg")
     with pytest.raises(counting.PhotoError, match="photo 2"):
         counter.count([photo, 7])
-    with pytest.raises(counting.CountingError, match="empty name"):
+    with pytest.raises(counting.CountingError, match="empty path"):
         counter.count("")
     assert issubclass(counting.PhotoError, counting.CountingError)
     assert issubclass(counting.DataError, counting.CountingError)
