@@ -95,7 +95,7 @@ def test_scores_can_be_read_by_people_and_programs() -> None:
 @pytest.mark.parametrize(
     ("predicted", "true", "options", "message"),
     [
-        ([[1, 2]], [[1, 2], [3, 4]], {}, r"\(1, 2\), true counts \(2, 2\)"),
+        ([[1, 2]], [[1, 2], [3, 4]], {}, r"\(1, 2\), but true counts are \(2, 2\)"),
         ([], [], {}, "no counts to score"),
         (3, 3, {}, "predicted counts have shape"),
         ([math.nan], [1], {}, "predicted counts must be finite"),
