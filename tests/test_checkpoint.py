@@ -100,11 +100,14 @@ def with_config(file: Path, **changed: Any) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda file: file.unlink(), "no such weights file"),
-    "cut short": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "no whole safetensors file"),
-    "cut in the header": (lambda file: file.write_bytes(file.read_bytes()[:60]), "no whole safetensors file"),
-    "empty": (lambda file: file.write_bytes(b""), "no whole safetensors file"),
-    "text": (lambda file: file.write_text("image,cat\n1,2\n"), "no whole safetensors file"),
-    "another program's": (lambda file: save_file({"w": torch.ones(2)}, file), "no counter of this program"),
+    "cut short": (lambda file: file.write_bytes(file.read_bytes()[:-9]), "corrupt or truncated safetensors file"),
+    "cut in the header": (
+        lambda file: file.write_bytes(file.read_bytes()[:60]),
+        "corrupt or truncated safetensors file",
+    ),
+    "empty": (lambda file: file.write_bytes(b""), "corrupt or truncated safetensors file"),
+    "text": (lambda file: file.write_text("image,cat\n1,2\n"), "corrupt or truncated safetensors file"),
+    "another program's": (lambda file: save_file({"w": torch.ones(2)}, file), "not a counter of this program"),
     "a later version": (lambda file: rewrite(file, format="everyday-counting/9"), "everyday-counting/9"),
     "no config": (lambda file: rewrite(file, config=None), "corrupt header"),
     "no card": (lambda file: rewrite(file, card=None), "corrupt header"),

@@ -24,7 +24,7 @@ def test_every_device_that_is_there_is_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["foo", "", "meta", "cuda:99", "cpu:1", "CPU", "cuda:-1", "privateuseone"])
 def test_any_other_is_refused_with_those_that_are_there(name: str) -> None:
-    with pytest.raises(CountingError, match=r"device '.*' is not available here: use cpu") as refused:
+    with pytest.raises(CountingError, match=r"device '.*' is not available here; use cpu") as refused:
         find_device(name)
     assert "\n" not in str(refused.value)
 
@@ -42,7 +42,7 @@ def test_predict_refuses_it_in_one_line(capfd: pytest.CaptureFixture[str], name:
     photo = Path(__file__).parents[1] / "docs" / "gallery" / "cat.jpg"
     assert main(["predict", str(photo), "--device", name]) == 2
     said = capfd.readouterr()
-    assert f"device '{name}' is not available here: use cpu" in said.err
+    assert f"device '{name}' is not available here; use cpu" in said.err
     assert len(said.err.splitlines()) == 1
     assert said.out == ""
 

@@ -96,7 +96,7 @@ def test_the_photo_itself_stays_as_it_was() -> None:
 
 
 def test_cells_that_form_no_square_are_refused() -> None:
-    with pytest.raises(DataError, match="6 cells form no square grid"):
+    with pytest.raises(DataError, match="cannot draw 6 cells"):
         draw_cells(grey(100, 100), np.zeros((6, 3)), CATEGORIES, [])
 
 

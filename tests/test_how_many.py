@@ -184,7 +184,7 @@ class TestFile:
         path.write_bytes(HOW_MANY_FILE.read_bytes()[:-100])
         counter = Path(HOW_MANY_FILE).parents[1] / "voc2007-glance.safetensors"
         for file, says in (
-            (path, "no whole safetensors"),
+            (path, "corrupt or truncated safetensors"),
             (counter, "no how-many head"),
             (tmp_path / "x", "no such"),
         ):

@@ -21,10 +21,10 @@ def ctrl_c() -> Iterator[None]:
 
 def test_ctrl_c_is_remembered_where_a_library_turns_it_into_an_error_of_its_own() -> None:
     with Interruption() as interruption:
-        assert not interruption.came
+        assert not interruption.occurred
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        assert interruption.came
+        assert interruption.occurred
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -22,7 +22,7 @@ def run_command(parsed: argparse.Namespace, output: Output) -> int:
         except SystemExit:  # raised by rich when standard output is closed
             return DONE
         except (Exception, KeyboardInterrupt) as error:
-            if interruption.came or isinstance(error, KeyboardInterrupt):
+            if interruption.occurred or isinstance(error, KeyboardInterrupt):
                 print_error(f"{command}: stopped")
                 return STOPPED
             if error is not output.failure():

@@ -1,4 +1,4 @@
-"""What a model needs so that its scores can be differentiated: its mode, its weights and its kernels."""
+"""Contexts in which a model's scores can be differentiated: kernels, evaluation mode and weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 @contextmanager
 def differentiable() -> Iterator[None]:
-    """Run what is called in the block by kernels that have first and second derivatives.
+    """Use only kernels with first and second derivatives in the block.
 
-    cuDNN's recurrent layers have no gradient in evaluation mode, and never a second one; nor have the fused
-    kernels of attention.
+    cuDNN's recurrent layers have no gradient in evaluation mode and never a second derivative; fused attention
+    kernels have no second derivative.
     """
     with torch.backends.cudnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
         yield
@@ -21,7 +21,7 @@ def differentiable() -> Iterator[None]:
 
 @contextmanager
 def evaluation_mode(*models: nn.Module) -> Iterator[None]:
-    """Put ``models`` in evaluation mode for the block; every module is in its own mode again afterwards."""
+    """Put ``models`` in evaluation mode for the block, and restore every module's mode afterwards."""
     modes = [(module, module.training) for model in models for module in model.modules()]
     try:
         for model in models:
@@ -34,9 +34,9 @@ def evaluation_mode(*models: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def ordinary_weights(*models: nn.Module) -> Iterator[None]:
-    """Replace weights and buffers made in inference mode, which autograd refuses, by copies for the block.
+    """Replace weights and buffers created in inference mode, which autograd rejects, by copies for the block.
 
-    Gradients reach the copies; a model of ordinary weights is left alone.
+    Gradients reach the copies. A model with ordinary weights is not changed.
     """
     replaced: list[tuple[nn.Module, str, torch.Tensor]] = []
     try:

@@ -1,4 +1,4 @@
-"""A photo with what was counted where drawn on it."""
+"""Draw cells, counts and captions on a photo."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,24 +12,25 @@ from counting.utils.fonts import Font, load_font
 from counting_datasets.errors import DataError
 
 SMALLEST, LARGEST = 640, 1280
-"""The longer side of a drawing, in pixels, lies between these."""
+"""Minimum and maximum length in pixels of a drawing's longer side."""
 
 THUMBNAIL = 480
+"""Maximum length in pixels of a thumbnail's longer side."""
 
 _COLOURS = ("#99DDFF", "#FFAABB", "#EEDD88", "#44BB99", "#EE8866", "#BBCC33", "#77AADD", "#DDDDDD")
-"""Paul Tol's "light" scheme: told apart by the colour-blind, legible on the dark backing."""
+"""Paul Tol's "light" colour scheme, which is colour-blind safe and legible on a dark background."""
 
-_BACKING = (12, 14, 18, 200)
-_BAR = (18, 20, 26)
-_PANEL = (30, 33, 41)
+_LABEL_BACKGROUND = (12, 14, 18, 200)
+_CAPTION_BACKGROUND = (18, 20, 26)
+_PANEL_BACKGROUND = (30, 33, 41)
 _GAP = 6
 _LABELS_PER_CELL = 3
 _SMALLEST_FONT = 14
-"""Size in pixels below which a decimal point can be overlooked."""
+"""Minimum font size in pixels at which a decimal point is easy to see."""
 
-_NARROWEST_BAR = 320
-_LEAST_CELL = 12
-"""Cells with fewer pixels across have no room for lines, let alone for a label."""
+_MIN_CAPTION_WIDTH = 320
+_MIN_CELL = 12
+"""Minimum side of a cell in pixels for drawing the grid."""
 
 
 @dataclass(frozen=True)
@@ -43,46 +44,44 @@ def draw_cells(
     photo: Image.Image,
     cells: NDArray[np.floating],
     categories: Sequence[str],
-    things: Sequence[str],
+    captions: Sequence[str],
     *,
     least: float = 0.05,
 ) -> Image.Image:
-    """The photo under its grid; beside or beneath it each cell's largest raw counts; then a bar of words.
-
-    Nothing is written over the photo.
+    """The photo with its grid, a panel beside or below it with each cell's largest raw counts, and a caption.
 
     Args:
-        photo: RGB, of any size; the drawing is about as large as a screen shows.
+        photo: RGB, of any size; the drawing is resized to fit a screen.
         cells: g²×K raw counts, row by row.
         categories: K names.
-        things: what is in the photo, in words: "2 dogs", "maybe 1 car".
-        least: the smallest count that a cell mentions.
+        captions: the counts in words: "2 dogs", "maybe 1 car".
+        least: the smallest count to show in a cell.
 
     Raises:
-        DataError: the cells form no square grid.
+        DataError: the cells do not form a square grid.
     """
     drawn = resized(photo, SMALLEST, LARGEST)
     labels = [_cell_labels(counts, categories, least) for counts in cells]
-    counts = Image.new("RGB", drawn.size, _PANEL)
+    panel = Image.new("RGB", drawn.size, _PANEL_BACKGROUND)
     _draw_grid(drawn, [[] for _ in labels], lines_per_cell=8)
-    _draw_grid(counts, labels, lines_per_cell=8)
-    return above_bar(_together(drawn, counts), things)
+    _draw_grid(panel, labels, lines_per_cell=8)
+    return with_caption(_joined(drawn, panel), captions)
 
 
-def _together(photo: Image.Image, counts: Image.Image) -> Image.Image:
-    """Side by side if the photo is upright, else one above the other."""
+def _joined(photo: Image.Image, panel: Image.Image) -> Image.Image:
+    """Photo and panel side by side if the photo is in portrait format, else one above the other."""
     width, height = photo.size
-    place = (width + _GAP, 0) if height > width else (0, height + _GAP)
-    canvas = Image.new("RGB", (place[0] + width, place[1] + height), _BAR)
+    x, y = (width + _GAP, 0) if height > width else (0, height + _GAP)
+    canvas = Image.new("RGB", (x + width, y + height), _CAPTION_BACKGROUND)
     canvas.paste(photo, (0, 0))
-    canvas.paste(counts, place)
+    canvas.paste(panel, (x, y))
     return canvas
 
 
 def draw_evidence(
     photo: Image.Image, boxes: NDArray[np.float64], cells: NDArray[np.floating] | None = None
 ) -> Image.Image:
-    """A thumbnail with ``boxes`` (n×4, pixels of ``photo``) and, if given, one category's g² raw counts."""
+    """A thumbnail with ``boxes`` (n×4, in pixels of ``photo``) and one category's g² raw counts, if given."""
     drawn = resized(photo, 1, THUMBNAIL)
     pen = ImageDraw.Draw(drawn, "RGBA")
     for box in boxes * np.tile(np.divide(drawn.size, photo.size), 2):
@@ -96,7 +95,7 @@ def draw_evidence(
 
 
 def resized(photo: Image.Image, smallest: int, largest: int) -> Image.Image:
-    """A copy of ``photo`` whose longer side lies between ``smallest`` and ``largest`` pixels."""
+    """A copy of ``photo`` whose longer side is between ``smallest`` and ``largest`` pixels."""
     longer = max(photo.size)
     scale = min(max(longer, smallest), largest) / longer
     if scale == 1:
@@ -111,12 +110,12 @@ def _cell_labels(counts: NDArray[np.floating], categories: Sequence[str], least:
 
 
 def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]], lines_per_cell: int) -> None:
-    """Lines between the cells, and each cell's labels in its upper left corner, as many as fit."""
+    """Draw lines between the cells, and in the upper left corner of each as many of its labels as fit."""
     side = math.isqrt(len(labels))
     if side**2 != len(labels):
-        raise DataError(f"{len(labels)} cells form no square grid, so they cannot be drawn")
+        raise DataError(f"cannot draw {len(labels)} cells: they should form a square grid, such as 3×3")
     width, height = drawn.width / side, drawn.height / side
-    if min(width, height) < _LEAST_CELL:
+    if min(width, height) < _MIN_CELL:
         return
     pen = ImageDraw.Draw(drawn, "RGBA")
     for step in range(1, side):
@@ -127,48 +126,49 @@ def _draw_grid(drawn: Image.Image, labels: Sequence[Sequence[_Label]], lines_per
             pen.line(line, fill=(0, 0, 0, 90), width=3)
             pen.line(line, fill=(255, 255, 255, 190), width=1)
     size = min(max(min(width, height * 1.4) / (1.4 * lines_per_cell), _SMALLEST_FONT), 26)
-    for cell, of_cell in enumerate(labels):
+    for cell, cell_labels in enumerate(labels):
         corner = (cell % side * width, cell // side * height)
-        _draw_labels(pen, corner, (width, height), of_cell, size)
+        _draw_labels(pen, corner, (width, height), cell_labels, size)
 
 
 def _draw_labels(
     pen: ImageDraw.ImageDraw,
     corner: tuple[float, float],
-    room: tuple[float, float],
+    cell: tuple[float, float],
     labels: Iterable[_Label],
     size: float,
 ) -> None:
+    """Draw labels at ``corner`` of a cell of width and height ``cell``, in a font of ``size`` pixels."""
     font = load_font(size)
     margin, padding, line = round(size / 4), round(size / 3), round(size * 1.35)
     x, y = corner[0] + margin, corner[1] + margin
     for label in labels:
         number = f"{label.count:.1f}"
-        left = room[0] - 2 * (margin + padding) - font.getlength(" " + number)
-        text = f"{_shortened(label.name, font, left)} {number}".strip()
-        if y + line > corner[1] + room[1] or left < 0:
+        name_width = cell[0] - 2 * (margin + padding) - font.getlength(" " + number)
+        text = f"{_shortened(label.name, font, name_width)} {number}".strip()
+        if y + line > corner[1] + cell[1] or name_width < 0:
             return
-        backing = (x, y, x + font.getlength(text) + 2 * padding, y + line - 1)
-        pen.rounded_rectangle(backing, radius=padding, fill=_BACKING)
+        background = (x, y, x + font.getlength(text) + 2 * padding, y + line - 1)
+        pen.rounded_rectangle(background, radius=padding, fill=_LABEL_BACKGROUND)
         pen.text((x + padding, y + line / 2), text, fill=label.colour, font=font, anchor="lm")
         y += line + 1
 
 
-def above_bar(
-    drawn: Image.Image, things: Sequence[str], colours: Sequence[str | None] | None = None
+def with_caption(
+    drawn: Image.Image, captions: Sequence[str], colours: Sequence[str | None] | None = None
 ) -> Image.Image:
-    """A picture above a bar of words, each with a dot of its colour where ``colours`` has one."""
-    width = max(drawn.width, _NARROWEST_BAR)
+    """A picture with ``captions`` below it, each with a dot of its colour if ``colours`` has one."""
+    width = max(drawn.width, _MIN_CAPTION_WIDTH)
     size = min(max(width // 36, 15), 30)
     font, line, margin = load_font(size), round(size * 1.4), round(size * 0.6)
-    parts = list(zip(things, colours or [None] * len(things), strict=True))
+    parts = list(zip(captions, colours or [None] * len(captions), strict=True))
     lines = _wrapped(parts, font, width - 2 * margin) or [[("nothing counted", None)]]
-    canvas = Image.new("RGB", (width, drawn.height + line * len(lines) + margin), _BAR)
+    canvas = Image.new("RGB", (width, drawn.height + line * len(lines) + margin), _CAPTION_BACKGROUND)
     canvas.paste(drawn, ((width - drawn.width) // 2, 0))
     pen = ImageDraw.Draw(canvas)
-    for row, in_line in enumerate(lines):
+    for row, line_parts in enumerate(lines):
         x, middle = float(margin), drawn.height + margin / 2 + line * (row + 0.5)
-        for text, colour in in_line:
+        for text, colour in line_parts:
             if colour:
                 draw_dot(pen, (x + size / 2.6, middle), size / 2.6, colour)
                 x += 1.2 * size
@@ -178,10 +178,10 @@ def above_bar(
 
 
 def draw_dot(pen: ImageDraw.ImageDraw, centre: tuple[float, float], radius: float, colour: str) -> None:
-    """A dot with a white and a dark ring, to be seen on any ground."""
+    """Draw a dot with a white and a black ring, visible on any background."""
     x, y = centre
-    for grown, fill in ((radius + 2, "black"), (radius + 1, "white"), (radius - 1, colour)):
-        pen.ellipse((x - grown, y - grown, x + grown, y + grown), fill=fill)
+    for r, fill in ((radius + 2, "black"), (radius + 1, "white"), (radius - 1, colour)):
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
 
 def colour_of(index: int) -> str:
@@ -192,19 +192,19 @@ def colour_of(index: int) -> str:
 def _wrapped(
     parts: Sequence[tuple[str, str | None]], font: Font, width: float
 ) -> list[list[tuple[str, str | None]]]:
-    """Words with their colours in lines of at most ``width`` pixels."""
+    """Break captions with their colours into lines of at most ``width`` pixels."""
     lines: list[list[tuple[str, str | None]]] = []
     gap, left = 1.2 * font.getlength("M"), 0.0
     for text, colour in parts:
         dot = 2 * gap if colour else 0.0
-        said = _shortened(text, font, width - dot)
-        taken = font.getlength(said) + dot
-        if lines and taken <= left:
-            lines[-1].append((said, colour))
+        shortened = _shortened(text, font, width - dot)
+        needed = font.getlength(shortened) + dot
+        if lines and needed <= left:
+            lines[-1].append((shortened, colour))
         else:
-            lines.append([(said, colour)])
+            lines.append([(shortened, colour)])
             left = width
-        left -= taken + 2 * gap
+        left -= needed + 2 * gap
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writes: a file is written completely or not at all."""
 
 import json
 import os
@@ -11,23 +11,23 @@ from pathlib import Path
 from counting_datasets.errors import CountingError
 
 PARTIAL = ".partial-"
-"""Prefix of the names of files that are still being written, or never were to the end."""
+"""File name prefix of incomplete files."""
 
 
 def remove_partial_files(folder: Path, older_than: float = 0) -> None:
-    """Delete what killed processes left in ``folder`` and below, if it is ``older_than`` so many seconds."""
+    """Delete incomplete files in ``folder`` and its subfolders that are at least ``older_than`` seconds old."""
     for file in folder.rglob(f"{PARTIAL}*"):
-        with suppress(OSError):  # another process may finish or delete it meanwhile
+        with suppress(OSError):  # another process may complete or delete it in the meantime
             if time.time() - file.stat().st_mtime >= older_than:
                 file.unlink()
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary file beside ``path`` that takes its place when the block ends well.
+    """Yield a temporary file that replaces ``path`` if the block succeeds.
 
     Raises:
-        CountingError: the disk is full or the folder cannot be written; ``path`` is as it was.
+        CountingError: the disk is full or the folder cannot be written; ``path`` is unchanged.
     """
     temporary: Path | None = None
     try:
@@ -46,17 +46,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """``atomic_write`` of what a library serialized in memory: their own writers hide that a disk is full."""
+    """Write ``content`` atomically; for data serialized in memory, as some libraries' writers hide a full disk."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """``atomic_write`` of UTF-8 text; bytes of a file's name that are no text are escaped."""
+    """Write ``text`` atomically in UTF-8; undecodable bytes of file names are escaped."""
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: object) -> None:
-    """``atomic_write`` of indented JSON."""
+    """Write ``value`` atomically as indented JSON."""
     write_text(path, json.dumps(value, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The font of drawings: matplotlib's DejaVu Sans, as Pillow's own font lacks dashes and most accented letters."""
+"""The font for drawings: DejaVu Sans from matplotlib, as Pillow's own font lacks most accented letters."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 @cache
 def load_font(size: float) -> Font:
-    """The font at ``size`` pixels; Pillow's own where matplotlib's files are not there."""
+    """The font at ``size`` pixels; Pillow's own if matplotlib is not installed."""
     package = find_spec("matplotlib")
     folder = Path(package.origin or "").parent if package else Path()
     try:

@@ -1,4 +1,4 @@
-"""Plural and singular forms of English nouns, misspelled plurals included where people often write them."""
+"""Plural and singular forms of English nouns, including common misspellings of plurals."""
 
 from collections.abc import Iterable
 
@@ -16,27 +16,27 @@ _IRREGULAR = {
     "skis": ("skis",), "scissors": ("scissors",), "silverware": ("silverware",), "food": ("food", "foods"),
     "fruit": ("fruits", "fruit"),
 }  # fmt: skip
-_IRREGULAR_AT_THE_END = ("child", "wife", "person", "shelf", "loaf", "fish", "tooth", "foot")
-"""Inflected as above in compounds too: "grandchildren", "salespeople"."""
+_IRREGULAR_ENDINGS = ("child", "wife", "person", "shelf", "loaf", "fish", "tooth", "foot")
+"""Irregular nouns that also end compounds: "grandchildren", "salespeople"."""
 _SINGULAR = {plural: noun for noun, plurals in reversed(_IRREGULAR.items()) for plural in plurals}
-_SINGULAR_ENDS = {plural: noun for noun in _IRREGULAR_AT_THE_END for plural in _IRREGULAR[noun] if plural != noun}
+_SINGULAR_ENDS = {plural: noun for noun in _IRREGULAR_ENDINGS for plural in _IRREGULAR[noun] if plural != noun}
 _PLURAL_ENDS = ("men", *_SINGULAR_ENDS)
 _NO_PLURAL = ("ss", "us", "is")
 
 
 def plurals(noun: str) -> tuple[str, ...]:
     """The plural forms of a noun: "fire truck" → ("fire trucks",), "glass of wine" → ("glasses of wine",)."""
-    thing, of, rest = noun.partition(" of ")
-    before, space, word = thing.rpartition(" ")
+    head, of, rest = noun.partition(" of ")
+    before, space, word = head.rpartition(" ")
     return tuple(before + space + form + of + rest for form in _plurals(word))
 
 
 def _plurals(word: str) -> tuple[str, ...]:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    for end in _IRREGULAR_AT_THE_END:
-        if word.endswith(end):
-            return tuple(word.removesuffix(end) + form for form in _IRREGULAR[end])
+    for ending in _IRREGULAR_ENDINGS:
+        if word.endswith(ending):
+            return tuple(word.removesuffix(ending) + form for form in _IRREGULAR[ending])
     if word.endswith("man"):
         return (word[:-2] + "en", word + "s")
     if word.endswith("y") and word[-2:-1] not in ("a", "e", "i", "o", "u"):
@@ -54,14 +54,14 @@ def all_forms(nouns: Iterable[str]) -> frozenset[str]:
 
 
 def is_plural(word: str) -> bool:
-    """Whether an unknown word looks like a plural noun: "bells", "children", not "glass" or "dog's"."""
+    """Whether ``word`` looks like a plural noun: "bells" and "children" do, "glass" and "dog's" do not."""
     if word in _SINGULAR or word.endswith(_PLURAL_ENDS):
         return True
     return len(word) > 3 and word.endswith("s") and not word.endswith(_NO_PLURAL) and "'" not in word
 
 
 def singular(word: str) -> str:
-    """The singular of an unknown plural, as far as its spelling tells: "windows" → "window"."""
+    """The singular of a plural noun, guessed from its spelling: "windows" → "window"."""
     if word in _SINGULAR:
         return _SINGULAR[word]
     if word.endswith("men"):

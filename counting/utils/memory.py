@@ -1,16 +1,16 @@
-"""Memory of freed tensors is kept for the next ones."""
+"""Reuse the memory of freed tensors."""
 
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""glibc's names for them in mallopt(3)."""
+"""Parameter numbers of M_TRIM_THRESHOLD and M_MMAP_THRESHOLD for glibc's mallopt(3)."""
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc to keep large freed blocks; does nothing with another C library.
+    """Make glibc keep large freed blocks; does nothing with another C library.
 
-    It otherwise returns every large tensor to the kernel, which zeroes fresh pages for the next: of a backbone's
-    pass over photos of 576 px, more than half the time.
+    By default, glibc returns every large tensor to the kernel, which zeroes new pages for the next one. That takes
+    more than half the time of a backbone's forward pass over photos of 576 px.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

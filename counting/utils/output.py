@@ -1,4 +1,4 @@
-"""Standard output and standard error of a command: any text in any encoding; closed or full outputs."""
+"""Standard output and error of a command, made safe for limited encodings, closed pipes and full disks."""
 
 import codecs
 import contextlib
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_PLAIN = {
+_SUBSTITUTES = {
     "–": "-",
     "—": "-",
     "−": "-",
@@ -26,22 +26,22 @@ _PLAIN = {
     "λ": "lambda",
     "√": "sqrt",
 }
-"""Substitutes for characters that an encoding lacks; all others become a question mark."""
+"""Substitutes for characters that an encoding lacks; any other becomes a question mark."""
 
-_SUBSTITUTE = "counting.substitute"
+_ERROR_HANDLER = "counting.substitute"
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lost = error.object[error.start : error.end]
-    return "".join(_PLAIN.get(character, "?") for character in lost), error.end
+    unencodable = error.object[error.start : error.end]
+    return "".join(_SUBSTITUTES.get(character, "?") for character in unencodable), error.end
 
 
-class _Watched(io.FileIO):
-    """Standard output that remembers why it could not be written, and from then on drops what it is given.
+class _RecordingFile(io.FileIO):
+    """A file that records its first write error and discards everything written afterwards.
 
-    So an error of another file or socket is told from one of standard output, and nothing fails again at exit.
+    It distinguishes errors of standard output from those of other files, and prevents a second error at exit.
     """
 
     failure: OSError | None = None
@@ -57,25 +57,25 @@ class _Watched(io.FileIO):
 
 
 class Output:
-    """Standard output while a command runs. Both streams write substitutes for what their encoding lacks."""
+    """Standard output while a command runs; both streams substitute characters that their encoding lacks."""
 
     def __init__(self) -> None:
-        self._before = sys.stdout
-        self._file: _Watched | None = None
+        self._original = sys.stdout
+        self._file: _RecordingFile | None = None
 
     def __enter__(self) -> Self:
-        codecs.register_error(_SUBSTITUTE, _substitute)
+        codecs.register_error(_ERROR_HANDLER, _substitute)
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors=_SUBSTITUTE)
-                file = getattr(stream.buffer, "raw", stream.buffer)  # without a buffer under PYTHONUNBUFFERED
+                stream.reconfigure(errors=_ERROR_HANDLER)
+                file = getattr(stream.buffer, "raw", stream.buffer)  # PYTHONUNBUFFERED leaves out the buffer
                 if stream is sys.stdout and isinstance(file, io.FileIO):
-                    sys.stdout = self._watch(stream)
+                    sys.stdout = self._recorded(stream)
         return self
 
-    def _watch(self, stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    def _recorded(self, stream: io.TextIOWrapper) -> io.TextIOWrapper:
         stream.flush()
-        self._file = _Watched(stream.fileno(), "w", closefd=False)
+        self._file = _RecordingFile(stream.fileno(), "w", closefd=False)
         return io.TextIOWrapper(
             io.BufferedWriter(self._file),
             encoding=stream.encoding,
@@ -84,7 +84,7 @@ class Output:
         )
 
     def failure(self) -> OSError | None:
-        """Write what is left in the buffer; why standard output could not be written, or None if it could."""
+        """Flush the buffer and return standard output's first write error, or None."""
         if self._file is None:
             return None
         with contextlib.suppress(OSError):
@@ -95,11 +95,11 @@ class Output:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.failure()
-        sys.stdout = self._before
+        sys.stdout = self._original
 
 
 def print_error(line: str) -> None:
-    """Print one line on standard error, if anybody can read it."""
+    """Print one line on standard error, unless it is closed."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, where a person is looking."""
+"""Progress bars and messages on standard error."""
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
@@ -11,13 +11,17 @@ T = TypeVar("T")
 console = Console(stderr=True)
 
 LINE_EVERY = 100
-"""Items between two lines of progress where no person is looking."""
+"""Number of items per line of progress without a terminal."""
+
+
+def _bar(*, shown: bool, transient: bool = False) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=transient, disable=not shown)
 
 
 def track(items: Sequence[T], what: str, unit: int = 1) -> Iterator[T]:
-    """Yield ``items`` behind a bar called ``what``; each stands for ``unit`` things."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    """Yield ``items`` with a progress bar called ``what``, in which each item counts as ``unit``."""
+    with _bar(shown=console.is_terminal, transient=True) as progress:
         task = progress.add_task(what, total=len(items) * unit)
         for item in items:
             yield item
@@ -25,9 +29,8 @@ def track(items: Sequence[T], what: str, unit: int = 1) -> Iterator[T]:
 
 
 def follow(items: Iterator[T], what: str, total: int) -> Iterator[T]:
-    """Yield ``items``, about ``total`` of them, behind a bar; without a terminal, with a line now and then."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    """Yield about ``total`` ``items`` with a progress bar, or without a terminal a line every ``LINE_EVERY``."""
+    with _bar(shown=console.is_terminal, transient=True) as progress:
         task = progress.add_task(what, total=total)
         for number, item in enumerate(items, 1):
             yield item
@@ -37,17 +40,15 @@ def follow(items: Iterator[T], what: str, total: int) -> Iterator[T]:
 
 
 class EpochProgress:
-    """Live loss and val mRMSE of a training run; a line an epoch where nobody is looking."""
+    """Loss and validation mRMSE of a training run: a live bar, or without a terminal a line per epoch."""
 
     def __init__(self, epochs: int, done: int, *, shown: bool) -> None:
-        self._live = shown and console.is_terminal
         self._lines = shown and not console.is_terminal
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, disable=not self._live)
+        self._bar = _bar(shown=shown and console.is_terminal)
         self._task = self._bar.add_task("training", total=epochs, completed=done)
 
     def advance(self, epoch: int, loss: float, val_mrmse: float | None) -> None:
-        """An epoch is over."""
+        """Show the results of ``epoch``, which has just ended."""
         text = f"loss {loss:.4f}" + ("" if val_mrmse is None else f"  val mRMSE {val_mrmse:.3f}")
         self._bar.update(self._task, completed=epoch, description=text)
         if self._lines:
@@ -64,7 +65,7 @@ class EpochProgress:
 
 
 def report_skipped(reasons: Sequence[str], shown: int = 5) -> None:
-    """Say on standard error what was left out and why."""
+    """Print on standard error what was skipped and why: the first ``shown`` reasons and the number of others."""
     for reason in reasons[:shown]:
         console.print(f"skipped {reason}", style="yellow", highlight=False, soft_wrap=True)
     if len(reasons) > shown:

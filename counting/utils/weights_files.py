@@ -1,4 +1,4 @@
-"""Weights that this program wrote: safetensors with a header that says what they are of."""
+"""Read weights files of this program: safetensors whose header names the kind of model."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from counting_datasets.errors import CountingError
 
 
 def read_weights(path: Path, kind: str, file_format: str) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The header and the tensors of a ``kind`` ("counter") whose header names ``file_format``.
+    """The header and the tensors of a model of ``kind`` ("counter"), whose header has the format ``file_format``.
 
     Raises:
-        CountingError: no such file, cut short, or of something else.
+        CountingError: the file is missing, corrupt, truncated, or not of this kind.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -21,7 +21,7 @@ def read_weights(path: Path, kind: str, file_format: str) -> tuple[dict[str, str
     except FileNotFoundError:
         raise CountingError(f"{path}: no such weights file") from None
     except (SafetensorError, OSError) as error:
-        raise CountingError(f"{path}: no whole safetensors file ({error})") from None
+        raise CountingError(f"{path}: corrupt or truncated safetensors file ({error})") from None
     if header.get("format") != file_format:
-        raise CountingError(f"{path}: no {kind} of this program (format {header.get('format')!r})")
+        raise CountingError(f"{path}: not a {kind} of this program (format {header.get('format')!r})")
     return header, tensors
