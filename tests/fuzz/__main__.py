@@ -57,7 +57,9 @@ def try_kind(name: str, seeds: range, results: Any) -> None:
     signal.signal(signal.SIGALRM, too_slow)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
+        inside = Path(folder, "a", "b")  # so that ../.. holds nothing but this folder
+        inside.mkdir(parents=True)
+        os.chdir(inside)
         if name == COMMANDS:
             for seed, found in try_commands(seeds, SECONDS):
                 results.put((found, seed))
