@@ -88,7 +88,7 @@ def outcome(command: list[str], seconds: int) -> str:
         signal.alarm(0)
     if code == 0:
         return "accepted"
-    errors = [line for line in err.getvalue().splitlines() if not line.startswith(("skipped", "note"))]
+    errors = [line for line in err.getvalue().splitlines() if not line.startswith(("skipped", "left out", "note"))]
     if code == 2 and len(errors) == 1:
         return "refused"
     return f"{command}\nexit code {code}, standard error:\n{err.getvalue()}"
