@@ -30,9 +30,9 @@ CONFIGS = {
     "runs/voc2007-loc_sub": "voc2007/loc_sub",
     "runs/voc2007-loc_sub_head": "voc2007/loc_sub_head",
 }
-"""By the counter that learned from Count-train alone."""
+"""Configuration of each counter, by the name of the one trained on train alone."""
 STARTS = {"runs/voc2007-loc_sub_head": "runs/voc2007-loc_sub-final"}
-"""What a final fit goes on from."""
+"""Counter that a run trained on train + val starts from."""
 BEST_TWO = ("voc2007-seq-sub", "runs/voc2007-loc_sub_head")
 
 

@@ -1,4 +1,4 @@
-"""A torchvision detector as a counter: its boxes, matched by name, fitted on Count-val."""
+"""A torchvision detector as a counter: its boxes, matched by name, fitted on the validation split."""
 
 from pathlib import Path
 
