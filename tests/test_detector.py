@@ -51,10 +51,12 @@ def test_its_boxes_become_counts(weights: Path, tmp_path: Path) -> None:
 
 
 def test_errors_name_the_detector_or_the_file(weights: Path, tmp_path: Path) -> None:
-    with pytest.raises(CountingError, match="no detector 'yolo'"):
+    with pytest.raises(CountingError, match="unknown torchvision detector 'yolo'"):
         build_detector("yolo", weights)
     for submodule in ("ssd", "faster_rcnn", "retinanet", "rpn", "FasterRCNN", "resnet18", ""):
-        with pytest.raises(CountingError, match=f"no detector '{submodule}': there are fasterrcnn_"):
+        with pytest.raises(
+            CountingError, match=f"unknown torchvision detector '{submodule}': use one of fasterrcnn_"
+        ):
             build_detector(submodule, weights)
     with pytest.raises(CountingError, match="no such weights file"):
         build_detector(NAME, tmp_path / "none.safetensors")

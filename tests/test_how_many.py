@@ -185,7 +185,7 @@ class TestFile:
         counter = Path(HOW_MANY_FILE).parents[1] / "voc2007-glance.safetensors"
         for file, says in (
             (path, "corrupt or truncated safetensors"),
-            (counter, "no how-many head"),
+            (counter, "not a how-many head"),
             (tmp_path / "x", "no such"),
         ):
             with pytest.raises(CountingError, match=says) as error:

@@ -89,7 +89,7 @@ def test_a_photo_without_annotation_is_empty_on_request(
 ) -> None:
     place = ("always-0", "--data", "voc", "--root", voc(tmp_path, p2=None))
     assert main(["evaluate", *map(str, place), "--split", "val"]) == 2
-    assert "count it as empty with --unannotated-are-empty" in capsys.readouterr().err
+    assert "to count it as empty, set --unannotated-are-empty" in capsys.readouterr().err
     assert evaluate(capsys, *place, "--unannotated-are-empty")["mRMSE"] == pytest.approx(math.sqrt(2))
 
 

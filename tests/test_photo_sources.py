@@ -67,7 +67,7 @@ def test_images_of_any_mode_are_taken_and_turned_as_exif_says() -> None:
         (torch.full((3, 6, 8), -0.5), "float values outside 0–1"),
         (torch.full((3, 6, 8), torch.nan), "float values outside 0–1"),
         (b"", "empty"),
-        (b"no image", "no image of a known format"),
+        (b"no image", "not an image of a known format"),
         (7, "int is not a photo"),
         (None, "NoneType is not a photo"),
     ],

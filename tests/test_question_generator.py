@@ -119,7 +119,11 @@ class TestFiles:
         broken = tmp_path / "broken.safetensors"
         broken.write_bytes(GENERATOR_FILE.read_bytes()[:100_000])
         counter = GENERATOR_FILE.parents[1] / "voc2007-glance.safetensors"
-        for path, says in ((broken, "no whole"), (counter, "no question generator"), (tmp_path / "no", "no such")):
+        for path, says in (
+            (broken, "corrupt or truncated"),
+            (counter, "not a question generator"),
+            (tmp_path / "no", "no such"),
+        ):
             with pytest.raises(CountingError, match=says) as refused:
                 load_generator(path)
             assert "\n" not in str(refused.value)

@@ -313,7 +313,7 @@ def rows(*rows: dict[str, Any]) -> str:
         ("a.json", "[" * 100_000, "nested too deep"),
         ("a.json", "{}", "not a list of one object"),
         ("a.json", b"\xff\xfe[", "not text in UTF-8 or UTF-16"),
-        ("a.json", "[1" + "0" * 5000 + "]", "a number too long"),
+        ("a.json", "[1" + "0" * 5000 + "]", "with a number that is too long"),
         ("a.json", '[{"image_id": 4, "bbox": [1, 2, 3, 4]}]', "row 1: not an object with"),
         ("a.json", rows({"image_id": None}), "row 1: needs `image_id`"),
         ("a.json", rows({}, {"image_id": 5, "count": None}), "row 2: `count` is None"),
@@ -322,7 +322,7 @@ def rows(*rows: dict[str, Any]) -> str:
         ("a.json", rows({}, {}), "row 2: duplicate count of 'cat' for image '4'"),
         ("a.json", rows({}, {"image_id": 5, "category": "dog"}), "image '4' has no finite count of 'dog'"),
         ("a.json", rows({"cells": [[1, 2]]}), "row 1: `cells` is not a square"),
-        ("a.json", rows({"cells": [[1]]}, {"image_id": 5}), "`cells` of one grid"),
+        ("a.json", rows({"cells": [[1]]}, {"image_id": 5}), "`cells` of the same grid"),
         ("a.json", rows({"category_id": "7"}), "row 1: `category_id` is '7'"),
         ("a.json", rows({"category_id": 7}, {"category_id": 7, "category": "dog"}), "two categories"),
         ("a.npz", "not a zip", "corrupt or truncated .npz"),
@@ -371,7 +371,7 @@ def test_parquet_whose_cells_do_not_fit_is_refused(tmp_path: Path) -> None:
         ({"val_counts": np.ones((1, 20)), "val_ids": np.ones(1)}, "", "a.npz:SPLIT"),
         ({"val_counts": np.ones((1, 7)), "val_ids": np.ones(1)}, ":val", "7 categories"),
         ({"val_counts": np.ones((2, 20)), "val_ids": np.ones(1)}, ":val", "one row for each"),
-        ({"val_counts": np.array(["x"] * 20)[None], "val_ids": np.ones(1)}, ":val", "must be numbers"),
+        ({"val_counts": np.array(["x"] * 20)[None], "val_ids": np.ones(1)}, ":val", "must contain numbers"),
     ],
 )
 def test_npz_without_the_split_is_refused(tmp_path: Path, saved: Any, split: str, message: str) -> None:
