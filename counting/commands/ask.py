@@ -60,7 +60,7 @@ def to_json(found: Answer) -> dict[str, object]:
         "question": found.reading.question,
         "count": found.count,
         "count_raw": found.raw,
-        "answered_by": "how-many head and counts" if found.learned else "counts",
+        "answered_by": "how-many head and counts" if found.by_head else "counts",
         "interval": interval,
         "probability": found.guess.probability,
         "text": found.text,

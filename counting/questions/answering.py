@@ -37,7 +37,7 @@ class Answer:
         cells: the parts of ``raw`` in the g² cells, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
             None for an uncalibrated counter.
-        learned: whether the answer is the how-many head's; never for one about a single category, or a plain sum.
+        by_head: whether the answer is the how-many head's; never for one about a single category, or a plain sum.
         uncounted: COCO's categories that the question also names but the counter does not count.
     """
 
@@ -47,15 +47,15 @@ class Answer:
     photo: PhotoCounts
     cells: NDArray[np.float32]
     distribution: NDArray[np.float32] | None
-    learned: bool
+    by_head: bool
     uncounted: tuple[str, ...]
 
     @property
     def guess(self) -> BestGuess:
-        """The best guess: that of the counts, or the head's most probable answer if ``learned``."""
-        told = None if self.distribution is None else self.distribution[None]
-        guess = best_guesses(np.array([self.raw]), told)[0]
-        if self.distribution is None or not self.learned:
+        """The best guess: that of the counts, or the head's most probable answer if ``by_head``."""
+        distributions = None if self.distribution is None else self.distribution[None]
+        guess = best_guesses(np.array([self.raw]), distributions)[0]
+        if self.distribution is None or not self.by_head:
             return guess
         likeliest = int(self.distribution.argmax())
         return replace(guess, count=likeliest, likelihood=float(self.distribution[likeliest]))
@@ -106,22 +106,25 @@ def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) ->
     columns = [categories.index(name) for name in counted]
     total = float(counts[columns].sum())
     gear = [categories.index(name) for name in reading.gear] if raw < total else []
-    told = checkpoint.calibration.distribution(counts) if checkpoint.calibration else None
-    learned = None if told is None or reading.is_plain else _learned(reading.question, categories, counts, told)
+    by_head = distribution = None
+    if checkpoint.calibration:
+        distributions = checkpoint.calibration.distribution(counts)
+        by_head = None if reading.is_plain else _by_head(reading.question, categories, counts, distributions)
+        distribution = _distribution_of_sum(distributions, columns, gear) if by_head is None else by_head
     return Answer(
         reading=reading,
         categories=counted,
         raw=raw,
         photo=photo,
         cells=photo.cells[:, columns].sum(axis=1) * (raw / total if gear else 1),
-        distribution=learned if learned is not None or told is None else _told(told, columns, gear),
-        learned=learned is not None,
+        distribution=distribution,
+        by_head=by_head is not None,
         uncounted=_uncounted(reading.question, categories),
     )
 
 
-def _learned(
-    question: str, categories: tuple[str, ...], counts: NDArray[np.float64], told: NDArray[np.float32]
+def _by_head(
+    question: str, categories: tuple[str, ...], counts: NDArray[np.float64], distributions: NDArray[np.float32]
 ) -> NDArray[np.float32] | None:
     """21 probabilities: the shipped head's answers fused with the counts; None where the head is not reliable.
 
@@ -131,7 +134,7 @@ def _learned(
     if not match_categories(categories, COCO_CATEGORIES):
         return None
     questions = encode(read_questions([question]))
-    evidence = from_counts(categories, counts[None], told[None])
+    evidence = from_counts(categories, counts[None], distributions[None])
     prior = count_prior(questions, evidence)[0]
     if not questions.answered[0] or not prior.any() or prior[0] >= 0.5 or prior[-1] > MAX_BEYOND:
         return None
@@ -144,7 +147,9 @@ def _uncounted(question: str, categories: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in named if canonical(name) not in known)
 
 
-def _told(distributions: NDArray[np.float32], columns: Sequence[int], gear: Sequence[int]) -> NDArray[np.float32]:
+def _distribution_of_sum(
+    distributions: NDArray[np.float32], columns: Sequence[int], gear: Sequence[int]
+) -> NDArray[np.float32]:
     """Distribution of the sum of ``columns``, limited by the sum of ``gear`` if it is given."""
     total = sum_of(distributions[columns])
     if not gear:
