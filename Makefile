@@ -24,7 +24,7 @@ lint: env  ## ruff and mypy
 	$(BIN)/mypy
 
 test: lint  ## lint and the ordinary tests; COUNTING_DATA names the folder of real data, if any
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: env  ## the tests that take longer than half a minute (the chaos jobs)
 	$(BIN)/python -m pytest -m slow

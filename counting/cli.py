@@ -25,8 +25,8 @@ from counting.utils.output import Output
 from counting_datasets.data_sets import downloadable
 
 _ONE_THREAD = ("predict", "ask", "questions", "explain", "evaluate")
-"""Commands that run torch in one thread unless OMP_NUM_THREADS is set. On a busy machine, two threads on one photo
-take up to seven times the processor time; ``predict`` counts several photos in parallel instead."""
+"""Commands that run torch in one thread unless OMP_NUM_THREADS is set. Threads that share one photo wait for each
+other on a busy machine; ``predict`` counts several photos in parallel instead."""
 
 _COUNTER = "a name from `counting models`, a run folder or a .safetensors file"
 

@@ -338,4 +338,5 @@ def test_bad_requests_get_one_line_and_exit_2(shell: Shell, arguments: list[str]
 
 def test_a_counter_of_other_categories_is_refused(shell: Shell) -> None:
     (shell.folder / "pets.csv").write_text("image,hamster\n1,2\n")
-    assert "hamster" in shell.refuses("evaluate", "counts.csv", "--truth", "pets.csv")
+    (shell.folder / "furniture.csv").write_text("image,chair\n1,2\n")
+    assert "hamster" in shell.refuses("evaluate", "furniture.csv", "--truth", "pets.csv")

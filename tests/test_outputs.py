@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tiny import write_voc
 
 from counting.cli import main
 from counting.commands import models
@@ -17,6 +18,7 @@ from counting_datasets.errors import CountingError
 
 COMMANDS = ("predict", "ask", "questions", "explain", "train", "evaluate", "improve", "fuse", "models", "download")
 LONG = "a" * 300
+CAT = str(Path(__file__).parents[1] / "docs" / "photos" / "cat.jpg")
 
 
 class Terminal(io.TextIOWrapper):
@@ -59,6 +61,20 @@ def test_what_an_encoding_lacks_is_replaced(terminal: Callable[[str], Terminal],
     assert main(["models"]) == 0
     print("2–11 people, λ ≥ .5, 東, \udc80")
     assert out.text.splitlines()[-1] == "2-11 people, lambda >= .5, ?, ?"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_counts_answers_and_questions_show_in_any_encoding(
+    terminal: Callable[[str], Terminal], encoding: str
+) -> None:
+    for request, shown in (
+        (["predict", CAT], "1 cat"),
+        (["ask", CAT, "how many cats are there?"], "1 cat"),
+        (["questions", CAT], "How many cats are there?"),
+    ):
+        out = terminal(encoding)
+        assert main(request) == 0
+        assert shown in out.text
 
 
 def test_an_error_shows_in_any_encoding(terminal: Callable[[str], Terminal]) -> None:
@@ -181,7 +197,9 @@ def test_arguments_out_of_range_are_refused_in_a_line(
     assert len(line) < 300
 
 
-def test_no_home_folder_is_needed_where_the_cache_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_home_folder_is_needed_where_the_cache_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -189,6 +207,11 @@ def test_no_home_folder_is_needed_where_the_cache_is_named(monkeypatch: pytest.M
     monkeypatch.delenv("COUNTING_CACHE", raising=False)
     with pytest.raises(CountingError, match="set COUNTING_CACHE"):
         feature_cache.cache_folder()
+    write_voc(tmp_path / "voc", 2, 2)
+    request = ["--data", "voc", "--root", str(tmp_path / "voc"), "--split", "val", "--categories", "blue,red"]
+    assert main(["evaluate", "voc2007-aso-sub", *request]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "set COUNTING_CACHE" in line
     monkeypatch.setenv("COUNTING_CACHE", "/somewhere")
     assert feature_cache.cache_folder() == Path("/somewhere")
 

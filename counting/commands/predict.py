@@ -177,6 +177,6 @@ def _print(shown: Shown, counter: Predictor, arguments: argparse.Namespace) -> N
         rest = "" if arguments.out else "; write all with --out counts.csv"
         output.print(f"and {shown.photos - SHOWN_ROWS} more photos{rest}")
     known = ", ".join(map(readable, counter.categories))
-    output.print(f"this counter knows {len(counter.categories)} categories: {known}", style="dim")
+    output.print(f"counts {len(counter.categories)} things: {known}; nothing else", style="dim")
     for written in filter(None, (arguments.out, arguments.draw)):
         output.print(f"wrote {written}", soft_wrap=True)

@@ -15,7 +15,7 @@ from counting_datasets.categories import canonical
 from counting_datasets.errors import CountingError
 
 if TYPE_CHECKING:
-    import supervision  # type: ignore[import-not-found]
+    import supervision
 
     from counting.tables.count_table import CountTable
 

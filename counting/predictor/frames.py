@@ -7,7 +7,7 @@ from counting.predictor.count_result import CountResult
 from counting_datasets.errors import CountingError
 
 if TYPE_CHECKING:
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
 COLUMNS = ("photo", "category", "count", "expected", "low", "high", "probability")
 
