@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env lint test test-slow fuzz chaos demo lock
+.PHONY: help env lint test test-slow fuzz chaos demo docs lock
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ chaos: env  ## kill training and predict at random moments, and go on
 
 demo: env  ## draw scenes, train three counters on them, write a report
 	$(BIN)/python examples/demo.py
+
+docs: env  ## build the manual into site/; a warning is an error
+	$(BIN)/python -m pip install --quiet "mkdocs-material>=9.6" "mkdocstrings[python]>=1.0"
+	$(BIN)/mkdocs build
 
 lock: env  ## bring requirements.lock in line with pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -12,7 +12,7 @@ from counting_datasets.generated.writing import draw_scene
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*.md")])
-RUN = ("README.md", "docs/evaluation.md")
+RUN = ("README.md", "docs/how_to/evaluation.md")
 """Pages whose Python is run; the others need models or photos that are not part of the repository."""
 
 

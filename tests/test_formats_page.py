@@ -1,4 +1,4 @@
-"""docs/formats.md: its Python reads what is written, and its examples have the keys of real results."""
+"""docs/reference/formats.md: its Python reads what is written, and its examples have the keys of real results."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from counting.stats.best_guess import best_guesses
 from counting.tables.count_table import CountTable
 from counting.tables.table_files import write_table
 
-PAGE = Path(__file__).parents[1] / "docs" / "formats.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "formats.md"
 CELLS = np.arange(8, dtype=np.float32).reshape(4, 2) / 10
 DISTRIBUTION = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]], dtype=np.float32)
 
