@@ -24,7 +24,7 @@ from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
 from counting_datasets.data_sets import downloadable
 
-_ONE_THREAD = ("predict", "ask", "questions", "explain", "evaluate")
+_ONE_THREAD = ("predict", "ask", "questions", "explain", "evaluate", "serve")
 """Commands that run torch in one thread unless OMP_NUM_THREADS is set. Threads that share one photo wait for each
 other on a busy machine; ``predict`` counts several photos in parallel instead."""
 
@@ -34,6 +34,7 @@ _MAX_SEED = 2**32 - 1
 _MAX_BEAMS = 1000
 _MAX_WORKERS = 256
 _MAX_STRENGTH = 1000
+_MAX_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +80,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         add_evaluate,
         add_improve,
         add_fuse,
+        _add_serve,
         _add_models,
         _add_download,
     ):
@@ -240,6 +242,49 @@ def _add_train(commands: Commands) -> None:
         metavar="N",
         help="processes that load photos while a backbone is trained (default: 0 on a CPU, else up to 8)",
     )
+    add_device(parser)
+
+
+def _add_serve(commands: Commands) -> None:
+    parser = add_command(
+        commands,
+        "serve",
+        "count photos in the browser, and for programs by HTTP",
+        "counting serve\n  counting serve --host 0.0.0.0 --token-file token.txt",
+    )
+    parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
+    parser.add_argument(
+        "--host",
+        type=name,
+        default="127.0.0.1",
+        help="address to listen at (default: 127.0.0.1, this machine only)",
+    )
+    parser.add_argument(
+        "--port",
+        type=integer(0, _MAX_PORT),
+        default=8765,
+        help="port to listen at; 0 chooses a free one (default: 8765)",
+    )
+    parser.add_argument(
+        "--token-file", type=path, metavar="FILE", help="file with a token that clients of the API must send"
+    )
+    parser.add_argument(
+        "--workers",
+        type=integer(1, _MAX_WORKERS),
+        metavar="N",
+        help="number of photos to count in parallel (default: one per processor, at most 8)",
+    )
+    limits = parser.add_argument_group("limits")
+    for option, high, default, what in (
+        ("--max-mb", 1024, 32, "MiB in a request"),
+        ("--max-megapixels", 400, 64, "million pixels in a photo"),
+        ("--max-photos", 1000, 16, "photos in a request"),
+        ("--max-requests", 1000, 64, "requests at a time"),
+        ("--max-seconds", 3600, 60, "seconds for a request to arrive, and again for its answer"),
+    ):
+        limits.add_argument(
+            option, type=integer(1, high), default=default, metavar="N", help=f"{what} (default: {default})"
+        )
     add_device(parser)
 
 

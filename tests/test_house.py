@@ -12,6 +12,7 @@ SOURCES = {"counting": ROOT / "counting", "counting_datasets": ROOT / "datasets"
 ROOMS = (
     "cli",
     "commands",
+    "web",
     "predictor",
     "bulk",
     "report",

@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.counter or BEST
     found = answer(find_counter(name, arguments.device), arguments.photo, arguments.question)
     if arguments.json:
-        print(json.dumps(to_json(found)))
+        print(json.dumps(found.to_json()))
         return 0
     console = Console(highlight=False, soft_wrap=True)
     console.print(found.text, style="bold", markup=False)
@@ -50,22 +50,3 @@ def _place(row: int, column: int, side: int) -> str:
     return (
         f"at the {' '.join(filter(None, (vertical, horizontal)))}" if vertical or horizontal else "in the middle"
     )
-
-
-def to_json(found: Answer) -> dict[str, object]:
-    """The answer as an object of the JSON output."""
-    side = isqrt(len(found.cells))
-    interval = found.interval and {"level": LEVEL, "low": found.interval[0], "high": found.interval[1]}
-    return {
-        "question": found.reading.question,
-        "count": found.count,
-        "count_raw": found.raw,
-        "answered_by": "how-many head and counts" if found.by_head else "counts",
-        "interval": interval,
-        "probability": found.guess.probability,
-        "text": found.text,
-        "categories": found.categories,
-        "understood": found.reading.explanation,
-        "uncounted": found.uncounted,
-        "cells": found.cells.reshape(side, side).tolist(),
-    }

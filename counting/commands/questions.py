@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 
-from counting.commands.ask import to_json
 from counting.networks.zoo import BEST, find_counter
 from counting.questions.generator.decoding import Method
 from counting.questions.generator.for_photo import questions_for_photo
@@ -24,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     found = questions_for_photo(find_counter(arguments.counter or BEST, arguments.device), arguments.photo, method)
     if arguments.json:
-        print(json.dumps({"photo": str(arguments.photo), "questions": [to_json(each) for each in found]}))
+        print(json.dumps({"photo": str(arguments.photo), "questions": [each.to_json() for each in found]}))
         return 0
     if not found:
         print("no questions: the counter finds no objects in this photo", file=sys.stderr)

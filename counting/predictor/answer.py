@@ -1,6 +1,7 @@
 """The answer to a question about a photo, as ``Predictor.ask`` returns it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from counting.inputs.photo_sources import PhotoSource
 from counting.networks.checkpoint import Checkpoint
@@ -8,6 +9,10 @@ from counting.networks.inference import count_photo
 from counting.questions.answering import Answer, answer_from
 from counting.questions.parsing.parser import understood
 from counting_datasets.errors import CountingError
+
+_NUMBERS = ("count", "count_raw", "answered_by", "interval", "probability")
+_LISTS = ("categories", "uncounted", "cells")
+"""Keys of the JSON without a value if counts do not answer a question."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +38,13 @@ class AskedCount:
     text: str
     answer: Answer | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON: the keys of ``counting ask --json``, and ``reason``."""
+        if self.answer is not None:
+            return {**self.answer.to_json(), "reason": None}
+        known = {"question": self.question, "text": self.text, "understood": "", "reason": self.reason}
+        return {**dict.fromkeys(_NUMBERS), **{name: [] for name in _LISTS}, **known}
+
     def __str__(self) -> str:
         return self.text
 
@@ -50,6 +62,26 @@ def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCoun
         reading = understood(question, checkpoint.counter.categories)
     except CountingError as error:
         return AskedCount(question, "", str(error), None, None, None, str(error), None)
-    found = answer_from(checkpoint, count_photo(checkpoint.counter, source), reading)
+    return answered(answer_from(checkpoint, count_photo(checkpoint.counter, source), reading), question)
+
+
+def questions(checkpoint: Checkpoint, source: PhotoSource) -> list[AskedCount]:
+    """Different questions about a photo with their answers, from Diverse Beam Search, most probable first.
+
+    Raises:
+        CountingError: the question generator knows none of the counter's categories.
+        PhotoError: the photo cannot be read.
+    """
+    from counting.questions.generator.decoding import Method
+    from counting.questions.generator.for_photo import questions_for_photo
+
+    return [
+        answered(found, found.reading.question)
+        for found in questions_for_photo(checkpoint, source, Method("diverse"))
+    ]
+
+
+def answered(found: Answer, question: str) -> AskedCount:
+    """The user's answer to ``question``."""
     low, high = found.interval or (None, None)
-    return AskedCount(question, reading.explanation, None, found.count, low, high, found.text, found)
+    return AskedCount(question, found.reading.explanation, None, found.count, low, high, found.text, found)

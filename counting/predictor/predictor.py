@@ -152,6 +152,17 @@ class Predictor:
 
         return ask(self.checkpoint, PhotoSource.of(photo), question)
 
+    def questions(self, photo: Any) -> "list[AskedCount]":
+        """Different questions about a photo with their answers, most probable first.
+
+        Raises:
+            PhotoError: the photo cannot be read.
+            CountingError: this is a detector, or the question generator knows none of the counter's categories.
+        """
+        from counting.predictor.answer import questions
+
+        return questions(self.checkpoint, PhotoSource.of(photo))
+
     def explain(self, photo: Any, category: str) -> "Explanation":
         """Where in a photo the count of ``category`` comes from.
 

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from math import isqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from counting.questions.how_many.model import BEST_METHOD, shipped
 from counting.questions.parsing.parser import question_parser, understood
 from counting.questions.parsing.reading import Reading
 from counting.stats.best_guess import BestGuess, best_guesses
+from counting.stats.count_distribution import LEVEL
 from counting_datasets.categories import COCO_CATEGORIES, canonical, match_categories
 
 MAX_BEYOND = 0.1
@@ -77,6 +80,24 @@ class Answer:
         """First and last answer of the central interval of ``LEVEL``."""
         return self.guess.interval
 
+    def to_json(self) -> dict[str, Any]:
+        """The answer as an object of the JSON output of ``counting ask`` and ``counting questions``."""
+        side = isqrt(len(self.cells))
+        interval = self.interval and {"level": LEVEL, "low": self.interval[0], "high": self.interval[1]}
+        return {
+            "question": self.reading.question,
+            "count": self.count,
+            "count_raw": self.raw,
+            "answered_by": "how-many head and counts" if self.by_head else "counts",
+            "interval": interval,
+            "probability": self.guess.probability,
+            "text": self.text,
+            "categories": list(self.categories),
+            "understood": self.reading.explanation,
+            "uncounted": list(self.uncounted),
+            "cells": self.cells.reshape(side, side).tolist(),
+        }
+
 
 def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     """Answer ``question`` about the photo at ``path``.
@@ -89,13 +110,13 @@ def answer(checkpoint: Checkpoint, path: Path, question: str) -> Answer:
     return answer_from(checkpoint, count_photo(checkpoint, path), reading)
 
 
-def count_photo(checkpoint: Checkpoint, path: Path) -> PhotoCounts:
-    """Count in the photo at ``path``.
+def count_photo(checkpoint: Checkpoint, photo: Path | PhotoSource) -> PhotoCounts:
+    """Count in a photo.
 
     Raises:
         PhotoError: it cannot be read.
     """
-    return inference.count_photo(checkpoint.counter, PhotoSource.of(path))
+    return inference.count_photo(checkpoint.counter, PhotoSource.of(photo))
 
 
 def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -58,6 +59,29 @@ def decode_photo(content: bytes, name: str) -> Image.Image:
         return as_rgb(photo)
 
 
+@dataclass(frozen=True)
+class PhotoHeader:
+    """The format of a photo, as Pillow names it or "HEIF", and its size in pixels as stored."""
+
+    format: str
+    width: int
+    height: int
+
+
+def read_header(content: bytes) -> PhotoHeader | None:
+    """The header of a photo's bytes, read without decoding any pixels; None if they are not an image."""
+    try:
+        file = BytesIO(content)
+        if _is_heif(file):
+            from pillow_heif import open_heif
+
+            return PhotoHeader("HEIF", *open_heif(file).size)
+        with _PILLOW.open(file) as photo:
+            return PhotoHeader(photo.format or "", *photo.size)
+    except Exception:  # the readers raise many kinds of errors for damaged files
+        return None
+
+
 def as_rgb(photo: Image.Image, *, upright: bool = True) -> Image.Image:
     """A Pillow image of any mode as RGB, transparency on white; ``upright`` applies its EXIF orientation."""
     photo.load()
@@ -77,9 +101,7 @@ def photo_size(path: Path) -> tuple[int, int]:
 @contextmanager
 def _opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
     try:
-        with path.open("rb") if content is None else BytesIO(content) as file, _image(file) as photo:
-            if photo.width * photo.height > MAX_PIXELS:
-                raise PhotoError(f"{path}: {photo.width}×{photo.height} pixels, the maximum is {MAX_PIXELS:,}")
+        with path.open("rb") if content is None else BytesIO(content) as file, _image(file, path) as photo:
             yield photo
     except PhotoError:
         raise
@@ -98,15 +120,29 @@ def _reason(error: Exception) -> str:
     return " ".join(reason.split())
 
 
-def _image(file: IO[bytes]) -> Image.Image:
+def _image(file: IO[bytes], path: Path) -> Image.Image:
     """Open the image in ``file``, whatever its name; the HEIF reader is imported only for HEIF."""
+    if not _is_heif(file):
+        photo = _PILLOW.open(file)
+        _check_size(photo.size, path)
+        return photo
+    from pillow_heif import open_heif
+
+    heif = open_heif(file)
+    _check_size(heif.size, path)  # to_pillow decodes it
+    return heif.to_pillow()
+
+
+def _check_size(size: tuple[int, int], path: Path) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise PhotoError(f"{path}: {width}×{height} pixels, the maximum is {MAX_PIXELS:,}")
+
+
+def _is_heif(file: IO[bytes]) -> bool:
     start = file.read(64)
     file.seek(0)
-    if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS and b"avif" not in start:
-        from pillow_heif import open_heif
-
-        return open_heif(file).to_pillow()
-    return _PILLOW.open(file)
+    return start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS and b"avif" not in start
 
 
 class _Pillow:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from counting.inputs.photo_sources import PhotoSource
 from counting.networks.checkpoint import Checkpoint
 from counting.questions.answering import Answer, answer_from, count_photo
 from counting.questions.generator.decoding import Method
@@ -13,14 +14,14 @@ from counting.questions.generator.files import load_generator
 from counting.questions.generator.selection import Contents, WorthAsking
 
 
-def questions_for_photo(checkpoint: Checkpoint, path: Path, method: Method) -> list[Answer]:
+def questions_for_photo(checkpoint: Checkpoint, source: Path | PhotoSource, method: Method) -> list[Answer]:
     """Different questions about things in a photo that ``checkpoint`` can answer, most probable first.
 
     Raises:
         CountingError: the generator knows none of the counter's categories.
         PhotoError: the photo cannot be read.
     """
-    photo = count_photo(checkpoint, path)
+    photo = count_photo(checkpoint, source)
     contents = contents_of(checkpoint, photo.counts)
     generator, categories = load_generator(), checkpoint.counter.categories
     placed = generator.place(torch.from_numpy(contents.likely()[None]).float(), categories)

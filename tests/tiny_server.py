@@ -1,0 +1,32 @@
+"""A calibrated counter of dogs and people that locates, not trained and very small, and photos to ask it about."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tiny import tiny_cells, tiny_config
+
+from counting.networks.checkpoint import Checkpoint
+from counting.networks.counters import build_counter
+from counting.predictor.predictor import Predictor, TrainedCounter
+from counting.stats.count_distribution import Calibration
+
+CATEGORIES = ("dog", "person")
+
+
+def tiny_predictor() -> Predictor:
+    torch.manual_seed(2)
+    counter = build_counter("loc_sub", tiny_cells(3, side=96), CATEGORIES, {"depth": 8, "hidden": 8, "heads": 2})
+    weights = torch.tensor([[0.0, 1.0, 0.5, 0.0, 1.0, 0.0]]).repeat(2, 1)
+    checkpoint = Checkpoint(counter.eval(), tiny_config(Path()), {}, Calibration(weights, 20))
+    return Predictor("tiny", TrainedCounter(checkpoint))
+
+
+def encoded(seed: int = 0, size: tuple[int, int] = (64, 48), kind: str = "PNG") -> bytes:
+    """A photo of coloured noise, different for every seed."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize(size).save(file, kind)
+    return file.getvalue()
