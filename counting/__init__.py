@@ -19,7 +19,7 @@ _MODULES = {
     "models": "counting.networks.zoo.cards",
     "Predictor": "counting.predictor.predictor",
     "CountResult": "counting.predictor.count_result",
-    "CategoryCount": "counting.predictor.count_result",
+    "CategoryCount": "counting.predictor.category_counts",
     "to_pandas": "counting.predictor.frames",
     "evaluate": "counting.evaluation.arrays",
     "register_counter": "counting.networks.counters.base",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from counting.networks.backbones import register_backbone as register_backbone
     from counting.networks.counters.base import register_counter as register_counter
     from counting.networks.zoo.cards import models as models
-    from counting.predictor.count_result import CategoryCount as CategoryCount
+    from counting.predictor.category_counts import CategoryCount as CategoryCount
     from counting.predictor.count_result import CountResult as CountResult
     from counting.predictor.frames import to_pandas as to_pandas
     from counting.predictor.predictor import Predictor as Predictor

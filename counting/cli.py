@@ -117,6 +117,12 @@ def _add_predict(commands: Commands) -> None:
     parser.add_argument("--draw", type=path, metavar="DIR", help="save each photo with its counts drawn on it")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
     parser.add_argument(
+        "--region",
+        type=path,
+        metavar="FILE.json",
+        help="also count in the regions of a file: polygons of LabelMe or supervision",
+    )
+    parser.add_argument(
         "--workers",
         type=integer(1, _MAX_WORKERS),
         metavar="N",

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from counting.commands.photo_arguments import file_names, find_photos, photo_ids
+from counting.commands.region_arguments import regions_for, with_regions
 from counting.predictor.count_result import CountResult
 from counting.predictor.predictor import Predictor, load
+from counting.predictor.region_counts import RegionCounts
+from counting.predictor.regions import Region
 from counting.stats.best_guess import readable
 from counting.stats.count_distribution import LEVEL
 from counting.utils.files import atomic_write
@@ -37,13 +40,14 @@ def run(arguments: argparse.Namespace) -> int:
     found = find_photos(arguments.photos)
     names = file_names(found.paths)
     known = dict(zip(found.paths, map(Named, names, photo_ids(names)), strict=True))
+    regions = regions_for(arguments)
     counter = load(arguments.counter, arguments.device)
     skipped: list[str] = []
     counted = counter.stream(
         found.paths, on_error=lambda error: skipped.append(str(error)), workers=arguments.workers
     )
     try:
-        shown = _write(follow(counted, "counting", len(found.paths)), known, counter, arguments)
+        shown = _write(follow(counted, "counting", len(found.paths)), known, counter, regions, arguments)
     finally:
         report_skipped(skipped)
         if note := found.note():
@@ -68,14 +72,19 @@ class Shown:
     rows: list[tuple[str, str]] = field(default_factory=list)
     photos: int = 0
 
-    def add(self, name: str, result: CountResult) -> None:
+    def add(self, name: str, result: CountResult, parts: Sequence[RegionCounts]) -> None:
         self.photos += 1
         if len(self.rows) < SHOWN_ROWS:
-            self.rows.append((name, ", ".join(result.things) or "no known objects"))
+            self.rows.append((name, result.text))
+            self.rows.extend((f"  {part.region}", part.text) for part in parts)
 
 
 def _write(
-    results: Iterator[CountResult], known: Mapping[Path, Named], counter: Predictor, arguments: argparse.Namespace
+    results: Iterator[CountResult],
+    known: Mapping[Path, Named],
+    counter: Predictor,
+    regions: Sequence[Region],
+    arguments: argparse.Namespace,
 ) -> Shown:
     """Write each result to the requested outputs as soon as it is counted; keep only counts in memory."""
     shown = Shown()
@@ -92,9 +101,10 @@ def _write(
             rows.append(files.enter_context(JsonRows(sys.stdout)))
         for result in results:
             named = known[result.path] if result.path else Named(result.name, result.name)
-            shown.add(named.file_name, result)
+            parts = result.in_regions(regions) if regions else []
+            shown.add(named.file_name, result, parts)
             for writer in rows:
-                writer.add(result.to_rows(named.id, named.file_name))
+                writer.add(with_regions(result.to_rows(named.id, named.file_name), parts))
             if table:
                 table.add(named.id, result)
             if arguments.draw:

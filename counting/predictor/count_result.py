@@ -1,6 +1,5 @@
 """The result of counting one photo: counts, intervals, cells and points, in words, as JSON and as a drawing."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,121 +9,36 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from counting.inputs.photo_sources import PhotoSource
-from counting.stats.best_guess import BestGuess, in_order, things
-from counting_datasets.categories import canonical
+from counting.predictor.category_counts import CategoryCounts
+from counting.stats.best_guess import in_order
 from counting_datasets.errors import CountingError
 
 if TYPE_CHECKING:
     import supervision
 
+    from counting.predictor.region_counts import RegionCounts
     from counting.tables.count_table import CountTable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CategoryCount:
-    """The count of one category in one photo.
-
-    Attributes:
-        category: its name.
-        guess: the best guess with its interval and probabilities.
-        distribution: L + 1 probabilities of the counts 0, 1, … and L or more; None for an uncalibrated counter.
-        points: n×3: x and y in pixels of the photo, and a weight; largest weight first. The weights sum to
-            ``expected``. None for a counter that does not locate objects.
-    """
-
-    category: str
-    guess: BestGuess
-    distribution: NDArray[np.float32] | None
-    points: NDArray[np.float64] | None
-
-    @property
-    def count(self) -> int:
-        """The best guess."""
-        return self.guess.count
-
-    @property
-    def expected(self) -> float:
-        """The expected count: the mean of the distribution, or the raw count for an uncalibrated counter."""
-        return self.guess.expected
-
-    @property
-    def low(self) -> int | None:
-        """The first count of the 80 % interval; None for an uncalibrated counter."""
-        return self.guess.low
-
-    @property
-    def high(self) -> int | None:
-        """The last count of the 80 % interval; None for an uncalibrated counter."""
-        return self.guess.high
-
-    @property
-    def probability(self) -> float | None:
-        """The probability of at least one; None for an uncalibrated counter."""
-        return self.guess.probability
-
-    def __str__(self) -> str:
-        return self.guess.words(self.category)
-
-    def __repr__(self) -> str:
-        return f"CategoryCount({self.category!r}, {self})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class CountResult:
+class CountResult(CategoryCounts):
     """The counts of one photo.
 
     Attributes:
         path: the photo's file; None for a photo in memory.
         size: (width, height) in pixels, after the photo is turned upright.
-        categories: the K names that the counter counts.
         cells: cells×K float32 raw counts, row by row, clipped at 0.
     """
 
     path: Path | None
     size: tuple[int, int]
-    categories: tuple[str, ...]
     cells: NDArray[np.float32]
-    _guesses: Sequence[BestGuess]
-    _distribution: NDArray[np.float32] | None
-    _points: Sequence[NDArray[np.float64]] | None
     _source: PhotoSource
 
     @property
     def name(self) -> str:
         """The path, or the name that error messages give a photo in memory."""
         return self._source.name
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Best guesses of what is probably there, most numerous first; ``result[name]`` knows all categories."""
-        return {self.categories[k]: self._guesses[k].count for k in in_order(self._guesses)}
-
-    @property
-    def things(self) -> list[str]:
-        """``counts`` in words: ["2 dogs", "about 3 people (1–5)", "maybe 1 car"]."""
-        return things(self._guesses, self.categories)
-
-    def __getitem__(self, category: str) -> CategoryCount:
-        """The count of a category, by its name or a synonym ("couch" for "sofa").
-
-        Raises:
-            CountingError: the counter does not count it.
-        """
-        names = [canonical(name) for name in self.categories]
-        if canonical(category) not in names:
-            known = ", ".join(self.categories)
-            raise CountingError(f"this counter does not count {category!r}; it counts {known}")
-        k = names.index(canonical(category))
-        return CategoryCount(
-            self.categories[k],
-            self._guesses[k],
-            None if self._distribution is None else self._distribution[k],
-            None if self._points is None else self._points[k],
-        )
-
-    def __iter__(self) -> Iterator[CategoryCount]:
-        """The counts of all categories, in their order."""
-        return (self[name] for name in self.categories)
 
     def to_table(self, image: str | None = None) -> "CountTable":
         """A table of one row; ``image`` is its id, by default the file's name without its ending."""
@@ -159,9 +73,28 @@ class CountResult:
             "file_name": self._file_name,
             "size": list(self.size),
             "counts": self.counts,
-            "text": self._text,
+            "text": self.text,
             "rows": rows,
         }
+
+    def in_regions(self, regions: Any) -> list["RegionCounts"]:
+        """The counts of parts of the photo.
+
+        An object belongs to each region that contains its centre; without located objects, each cell's count is
+        spread evenly over the cell. The counts, expected counts and points of regions that divide the photo sum
+        to the photo's.
+
+        Args:
+            regions: a file as ``counting predict --region`` takes it, or its content: a polygon (n×2 pixels), a
+                list of polygons, or a name → polygon dictionary.
+
+        Raises:
+            CountingError: the file cannot be read, or does not describe regions.
+        """
+        from counting.predictor.region_counts import count_regions
+        from counting.predictor.regions import read_regions
+
+        return count_regions(self, self.cells, self.size, read_regions(regions))
 
     def to_detections(self) -> "supervision.Detections":
         """The located objects that are counted, each as a box of size 0 at its centre.
@@ -212,13 +145,9 @@ class CountResult:
     def _stem(self) -> str:
         return self.path.stem if self.path else self._source.name
 
-    @property
-    def _text(self) -> str:
-        return ", ".join(self.things) or "no known objects"
-
     def __str__(self) -> str:
-        return f"{self._file_name}: {self._text}"
+        return f"{self._file_name}: {self.text}"
 
     def __repr__(self) -> str:
         width, height = self.size
-        return f"CountResult({self._file_name!r}, {width}×{height}, {self._text})"
+        return f"CountResult({self._file_name!r}, {width}×{height}, {self.text})"
