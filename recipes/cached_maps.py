@@ -2,27 +2,29 @@
 
 python -m recipes.cached_maps everyday80 runs/everyday80 [key=value …]
 
-The maps of every photo at strides 8 and 16 are stored in the run's folder, in half precision (490 KB for 480
-pixels). A step uses windows of the maps instead of new views of the photos, and takes a third of the time of one
-that starts from pixels. The learning rate is constant and the counter is the moving average of the weights, so the
-run can be stopped at any time (Ctrl-C); the same command resumes it.
+The maps of every photo and of a random view of it, at strides 8 and 16, are stored in the run's folder, in half
+precision (490 KB each for 480 pixels). A step uses windows of the maps instead of new views of the photos, and
+takes a third of the time of one that starts from pixels. The learning rate falls to 0 over the configured epochs,
+and the counter is the moving average of the weights. Ctrl-C stops the run; the same command resumes it.
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from counting.inputs.augmentation import VISIBLE_SHARE
 from counting.inputs.preprocessing import to_square
-from counting.inputs.views import View
+from counting.inputs.views import FIRST_RANDOM_VIEW, View, view_of
 from counting.networks.checkpoint import build, save
 from counting.networks.config import Config, read_config
 from counting.networks.counters.base import Counter, count_cells
@@ -45,6 +47,9 @@ FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
 
 SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
 """Possible sides of a batch's windows, as shares of the map's side."""
+
+VIEWS = (0, FIRST_RANDOM_VIEW)
+"""Numbers of the views that are trained on, as in ``view_of``."""
 
 ROUND, VALIDATE = 200, 5
 """Number of steps in a round, after which the state is stored, and of rounds between validations."""
@@ -75,12 +80,16 @@ class Stages(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """The trunk's maps → the head's output, and the logits of centres."""
+        features, logits = self.features(fine, coarse)
+        return self.counter.head(features), logits
+
+    def features(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunk's maps → the cells' features, and the logits of centres."""
         features = coarse
         for block in self.model.blocks[FROZEN_BLOCKS:]:
             features = block(features)
         last = self.model.bn2(self.model.conv_head(features))
-        cells, logits = self.counter.cells.locate((fine, coarse, last), self.counter.grid.side)
-        return self.counter.head(cells), logits
+        return self.counter.cells.locate((fine, coarse, last), self.counter.grid.side)
 
 
 @dataclass(frozen=True)
@@ -103,43 +112,63 @@ class Window:
         )
         return fine, coarse
 
-    def view(self, scene: Scene, places: int) -> View:
-        """The view of the objects in the window."""
-        shares = scene.boxes / np.array([*scene.size, *scene.size], dtype=np.float64)
-        boxes = (shares * places - np.array([self.left, self.top] * 2)) / self.side
+    def view(self, whole: View, places: int) -> View:
+        """The objects of a view that are in the window."""
+        boxes = (whole.boxes * places - np.array([self.left, self.top] * 2)) / self.side
         inside = boxes.clip(0, 1)
         seen = _areas(inside) >= VISIBLE_SHARE * np.maximum(_areas(boxes), 1e-12)
-        return View(inside[seen], np.flatnonzero(seen), number=2)
+        return View(inside[seen], whole.kept[seen], FIRST_RANDOM_VIEW)
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
+Maps = tuple[Tensor, Tensor]
+"""40×2n×2n and 112×n×n half floats: the trunk's maps of a photo."""
+
+
 @dataclass(frozen=True)
 class CachedMaps:
-    """The maps of photos, read from files or computed."""
+    """The maps of photos' views, read from files or computed, and the objects in the views."""
 
     stages: Stages
     folder: Path
+    views: dict[tuple[str, int], View] = field(default_factory=dict)
 
-    def read(self, scene: Scene) -> tuple[Tensor, Tensor]:
-        """40×2n×2n and 112×n×n half floats."""
-        path = self.folder / f"{scene.id.replace('/', '-')}.npy"
-        cells = self.stages.counter.cells
-        places = cells.side // 16
+    def read(self, scene: Scene, number: int = 0) -> Maps:
+        """The maps of a view of a photo."""
+        path = self.folder / f"{scene.id.replace('/', '-')}.{number}.npy"
+        places = self.stages.counter.cells.side // 16
         try:
             flat = torch.from_numpy(np.load(path))
         except (OSError, ValueError, EOFError):
-            normalization = cells.backbone.normalization
-            photo = normalization(to_square(scene.image(), cells.side, normalization.interpolation))
-            with torch.autocast("cpu", torch.bfloat16):
-                maps = self.stages.trunk(photo[None])
-            flat = torch.cat([one.flatten().half() for one in maps])
+            flat = self._computed(scene, number)
             np.save(path.with_suffix(".part.npy"), flat.numpy())
             path.with_suffix(".part.npy").replace(path)
         fine, coarse = flat.split_with_sizes([40 * 4 * places**2, 112 * places**2])
         return fine.view(40, 2 * places, 2 * places), coarse.view(112, places, places)
+
+    def view(self, scene: Scene, number: int) -> View:
+        """The objects in a view."""
+        if number == 0:
+            return View(scene.boxes / np.array([*scene.size, *scene.size]), np.arange(len(scene.boxes)))
+        key = scene.id, number
+        if key not in self.views:
+            _, self.views[key] = self._photo(scene, number)
+        return self.views[key]
+
+    def _photo(self, scene: Scene, number: int) -> tuple[Image.Image, View]:
+        return view_of(scene, number, self.stages.counter.cells.side, zoom_out=True, blur=True)
+
+    def _computed(self, scene: Scene, number: int) -> Tensor:
+        cells = self.stages.counter.cells
+        normalization = cells.backbone.normalization
+        photo, _ = self._photo(scene, number)
+        pixels = normalization(to_square(photo, cells.side, normalization.interpolation))
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = self.stages.trunk(pixels[None])
+        return torch.cat([one.flatten().half() for one in maps])
 
 
 class CachedTraining:
@@ -153,6 +182,7 @@ class CachedTraining:
         counters = [build(config, data.train.categories) for _ in range(2)]
         for counter in counters:
             prepare(config, counter, RunFolder(folder))
+            _freeze_first_expansion(counter)
         self.stages, self.average = (Stages(counter) for counter in counters)
         self.average.load_state_dict(self.stages.state_dict())
         self.maps = CachedMaps(self.average.eval(), folder / "maps")
@@ -161,6 +191,9 @@ class CachedTraining:
         self.teacher = teacher and TeacherLoss(teacher.weight, self.criterion, counters[0].grid, teacher.distill)
         self.optimizer = torch.optim.AdamW(list(self._groups()), weight_decay=config.optimization.weight_decay)
         self.step, self.best = 0, float("inf")
+        self.scenes = [scene for scene in data.train if scene.path.is_file()]
+        self.steps = math.ceil(config.optimization.epochs * len(self.scenes) / config.optimization.batch)
+        """Number of steps until the learning rate is 0."""
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         options = self.config.optimization
@@ -171,19 +204,18 @@ class CachedTraining:
             yield {"params": weights, "lr": options.learning_rate * share, "share": share}
 
     def run(self, rounds: int | None = None) -> None:
-        """Train for ``rounds`` rounds, or until interrupted."""
+        """Train to the end, or for ``rounds`` rounds."""
         (self.folder / "maps").mkdir(parents=True, exist_ok=True)
         self._restore()
-        scenes = [scene for scene in self.data.train if scene.path.is_file()]
-        weights = np.array([self.data.weights.get(scene.id, 1.0) for scene in scenes])
-        rates = sampling_rates(scenes, weights, self.config.data.rare)
-        done = 0
-        while rounds is None or done < rounds:
-            losses = self._round(scenes, rates / rates.sum())
-            done += 1
+        weights = np.array([self.data.weights.get(scene.id, 1.0) for scene in self.scenes])
+        rates = sampling_rates(self.scenes, weights, self.config.data.rare)
+        last = self.steps if rounds is None else self.step + rounds * ROUND
+        while self.step < last:
+            losses = self._round(self.scenes, rates / rates.sum())
             row: dict[str, Any] = {"step": self.step, "loss": losses}
             self._store()
-            if self.data.val is not None and self.step % (ROUND * VALIDATE) == 0:
+            ends = self.step >= self.steps or self.step % (ROUND * VALIDATE) == 0
+            if self.data.val is not None and ends:
                 row["val_mRMSE"] = self.validate()
                 self._store()
             with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -205,16 +237,18 @@ class CachedTraining:
     def _step(self, scenes: Sequence[Scene], random: np.random.Generator) -> list[float]:
         options, places = self.config.optimization, self.stages.counter.cells.side // 16
         side = 2 * round(random.choice(SIDES) * places / 2)
-        corners = 2 * random.integers(0, (places - side) // 2 + 1, (len(scenes), 2))
-        windows = [Window(left, top, side) for left, top in corners.tolist()]
-        views = [window.view(scene, places) for window, scene in zip(windows, scenes, strict=True)]
-        seen = [window.of(self.maps.read(scene)) for window, scene in zip(windows, scenes, strict=True)]
-        fine, coarse = (_stacked(maps) for maps in zip(*seen, strict=True))
+        views, seen = [], []
+        for scene in scenes:
+            left, top = (2 * random.integers(0, (places - side) // 2 + 1, 2)).tolist()
+            window, number = Window(left, top, side), int(random.choice(VIEWS))
+            views.append(window.view(self.maps.view(scene, number), places))
+            seen.append(window.of(self.maps.read(scene, number)))
+        fine, coarse = (stacked(maps) for maps in zip(*seen, strict=True))
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
             output, logits = self.stages(fine, coarse)
         losses = self._losses(output.float(), logits.float(), scenes, views, side)
         for group in self.optimizer.param_groups:
-            group["lr"] = options.learning_rate * group["share"] * min(1, (self.step + 1) / WARM_UP)
+            group["lr"] = options.learning_rate * group["share"] * self._rate()
         self.optimizer.zero_grad()
         torch.autograd.backward(torch.stack(losses).sum())
         nn.utils.clip_grad_norm_(self.stages.parameters(), options.gradient_norm)
@@ -222,6 +256,11 @@ class CachedTraining:
         self.step += 1
         self._follow(min(AVERAGE, (1 + self.step) / (10 + self.step)))
         return [loss.item() for loss in losses]
+
+    def _rate(self) -> float:
+        """The share of the learning rate: rising for ``WARM_UP`` steps, and falling to 0 as a cosine."""
+        falling = 0.5 + 0.5 * math.cos(math.pi * min(1, self.step / self.steps))
+        return falling * min(1, (self.step + 1) / WARM_UP)
 
     def _losses(
         self, output: Tensor, logits: Tensor, scenes: Sequence[Scene], views: Sequence[View], side: int
@@ -249,25 +288,36 @@ class CachedTraining:
                 average.lerp_(weight, 1 - kept)
 
     @torch.inference_mode()
-    def validate(self) -> float:
-        """The mRMSE of the averaged counter on the validation photos; the best one is written with its scale."""
+    def validate(self) -> dict[str, float]:
+        """The mRMSE of the averaged counter on the validation photos, of all and by data set.
+
+        The best counter on all of them is written, with the scale that fits them best.
+        """
         assert self.data.val is not None
         scenes = without(self.data.val, {s.id: str(s.path) for s in self.data.val if not s.path.is_file()})
         counts = []
         for start in range(0, len(scenes), 16):
             maps = [self.maps.read(scene) for scene in scenes[start : start + 16]]
-            fine, coarse = (_stacked(part) for part in zip(*maps, strict=True))
-            counts.append(count_cells(self.average(fine, coarse)[0]))
+            fine, coarse = (stacked(part) for part in zip(*maps, strict=True))
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.config.optimization.bfloat16):
+                output, _ = self.average(fine, coarse)
+            counts.append(count_cells(output.float()))
         predicted = torch.cat(counts).double().numpy()
         true = np.stack([scene.counts(self.data.protocol) for scene in scenes]).astype(np.float64)
         known = np.stack([scene.known_counts(self.data.protocol) for scene in scenes])
         scale = least_squares_scale(predicted[known], true[known])
-        score = float(mean_over_categories(rmse(as_scored(predicted * scale), true, known)))
+        folders = np.array([str(scene.path.parent) for scene in scenes])
+        scores = {
+            Path(folder).parent.name: _score(predicted[rows] * scale, true[rows], known[rows])
+            for folder in np.unique(folders)
+            if (rows := folders == folder).any()
+        }
+        score = _score(predicted * scale, true, known)
         self.average.counter.scale.fill_(scale)
         if score < self.best:
             self.best = score
             self._write("best", {"epoch": self.step, "val_mRMSE": score})
-        return score
+        return {"all": score, **scores}
 
     def _write(self, name: str, card: dict[str, Any]) -> None:
         data = f"{self.data.train.data}/{self.data.train.split}"
@@ -298,6 +348,20 @@ class CachedTraining:
         self.step, self.best = state["step"], state["best"]
 
 
+def _freeze_first_expansion(counter: Counter) -> None:
+    """Freeze the first trained block up to its strided convolution, whose gradient takes a fifth of a step."""
+    backbone: Any = counter.cells.backbone
+    first = backbone.features.model.blocks[FROZEN_BLOCKS][0]
+    for part in (first.conv_pw, first.bn1, first.conv_dw, first.bn2):
+        part.requires_grad_(False)
+
+
+def _score(predicted: NDArray[np.float64], true: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
+    """The mRMSE over the categories that are annotated in some of the photos."""
+    seen = known.any(axis=0)
+    return float(mean_over_categories(rmse(as_scored(predicted[:, seen]), true[:, seen], known[:, seen])))
+
+
 def _counts(counter: Counter, scene: Scene, view: View, data: TrainingData) -> Tensor:
     """Cells×K fractional counts of a view, NaN where unknown."""
     counts = view.fractional_counts(scene, scene.counted(data.protocol), counter.grid)
@@ -305,7 +369,7 @@ def _counts(counter: Counter, scene: Scene, view: View, data: TrainingData) -> T
     return torch.from_numpy(counts).float()
 
 
-def _stacked(maps: Sequence[Tensor]) -> Tensor:
+def stacked(maps: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(maps)).float().contiguous(memory_format=torch.channels_last)
 
 

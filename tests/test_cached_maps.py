@@ -8,11 +8,11 @@ import torch
 from test_mixture import config_of
 from tiny import write_voc
 
+from counting.inputs.views import View
 from counting.networks.checkpoint import load
 from counting.networks.config import Config
 from counting.training.data import load_data
 from counting_datasets.errors import CountingError
-from counting_datasets.scene import Scene
 from recipes import cached_maps
 from recipes.cached_maps import CachedTraining, Window
 
@@ -37,11 +37,10 @@ def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_window_shows_the_objects_of_which_enough_is_in_it() -> None:
     boxes = np.array([[0, 0, 50, 50], [40, 40, 60, 60], [0, 40, 55, 60]], dtype=np.float64)
-    flags, labels = np.zeros(3, dtype=bool), np.array([0, 1, 0])
-    scene = Scene("x", "x", Path("x"), (100, 100), boxes, labels, flags, flags, ("a", "b"))
-    view = Window(left=4, top=4, side=4).view(scene, places=8)  # the lower right quarter
+    whole = View(boxes / 100, np.arange(3))
+    view = Window(left=4, top=4, side=4).view(whole, places=8)  # the lower right quarter
     assert view.kept.tolist() == []
-    view = Window(left=2, top=2, side=4).view(scene, places=8)  # the middle
+    view = Window(left=2, top=2, side=4).view(whole, places=8)  # the middle
     assert view.kept.tolist() == [1, 2]
     np.testing.assert_allclose(view.boxes, [[0.3, 0.3, 0.7, 0.7], [0, 0.3, 0.6, 0.7]])
 
