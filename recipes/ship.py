@@ -9,13 +9,14 @@ from pathlib import Path
 
 from counting.evaluation.scores import Evaluation, evaluate
 from counting.networks.checkpoint import Checkpoint, load, save
+from counting.networks.compact_weights import Precision
 from counting.networks.config import Config
 from counting.networks.inference import count_scenes
 from counting.networks.zoo import find_counter
 from counting.networks.zoo.cards import FOLDER
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
-from counting.training.data import load_split
+from counting.training.data import load_split, without_difficult
 from counting.utils.files import write_json
 from counting_datasets.catalog import Place
 from counting_datasets.catalog import load as load_scenes
@@ -26,7 +27,7 @@ LARGEST = 25_000_000
 """Largest size in bytes of the weights, which are part of the wheel."""
 
 
-def ship(run: Path, name: str, config_name: str) -> Path:
+def ship(run: Path, name: str, config_name: str, precision: Precision = "half") -> Path:
     """Write the weights and the card of ``name``, with the scores of these weights; returns the weights' file.
 
     Raises:
@@ -37,7 +38,8 @@ def ship(run: Path, name: str, config_name: str) -> Path:
     config = trained.config
     best = trained if config.final else _calibrated(trained, weights)
     path = FOLDER / f"{name}.safetensors"
-    save(best.counter, config, path, best.card, best.calibration, half=True)
+    scale = best.non_difficult_scale
+    save(best.counter, config, path, best.card, best.calibration, precision=precision, non_difficult_scale=scale)
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
@@ -66,16 +68,19 @@ def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
     config = trained.config
     val = load_split(config.data, config.data.val)
     truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
-    return calibrate(weights, count_scenes(trained, val)[0], truth)
+    difficult = without_difficult(val, Protocol.parse(config.data.protocol, val.family))
+    return calibrate(weights, count_scenes(trained, val)[0], truth, difficult)
 
 
 def _scores(name: str, data: str, root: Path | None) -> Iterator[Evaluation]:
     scenes = load_scenes(data, "test", Place(root))
-    table, _ = count_scenes(find_counter(name), scenes)
+    checkpoint = find_counter(name)
+    table, _ = count_scenes(checkpoint, scenes)
     for protocol_name in ("all", "non-difficult"):
         protocol = Protocol.parse(protocol_name, scenes.family)
         truth = CountTable.from_scenes(scenes, protocol)
-        yield evaluate(table, truth, counter=name, data=data, split="test", protocol=str(protocol))
+        scaled = table.scaled(checkpoint.scale_under(protocol))
+        yield evaluate(scaled, truth, counter=name, data=data, split="test", protocol=str(protocol))
 
 
 if __name__ == "__main__":

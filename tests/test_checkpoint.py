@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tiny import tiny_config
 
 from counting.networks.checkpoint import build, load, save
+from counting.networks.compact_weights import Precision
 from counting.stats.count_distribution import Calibration
 from counting_datasets.errors import CountingError
 
@@ -44,18 +45,23 @@ def test_a_counter_reads_back_as_it_was(tmp_path: Path, frozen: bool) -> None:
 
 
 @pytest.mark.parametrize("frozen", [True, False])
-def test_half_precision_takes_half_the_space_and_the_counter_is_what_the_file_holds(
-    tmp_path: Path, frozen: bool
+@pytest.mark.parametrize(
+    ("precision", "kind", "share"), [("half", torch.float16, 0.55), ("int8", torch.int8, 0.4)]
+)
+def test_compact_weights_take_less_space_and_the_counter_is_what_the_file_holds(
+    tmp_path: Path, frozen: bool, precision: Precision, kind: torch.dtype, share: float
 ) -> None:
-    config = tiny_config(tmp_path, backbone={"name": "tiny", "frozen": frozen})
+    config = tiny_config(tmp_path, backbone={"name": "tiny", "frozen": frozen}, head={"hidden": [512]})
     counter = build(config, CATEGORIES).eval()
-    save(counter, config, tmp_path / "whole.safetensors")
-    save(counter, config, tmp_path / "half.safetensors", half=True)
-    whole, half = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "half"))
-    assert whole.keys() == half.keys()
-    assert half["head.1.weight"].dtype == torch.float16
+    whole, small = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
     photos = torch.randn(2, 3, 48, 48)
-    assert torch.equal(load(tmp_path / "half.safetensors").counter(photos), counter(photos))
+    before = counter(photos)
+    save(counter, config, whole)
+    save(counter, config, small, precision=precision)
+    assert load_file(small)["head.1.weight"].dtype == kind
+    assert small.stat().st_size < share * whole.stat().st_size
+    assert torch.equal(load(small).counter(photos), counter(photos))
+    torch.testing.assert_close(counter(photos), before, atol=0.02, rtol=0)
 
 
 def test_a_frozen_backbones_own_weights_stay_out_of_the_file(file: Path) -> None:

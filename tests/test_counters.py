@@ -209,6 +209,16 @@ class TestCommittee:
         save(committee, config, tmp_path / "committee.safetensors")
         assert torch.equal(load(tmp_path / "committee.safetensors").counter(photos), committee(photos))
 
+    def test_a_single_counter_starts_its_cells_and_its_first_member(self, tmp_path: Path) -> None:
+        config = tiny_config(tmp_path)
+        single = build(config, CATEGORIES)
+        committee = build(config.model_copy(update={"members": 2}), CATEGORIES)
+        second = committee.head.state_dict()["1.1.weight"].clone()
+        assert isinstance(committee, Committee)
+        committee.start_from_member(single)
+        assert torch.equal(committee.head.state_dict()["0.1.weight"], single.head.state_dict()["1.weight"])
+        assert torch.equal(committee.head.state_dict()["1.1.weight"], second)
+
 
 class TestGtClass:
     def classes(self) -> ClassCounter:

@@ -463,6 +463,17 @@ def test_a_final_run_learns_from_val_too_and_keeps_scale_and_calibration(root: P
     assert (after**2).sum() < (before**2).sum()
 
 
+def test_counts_without_difficult_objects_get_the_scale_that_fits_them(root: Path, tmp_path: Path) -> None:
+    run = train(tiny_config(root), tmp_path / "run")
+    val = load_split(tiny_config(root).data, "val")
+    truth = CountTable.from_scenes(val, Protocol())
+    found = calibrate(run.best, truth, truth, truth.scaled(0.8))
+    assert found.non_difficult_scale == load(run.best).non_difficult_scale
+    assert 0.7 < found.non_difficult_scale < 0.9
+    assert found.scale_under(Protocol(non_difficult=True, non_empty=True)) == found.non_difficult_scale
+    assert found.scale_under(Protocol(no_crowd=True)) == 1
+
+
 def test_a_final_run_takes_the_settings_of_the_run_that_settled_them(root: Path, tmp_path: Path) -> None:
     run = train(tiny_config(root), tmp_path / "settled")
     other = tiny_config(root, head={"hidden": [8]}).model_copy(update={"final": str(run.path)})

@@ -83,13 +83,13 @@ def _score(what: str, arguments: argparse.Namespace, split: Split, fit: Fit, pro
 
 def _split(arguments: argparse.Namespace, name: str, truth_file: str | None, protocol: Protocol) -> Split:
     if truth_file:
-        return Split(_under(read_table(truth_file), protocol))
+        return Split(_under(read_table(truth_file), protocol), protocol=protocol)
     categories = parse_categories(arguments.categories) if arguments.categories else None
     own = Place(
         arguments.root, arguments.annotations, arguments.images, categories, arguments.unannotated_are_empty
     )
     scenes = load(arguments.data, name, own)
-    return Split(CountTable.from_scenes(scenes, protocol), scenes.under(protocol))
+    return Split(CountTable.from_scenes(scenes, protocol), scenes.under(protocol), protocol)
 
 
 def _under(truth: CountTable, protocol: Protocol) -> CountTable:

@@ -9,6 +9,7 @@ from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
 from counting.tables.table_files import read_table, split_source
 from counting_datasets.errors import CountingError, DataError
+from counting_datasets.protocol import Protocol
 from counting_datasets.scene import SceneSet
 
 FILE_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".npz")
@@ -24,6 +25,7 @@ class Split:
 
     truth: CountTable
     scenes: SceneSet | None = None
+    protocol: Protocol = field(default_factory=Protocol)
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ def _learned(name: str, split: Split, device: str | None) -> Counts:
     if split.scenes is None:
         raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
     table, skipped = count_scenes(checkpoint, split.scenes)
+    table = table.scaled(checkpoint.scale_under(split.protocol))
     return Counts(table.in_categories(split.truth.categories), skipped=skipped)
 
 

@@ -16,7 +16,7 @@ from counting.networks.zoo import find_counter
 from counting.report.report import write_report
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
-from counting.training.data import TrainingData
+from counting.training.data import TrainingData, without_difficult
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting.training.trainer import TrainingProgress
@@ -58,7 +58,8 @@ def _score(data: TrainingData, folder: RunFolder, device: torch.device, progress
     assert val is not None
     truth = CountTable.from_scenes(val, data.protocol)
     predicted, _ = count_scenes(find_counter(str(folder.best), device), val)
-    if calibration := calibrate(folder.best, predicted, truth).calibration:
+    difficult = without_difficult(val, data.protocol)
+    if calibration := calibrate(folder.best, predicted, truth, difficult).calibration:
         predicted = replace(predicted, distribution=calibration.distribution(predicted.counts))
     always_0 = BASELINES["always-0"].predict(truth)
     evaluation, reference = (

@@ -15,6 +15,7 @@ from torch import Tensor
 from counting.inputs.grid import Grid
 from counting.networks.backbones import Weights, backbone_builder, build_backbone, fingerprint
 from counting.networks.cells import Cells
+from counting.networks.compact_weights import Precision, compact, expand
 from counting.networks.config import Config, parse_config
 from counting.networks.counters import Committee, Counter, build_counter, counter_builder
 from counting.networks.plugins import import_plugins
@@ -23,6 +24,7 @@ from counting.stats.count_distribution import PARAMETERS, SHOWN_FROM, Calibratio
 from counting.utils.files import write_bytes
 from counting.utils.weights_files import read_weights
 from counting_datasets.errors import CountingError
+from counting_datasets.protocol import Protocol
 
 FORMAT = "everyday-counting/1"
 _CALIBRATION = "calibration.weights"
@@ -31,12 +33,20 @@ _BACKBONE = "cells.backbone."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A counter, its configuration, its card and, if one was fitted, the calibration of its counts."""
+    """A counter, its configuration, its card and, if one was fitted, the calibration of its counts.
+
+    ``non_difficult_scale`` is the factor for its counts under protocols that leave out difficult objects.
+    """
 
     counter: Counter
     config: Config
     card: dict[str, Any]
     calibration: Calibration | None = None
+    non_difficult_scale: float = 1.0
+
+    def scale_under(self, protocol: Protocol) -> float:
+        """The factor for its counts under ``protocol``."""
+        return self.non_difficult_scale if protocol.non_difficult else 1.0
 
     def to(self, device: torch.device) -> "Checkpoint":
         """This checkpoint with its tensors on ``device``; the counter itself is moved."""
@@ -73,26 +83,28 @@ def save(
     card: dict[str, Any] | None = None,
     calibration: Calibration | None = None,
     *,
-    half: bool = False,
+    precision: Precision = "single",
+    non_difficult_scale: float = 1.0,
 ) -> None:
     """Write ``counter`` to ``path``; a frozen backbone with its own weights is stored as a fingerprint only.
 
-    ``card`` says what it was trained on and how it scored. With ``half``, the file and the counter itself get
-    weights rounded to half precision.
+    ``card`` says what it was trained on and how it scored. The counter itself gets the weights
+    as they are stored, rounded to ``precision``.
     """
     own = not (config.backbone.weights or config.backbone.subitizing or config.start)
     embedded = config.backbone.frozen and own
     state = counter.state_dict()
     stored = {name: tensor for name, tensor in state.items() if not (embedded and name.startswith(_BACKBONE))}
-    if half:
-        stored = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
-        counter.load_state_dict(stored, strict=False)
+    stored = compact(stored, precision)
+    if precision != "single":
+        counter.load_state_dict(expand(stored), strict=False)
     metadata = {
         "format": FORMAT,
         "config": config.model_dump_json(),
         "categories": json.dumps(counter.categories),
         "backbone": fingerprint(counter.cells.backbone),
         "card": json.dumps(card or {}),
+        "non_difficult_scale": repr(non_difficult_scale),
     }
     if calibration:
         stored[_CALIBRATION] = calibration.weights
@@ -112,20 +124,20 @@ def load(path: Path) -> Checkpoint:
     metadata, tensors = read_weights(path, "counter", FORMAT)
     try:
         values, categories, card = (json.loads(metadata[key]) for key in ("config", "categories", "card"))
-        trained_on = metadata["backbone"]
-    except (KeyError, json.JSONDecodeError):
+        trained_on, scale = metadata["backbone"], float(metadata.get("non_difficult_scale", 1))
+    except (KeyError, ValueError):
         raise CountingError(f"{path}: corrupt header, train or download the counter again") from None
     config = parse_config(values, str(path))
     calibration = _calibration(path, tensors.pop(_CALIBRATION, None), metadata, len(categories))
     whole = any(name.startswith(_BACKBONE) for name in tensors)
     counter = _build(config, tuple(categories), None if whole else "own")
-    if not _fill(counter, tensors, whole=whole):
+    if not _fill(counter, expand(tensors), whole=whole):
         raise CountingError(f"{path}: its weights do not fit the {config.counter} that its header describes")
     if fingerprint(counter.cells.backbone) != trained_on:
         raise CountingError(
             f"{path}: its weights of {config.backbone.name} differ from those it was trained on, train it again"
         )
-    return Checkpoint(counter.eval(), config, card, calibration)
+    return Checkpoint(counter.eval(), config, card, calibration, scale)
 
 
 def _calibration(

@@ -104,13 +104,16 @@ class FeatureCache:
         image = backbone.normalization(square)[None].to(next(backbone.parameters()).device)
         self.cells.eval()
         with torch.inference_mode():
-            features = self.cells(image)[0].cpu()
+            self.store(scene, view, self.cells(image)[0].cpu())
+
+    def store(self, scene: Scene, view: View, features: Tensor) -> None:
+        """Write the cells×width features of a view."""
         tensors = {
             "features": features.contiguous(),
             "boxes": torch.from_numpy(np.ascontiguousarray(view.boxes)),
             "kept": torch.from_numpy(view.kept),
         }
-        write_bytes(self._path(scene, number), serialize(tensors))
+        write_bytes(self._path(scene, view.number), serialize(tensors))
 
     def _path(self, scene: Scene, view: int) -> Path:
         known = self._names.get((scene, view))

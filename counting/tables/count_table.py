@@ -149,6 +149,13 @@ class CountTable:
             known=None if self.known is None else self.known[:, order],
         )
 
+    def scaled(self, factor: float) -> "CountTable":
+        """All counts multiplied by ``factor``; without distributions, unless it is 1."""
+        if factor == 1:
+            return self
+        cells = None if self.cells is None else self.cells * np.float32(factor)
+        return replace(self, counts=self.counts * factor, cells=cells, distribution=None)
+
     def rows(self, places: Sequence[int] | NDArray[np.integer]) -> "CountTable":
         """The rows with the indices ``places`` (unique), in their order."""
         index = np.asarray(places, dtype=np.intp)

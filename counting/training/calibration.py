@@ -11,15 +11,22 @@ from counting.networks.zoo import find_counter
 from counting.stats.best_guess import fit_shown_from
 from counting.stats.count_distribution import Calibration, fit_calibration
 from counting.stats.least_squares import FOLDS
+from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.tables.count_table import CountTable
 from counting.tables.join import join
 from counting_datasets.categories import match_categories
 
+SCALES = np.arange(50, 121) / 100
+"""Candidates for ``Checkpoint.non_difficult_scale``."""
 
-def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoint:
+
+def calibrate(
+    path: Path, predicted: CountTable, truth: CountTable, non_difficult: CountTable | None = None
+) -> Checkpoint:
     """Fit a calibration for the counter at ``path`` to its counts on a validation split, and store it in the file.
 
-    Nothing changes if there are fewer than ``FOLDS`` photos. With ``keep``, the start's categories keep their
+    ``non_difficult`` are the true counts without difficult objects, to which their scale is fitted. Nothing
+    changes if there are fewer than ``FOLDS`` photos. With ``keep``, the start's categories keep their
     calibration.
     """
     checkpoint = load(path)
@@ -35,8 +42,19 @@ def calibrate(path: Path, predicted: CountTable, truth: CountTable) -> Checkpoin
         calibration = _with_old(
             calibration, checkpoint.counter.categories, old.calibration, old.counter.categories
         )
-    save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration)
-    return replace(checkpoint, calibration=calibration)
+    scale = _fit_scale(predicted, non_difficult) if non_difficult else checkpoint.non_difficult_scale
+    save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration, non_difficult_scale=scale)
+    return replace(checkpoint, calibration=calibration, non_difficult_scale=scale)
+
+
+def _fit_scale(predicted: CountTable, truth: CountTable) -> float:
+    """The factor with the smallest mRMSE."""
+    truth, predicted, _ = join(truth, predicted)
+    known = np.ones(truth.counts.shape, dtype=bool) if truth.known is None else truth.known
+    seen = known.any(axis=0)
+    raw, true, known = (values[:, seen] for values in (predicted.counts, truth.counts, known))
+    errors = [float(mean_over_categories(rmse(as_scored(raw * scale), true, known))) for scale in SCALES]
+    return float(SCALES[int(np.argmin(errors))])
 
 
 def _with_old(

@@ -1,7 +1,7 @@
 """The data of a training run: its splits, and the views that training and validation read from them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,7 @@ from counting.inputs.views import View, view_of
 from counting.networks.config import Config, DataConfig, TeacherConfig
 from counting.networks.counters.base import AuxiliaryLoss, Counter
 from counting.networks.feature_cache import FeatureCache
+from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing
 from counting.training.mixture import load_source, load_sources, sampling_rates, together
 from counting.training.teacher import with_teacher
@@ -84,6 +85,13 @@ def _of_sources(
     train = together(taught)
     protocol = Protocol.parse(config.protocol, train.family)
     return train.under(protocol), val.under(protocol), weights
+
+
+def without_difficult(scenes: SceneSet, protocol: Protocol) -> CountTable | None:
+    """The true counts under ``protocol`` without difficult objects; None if no object is difficult."""
+    if not any(scene.difficult.any() for scene in scenes):
+        return None
+    return CountTable.from_scenes(scenes, replace(protocol, non_difficult=True))
 
 
 def _same_photos(first: SceneSet, second: SceneSet) -> bool:

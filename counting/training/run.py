@@ -9,6 +9,7 @@ import torch
 
 from counting.networks.checkpoint import Checkpoint, build, check_parts, save
 from counting.networks.config import Config, LossConfig
+from counting.networks.counters import Committee
 from counting.networks.counters.base import AuxiliaryLoss, Counter
 from counting.networks.losses import CountLoss, balancing_weights
 from counting.networks.widening import OldWeights, take_over, train_new_categories_alone
@@ -85,7 +86,15 @@ def train_counter(
 
     def write(path: Path, card: dict[str, Any]) -> None:
         trained_on = {"data": f"{data.train.data}/{data.train.split}"}
-        save(counter, config, path, {**trained_on, **card}, chosen.calibration if chosen else None)
+        settled = chosen or Checkpoint(counter, config, card)
+        save(
+            counter,
+            config,
+            path,
+            {**trained_on, **card},
+            settled.calibration,
+            non_difficult_scale=settled.non_difficult_scale,
+        )
 
     trainer = Trainer(counter, criterion, losses, config, accelerator, found_device, workers, old)
     progress = trainer.fit(train, val, run, write, resume=resume)
@@ -150,15 +159,18 @@ def _check_side(counter: Counter, side: int) -> None:
 def start_from(start: str, counter: Counter, config: Config) -> OldWeights | None:
     """Initialize ``counter`` from ``start``: a zoo name, run folder or .safetensors file.
 
-    The counter may count categories that the start lacks. With ``config.keep``, only their weights are trained,
-    and the weights that share a tensor with them are returned.
+    A single counter gives a committee its cells, and its head to the first member; the other members' heads keep
+    their initial weights. The counter may count categories that the start lacks. With ``config.keep``, only their
+    weights are trained, and the weights that share a tensor with them are returned.
 
     Raises:
         CountingError: there is no such start, the two share no category, or their weights' shapes differ.
     """
     other = find_counter(start, "cpu")
     try:
-        if other.counter.categories == counter.categories:
+        if isinstance(counter, Committee) and not isinstance(other.counter, Committee):
+            counter.start_from_member(other.counter)
+        elif other.counter.categories == counter.categories:
             counter.load_state_dict(other.counter.state_dict())
         else:
             take_over(counter, config, other)

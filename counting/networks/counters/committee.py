@@ -27,6 +27,16 @@ class Committee(Counter):
         self.takes_count_loss = first.takes_count_loss
         self._first = (first,)  # in a tuple, it is not registered as a submodule; its cells and head already are
 
+    def start_from_member(self, member: Counter) -> None:
+        """Load the cells of a single counter, and its head into the first member.
+
+        Raises:
+            RuntimeError: the shapes of the weights differ.
+        """
+        self.cells.load_state_dict(member.cells.state_dict())
+        first: nn.Module = self.head[0]  # type: ignore[index]  # the head is a list
+        first.load_state_dict(member.head.state_dict())
+
     def raw_counts(self, output: Tensor) -> Tensor:
         """M×... outputs of the heads → B×cells×K: the mean of the members' raw counts."""
         (member,) = self._first
