@@ -52,8 +52,8 @@ def _fit_scale(predicted: CountTable, truth: CountTable) -> float:
     truth, predicted, _ = join(truth, predicted)
     known = np.ones(truth.counts.shape, dtype=bool) if truth.known is None else truth.known
     seen = known.any(axis=0)
-    raw, true, known = (values[:, seen] for values in (predicted.counts, truth.counts, known))
-    errors = [float(mean_over_categories(rmse(as_scored(raw * scale), true, known))) for scale in SCALES]
+    raw, true = predicted.counts[:, seen], truth.counts[:, seen]
+    errors = [float(mean_over_categories(rmse(as_scored(raw * scale), true, known[:, seen]))) for scale in SCALES]
     return float(SCALES[int(np.argmin(errors))])
 
 
