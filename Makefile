@@ -39,8 +39,9 @@ demo: env  ## draw scenes, train three counters on them, write a report
 	$(BIN)/python examples/demo.py
 
 docs: env  ## build the manual into site/; a warning is an error
-	$(BIN)/python -m pip install --quiet "mkdocs-material>=9.6" "mkdocstrings[python]>=1.0"
-	$(BIN)/mkdocs build
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
+	$(BIN)/python docs/generate.py
+	$(BIN)/zensical build --clean --strict
 
 lock: env  ## bring requirements.lock in line with pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -1,19 +1,42 @@
-"""The pages: their links lead somewhere, their commands are accepted, and their Python runs."""
+"""The pages: links lead somewhere, commands are accepted, Python runs, and the manual lists every page."""
 
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+import yaml
 
+import counting
 from counting.cli import parse
+from counting.networks.config import Config
+from counting.networks.zoo.cards import models
 from counting_datasets.generated.writing import draw_scene
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*.md")])
+GENERATED = {"models.md", "commands.md", "configuration.md"}
+PAGES = sorted(
+    page
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*.md")]
+    if page.name not in GENERATED
+)
 RUN = ("README.md", "docs/how_to/evaluation.md")
 """Pages whose Python is run; the others need models or photos that are not part of the repository."""
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """docs/generate.py, which writes the pages that are made from the code."""
+    spec = spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def page_name(page: Path) -> str:
@@ -67,3 +90,33 @@ def test_python_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert snippets
     for snippet in snippets:
         exec(compile(snippet, name, "exec"), {})
+
+
+def pages_in(navigation: Any) -> Iterator[str]:
+    """The pages that a navigation lists, at any depth."""
+    if isinstance(navigation, str):
+        yield navigation
+    else:
+        for part in navigation.values() if isinstance(navigation, dict) else navigation:
+            yield from pages_in(part)
+
+
+def test_the_navigation_lists_every_page_once(generate: ModuleType) -> None:
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    listed = sorted(pages_in(navigation))
+    pages = {str(page.relative_to(ROOT / "docs")) for page in ROOT.glob("docs/**/*.md")} | set(generate.PAGES)
+    assert listed == sorted(pages), "add the page to `nav` in mkdocs.yml"
+
+
+def test_the_reference_describes_the_whole_public_api() -> None:
+    described = re.findall(r"^::: counting\.(\w+)$", (ROOT / "docs/reference/python.md").read_text(), re.MULTILINE)
+    assert sorted(described) == sorted(set(counting.__all__) - {"__version__"})
+
+
+def test_generated_pages_name_every_command_option_key_and_counter(generate: ModuleType) -> None:
+    pages = {path: write() for path, write in generate.PAGES.items()}
+    commands = pages["reference/commands.md"]
+    for text in ("## counting predict", "| `--out FILE` |", "counting explain photo.jpg --category dog"):
+        assert text in commands
+    assert all(f"| `{key}` |" in pages["reference/configuration.md"] for key in Config.model_fields)
+    assert all(f"## {name}\n" in pages["models.md"] for name in models())

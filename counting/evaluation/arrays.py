@@ -70,9 +70,10 @@ def evaluate(
             negative.
         CountingError: ``bootstrap`` is negative or too large.
 
-    >>> scores = evaluate([[1.2, 0.0], [2.6, 1.0]], [[1, 0], [2, 1]], categories=["dog", "cat"])
-    >>> round(scores.mRMSE, 3), scores.per_category["cat"]["exact"]
-    (0.354, 1.0)
+    Examples:
+        >>> scores = evaluate([[1.2, 0.0], [2.6, 1.0]], [[1, 0], [2, 1]], categories=["dog", "cat"])
+        >>> round(scores.mRMSE, 3), scores.per_category["cat"]["exact"]
+        (0.354, 1.0)
     """
     if bootstrap < 0:
         raise CountingError(f"bootstrap={bootstrap}: the number of resamples must not be negative")

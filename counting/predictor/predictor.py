@@ -207,9 +207,10 @@ def load(name: Any = None, device: "str | torch.device | None" = None) -> Predic
     Raises:
         CountingError: no such counter or device, or the counter's file is corrupt.
 
-    >>> counter = load("voc2007-aso-sub")
-    >>> counter.count(np.zeros((60, 80, 3), dtype=np.uint8)).counts
-    {}
+    Examples:
+        >>> counter = load("voc2007-aso-sub")
+        >>> counter.count(np.zeros((60, 80, 3), dtype=np.uint8)).counts
+        {}
     """
     called = str(BEST if name is None else name)
     if called.startswith(DETECTOR):
