@@ -20,6 +20,7 @@ from counting.commands.arguments import (
 )
 from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.scoring_arguments import add_evaluate, add_fuse, add_improve
+from counting.commands.video_arguments import add_over_time
 from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
 from counting_datasets.data_sets import downloadable
@@ -93,11 +94,12 @@ def _add_predict(commands: Commands) -> None:
         commands,
         "predict",
         "count objects in photos",
-        "counting predict holiday/ --out counts.csv --draw drawn/",
+        "counting predict holiday/ --out counts.csv --draw drawn/\n"
+        "  counting predict street.mp4 --every 1s --out counts.csv --plot counts.png",
     )
     parser.add_argument(
         "photos",
-        nargs="+",
+        nargs="*",
         type=name,
         metavar="PHOTO|FOLDER|GLOB",
         help="photos, folders or patterns such as '*.jpg'; - reads paths from standard input",
@@ -129,6 +131,7 @@ def _add_predict(commands: Commands) -> None:
         help="number of photos to count in parallel (default: one per processor, at most 8)",
     )
     add_device(parser)
+    add_over_time(parser)
 
 
 def _add_ask(commands: Commands) -> None:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from counting.commands.video_arguments import check_places
 from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError, choices
 from counting_datasets.text_files import expanded
@@ -64,7 +65,10 @@ def _check_photo(photo: Path, arguments: argparse.Namespace) -> None:
 
 def _check_photos(places: list[str], arguments: argparse.Namespace) -> None:
     """Check that at least one photo exists; patterns, URLs and standard input are read later."""
-    if not any(place == "-" or set(place) & set("*?[:") or expanded(Path(place)).exists() for place in places):
+    check_places(arguments)
+    if places and not any(
+        place == "-" or set(place) & set("*?[:") or expanded(Path(place)).exists() for place in places
+    ):
         raise CountingError(f"{places[0]}: no photo found")
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from counting.commands.photo_arguments import file_names, find_photos, photo_ids
 from counting.commands.region_arguments import regions_for, with_regions
+from counting.commands.video_arguments import is_over_time
 from counting.predictor.count_result import CountResult
 from counting.predictor.predictor import Predictor, load
 from counting.predictor.region_counts import RegionCounts
@@ -34,6 +35,10 @@ ENDINGS = (".csv", ".json", ".parquet")
 
 def run(arguments: argparse.Namespace) -> int:
     """Count the objects in every photo; report and skip unreadable photos."""
+    if is_over_time(arguments):
+        from counting.commands.predict_video import run as run_video
+
+        return run_video(arguments)
     out: Path | None = arguments.out
     if out and out.suffix.lower() not in ENDINGS:
         raise CountingError(f"--out {out}: must end in .csv, .json or .parquet")

@@ -28,15 +28,19 @@ def track(items: Sequence[T], what: str, unit: int = 1) -> Iterator[T]:
             progress.advance(task, unit)
 
 
-def follow(items: Iterator[T], what: str, total: int) -> Iterator[T]:
-    """Yield about ``total`` ``items`` with a progress bar, or without a terminal a line every ``LINE_EVERY``."""
+def follow(items: Iterator[T], what: str, total: int | None) -> Iterator[T]:
+    """Yield about ``total`` ``items`` with a progress bar, or without a terminal a line every ``LINE_EVERY``.
+
+    ``total`` is None if the number of items is unknown.
+    """
     with _bar(shown=console.is_terminal, transient=True) as progress:
         task = progress.add_task(what, total=total)
         for number, item in enumerate(items, 1):
             yield item
             progress.advance(task)
             if not console.is_terminal and number % LINE_EVERY == 0:
-                console.print(f"{what}: {number:,} of {total:,}", highlight=False)
+                of_all = "" if total is None else f" of {total:,}"
+                console.print(f"{what}: {number:,}{of_all}", highlight=False)
 
 
 class EpochProgress:
