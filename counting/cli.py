@@ -11,6 +11,7 @@ from counting.commands.arguments import (
     Commands,
     Parser,
     add_command,
+    add_counter,
     add_device,
     folder_name,
     integer,
@@ -19,7 +20,7 @@ from counting.commands.arguments import (
     path,
 )
 from counting.commands.outcome import REFUSED, finished, run_command
-from counting.commands.scoring_arguments import add_evaluate, add_fuse, add_improve
+from counting.commands.scoring_arguments import add_evaluate, add_fit, add_fuse, add_improve
 from counting.commands.video_arguments import add_over_time
 from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
@@ -79,6 +80,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         _add_explain,
         _add_train,
         add_evaluate,
+        add_fit,
         add_improve,
         add_fuse,
         _add_serve,
@@ -104,12 +106,7 @@ def _add_predict(commands: Commands) -> None:
         metavar="PHOTO|FOLDER|GLOB",
         help="photos, folders or patterns such as '*.jpg'; - reads paths from standard input",
     )
-    parser.add_argument(
-        "--counter",
-        type=name,
-        metavar="WHAT",
-        help=f"{_COUNTER}, or a detector, torchvision:NAME",
-    )
+    add_counter(parser)
     parser.add_argument(
         "--out",
         type=path,
@@ -143,7 +140,7 @@ def _add_ask(commands: Commands) -> None:
     )
     parser.add_argument("photo", type=path, metavar="PHOTO", help="the photo's file")
     parser.add_argument("question", metavar="QUESTION", help="a how-many question in English, in quotes")
-    parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
+    add_counter(parser)
     parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     add_device(parser)
 

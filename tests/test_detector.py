@@ -8,7 +8,8 @@ from safetensors.torch import save_file
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
 from counting.detection.detect import FITTERS
-from counting.detection.detector import build_detector, detect_scenes
+from counting.detection.detect_scenes import detect_scenes
+from counting.detection.detectors.registry import find_detector
 from counting.tables.count_table import CountTable
 from counting_datasets.catalog import in_categories
 from counting_datasets.errors import CountingError
@@ -39,8 +40,7 @@ def test_its_boxes_become_counts(weights: Path, tmp_path: Path) -> None:
     scenes = in_categories(load_voc(tmp_path, "val"), ("bottle", "pottedplant", "person"))
     truth = CountTable.from_scenes(scenes, Protocol())
     scenes[1].path.write_bytes(b"no photo")
-    model, classes = build_detector(NAME, weights)
-    detections, lost = detect_scenes(model, classes, scenes, truth, "cpu")
+    detections, lost = detect_scenes(find_detector(f"torchvision:{NAME}@{weights}", "cpu"), scenes, truth)
     assert list(lost) == [scenes[1].id]
     assert detections.images == tuple(image for image in truth.images if image != scenes[1].id)
     assert len(detections)
@@ -52,13 +52,13 @@ def test_its_boxes_become_counts(weights: Path, tmp_path: Path) -> None:
 
 def test_errors_name_the_detector_or_the_file(weights: Path, tmp_path: Path) -> None:
     with pytest.raises(CountingError, match="unknown torchvision detector 'yolo'"):
-        build_detector("yolo", weights)
+        find_detector(f"torchvision:yolo@{weights}")
     for submodule in ("ssd", "faster_rcnn", "retinanet", "rpn", "FasterRCNN", "resnet18", ""):
         with pytest.raises(
             CountingError, match=f"unknown torchvision detector '{submodule}': use one of fasterrcnn_"
         ):
-            build_detector(submodule, weights)
+            find_detector(f"torchvision:{submodule}@{weights}")
     with pytest.raises(CountingError, match="no such weights file"):
-        build_detector(NAME, tmp_path / "none.safetensors")
+        find_detector(f"torchvision:{NAME}@{tmp_path / 'none.safetensors'}")
     with pytest.raises(CountingError, match="not the weights of"):
-        build_detector("retinanet_resnet50_fpn", weights)
+        find_detector(f"torchvision:retinanet_resnet50_fpn@{weights}")

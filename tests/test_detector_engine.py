@@ -31,7 +31,7 @@ class Detector(nn.Module):
 @pytest.fixture
 def counter(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(
-        "counting.predictor.detector_engine.build_detector", lambda name, weights: (Detector(), CLASSES)
+        "counting.detection.detectors.torchvision.build_model", lambda name, weights: (Detector(), CLASSES)
     )
     return counting.load("torchvision:stub", "cpu")
 
@@ -56,7 +56,18 @@ def test_unreadable_photos_are_skipped_and_json_has_no_intervals(counter: Any) -
     assert all("interval" not in row for row in result.to_dict()["rows"])
 
 
-def test_a_detector_neither_answers_questions_nor_explains(counter: Any) -> None:
-    for asked in (counter.ask, counter.explain):
-        with pytest.raises(counting.CountingError, match="is a detector"):
-            asked(Image.new("RGB", (100, 60)), "dog")
+def test_a_detector_answers_questions_but_does_not_explain(counter: Any) -> None:
+    photo = Image.new("RGB", (100, 60))
+    answer = counter.ask(photo, "how many dogs are there?")
+    assert (answer.count, answer.low, answer.text, answer.reason) == (2, None, "2 dogs", None)
+    assert answer.answer.cells.tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert counter.ask(photo, "how many dogs and cats are there?").count == 3
+    assert "no such category" in counter.ask(photo, "how many zebras are there?").reason
+    with pytest.raises(counting.CountingError, match="is a detector"):
+        counter.explain(photo, "dog")
+
+
+def test_only_zero_shot_detectors_take_categories(counter: Any) -> None:
+    for name in ("torchvision:stub", "voc2007-aso-sub"):
+        with pytest.raises(counting.CountingError, match="has categories of its own"):
+            counting.load(name, "cpu", categories=["apple"])

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
-from counting_datasets.errors import choices
+from counting_datasets.categories import parse_categories
+from counting_datasets.errors import DataError, choices
 
 LONGEST_NAME = 255
 """Maximum length in bytes of one part of a path on common file systems."""
@@ -108,6 +109,14 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def words(text: str) -> tuple[str, ...]:
+    """The categories in a list such as "apple, traffic cone"."""
+    try:
+        return parse_categories(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(shortened(str(error))) from None
+
+
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Options: TypeAlias = "argparse._ActionsContainer"
 """A parser or a group of its arguments."""
@@ -127,6 +136,25 @@ def add_command(commands: Commands, command: str, summary: str, example: str) ->
 def add_device(parser: Parser) -> None:
     """Add --device."""
     parser.add_argument("--device", help="cpu, cuda, cuda:1 or mps (default: cuda if available)")
+
+
+def add_counter(parser: Parser) -> None:
+    """Add --counter, and --categories for a zero-shot detector."""
+    parser.add_argument(
+        "--counter",
+        type=name,
+        metavar="WHAT",
+        help="a name from `counting models`, a run folder, a .safetensors file, or a detector: torchvision:NAME, "
+        "ultralytics:FILE, rfdetr:NAME, transformers:MODEL or onnx:FILE, alone or with the file of its fitted "
+        "counter: DETECTOR+FILE.counter.json",
+    )
+    parser.add_argument(
+        "--categories",
+        type=words,
+        default=(),
+        metavar="A,B,C",
+        help='what a zero-shot detector is to count, such as "apple, traffic cone"',
+    )
 
 
 def add_place(parser: Options) -> None:

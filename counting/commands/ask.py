@@ -7,9 +7,10 @@ from math import isqrt
 import numpy as np
 from rich.console import Console
 
-from counting.networks.zoo import BEST, find_counter
-from counting.questions.answering import Answer, answer
+from counting.predictor.predictor import load
+from counting.questions.answering import Answer
 from counting.stats.count_distribution import LEVEL
+from counting_datasets.errors import CountingError
 
 MIN_SHARE = 0.15
 """Smallest share of the count at which a cell is mentioned."""
@@ -17,8 +18,11 @@ MIN_SHARE = 0.15
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the answer, its interval, what was counted and where."""
-    name = arguments.counter or BEST
-    found = answer(find_counter(name, arguments.device), arguments.photo, arguments.question)
+    counter = load(arguments.counter, arguments.device, arguments.categories)
+    asked = counter.ask(arguments.photo, arguments.question)
+    if asked.answer is None:
+        raise CountingError(asked.text)
+    found = asked.answer
     if arguments.json:
         print(json.dumps(found.to_json()))
         return 0
@@ -28,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(f"{LEVEL:.0%} interval: {found.interval[0]}–{found.interval[1]}")
     console.print(found.reading.explanation, markup=False)
     if found.uncounted:
-        console.print(f"not counted by {name}: {', '.join(found.uncounted)}", markup=False)
+        console.print(f"not counted by {counter.name}: {', '.join(found.uncounted)}", markup=False)
     if places := _places(found):
         console.print(f"where: {', '.join(places)}")
     return 0

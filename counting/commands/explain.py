@@ -14,7 +14,7 @@ from counting.explain.answer_explanation import explain_answer
 from counting.explain.count_explanation import explain_photo
 from counting.explain.count_grad_cam import BACKBONE, column_of
 from counting.explain.explanation import Explanation
-from counting.networks.zoo import BEST, find_counter
+from counting.predictor.predictor import load
 from counting.utils.files import atomic_write
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explanations(arguments: argparse.Namespace, photo: Image.Image) -> Iterator[Explanation]:
-    checkpoint = find_counter(arguments.counter or BEST, arguments.device)
+    checkpoint = load(arguments.counter, arguments.device).checkpoint
     layer = arguments.layer or BACKBONE
     if arguments.category:
         columns = dict.fromkeys(column_of(checkpoint.counter, name) for name in arguments.category)

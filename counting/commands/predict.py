@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = file_names(found.paths)
     known = dict(zip(found.paths, map(Named, names, photo_ids(names)), strict=True))
     regions = regions_for(arguments)
-    counter = load(arguments.counter, arguments.device)
+    counter = load(arguments.counter, arguments.device, arguments.categories)
     skipped: list[str] = []
     counted = counter.stream(
         found.paths, on_error=lambda error: skipped.append(str(error)), workers=arguments.workers

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from counting.networks.zoo import BEST, find_counter
+from counting.predictor.predictor import load
 from counting.questions.generator.decoding import Method
 from counting.questions.generator.for_photo import questions_for_photo
 from counting.questions.generator.tokens import Mark
@@ -21,7 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.seed,
         Mark[arguments.style.upper()],
     )
-    found = questions_for_photo(find_counter(arguments.counter or BEST, arguments.device), arguments.photo, method)
+    checkpoint = load(arguments.counter, arguments.device).checkpoint
+    found = questions_for_photo(checkpoint, arguments.photo, method)
     if arguments.json:
         print(json.dumps({"photo": str(arguments.photo), "questions": [each.to_json() for each in found]}))
         return 0

@@ -9,7 +9,10 @@ WHAT is one of these, or several joined with + to form an ensemble:
   a baseline: always-0, always-1, mean, category-mean, presence-oracle
   a file of counts: .csv, .parquet, .json or .npz:SPLIT
   a COCO results file
-  a detector: torchvision:NAME or torchvision:NAME@WEIGHTS"""
+  a detector: torchvision:NAME, ultralytics:FILE, rfdetr:NAME, transformers:MODEL or
+    onnx:FILE
+The last two may be followed by the counter that `counting fit` wrote for them:
+boxes.json+yolo.counter.json, torchvision:NAME+yolo.counter.json"""
 
 
 _DATA = ", ".join(DATA_SETS)
@@ -133,6 +136,44 @@ def _add_questions(parser: Options, *, required: bool) -> None:
         required=required,
         help="counts of the photos, in one or more files: .csv, .parquet, .json or .npz:SPLIT",
     )
+
+
+def add_fit(commands: Commands) -> None:
+    """Add `counting fit`."""
+    parser = add_command(
+        commands,
+        "fit",
+        "fit how a detector's boxes count, on validation photos",
+        "counting fit boxes_val.json --data voc --root my-data --out yolo.counter.json\n"
+        "  counting predict photo.jpg --counter ultralytics:yolo.pt+yolo.counter.json",
+    )
+    parser.add_argument(
+        "boxes",
+        type=name,
+        metavar="BOXES",
+        help="a COCO results file of the validation photos, or a detector (torchvision:NAME, ultralytics:FILE, …) "
+        "to run on them",
+    )
+    parser.add_argument(
+        "--out", type=path, required=True, metavar="FILE.counter.json", help="the fitted counter to write"
+    )
+    parser.add_argument(
+        "--data",
+        default="voc2007",
+        help=f"the data set: {_DATA}; voc and coco are your own, in that format (default: voc2007)",
+    )
+    add_place(parser)
+    parser.add_argument("--split", type=name, default="val", help="the split to fit on (default: val)")
+    parser.add_argument("--protocol", default="all", help=_PROTOCOL)
+    parser.add_argument(
+        "--boxes",
+        dest="rule",
+        choices=["soft", "threshold"],
+        default="soft",
+        help="how to count boxes: each with a weight (soft, default) or those above a threshold",
+    )
+    parser.add_argument("--json", action="store_true", help="print a summary as JSON")
+    add_device(parser)
 
 
 def add_improve(commands: Commands) -> None:

@@ -1,9 +1,12 @@
 """The counts of a WHAT: any counter, detector, baseline or results file named on the command line."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
+from counting.detection.detectors.registry import COUNTER_FILE, find_detector, is_detector, split_counter_file
 from counting.networks.baselines import BASELINES
 from counting.tables.count_table import CountTable
 from counting.tables.join import check_missing, join
@@ -14,9 +17,6 @@ from counting_datasets.scene import SceneSet
 
 FILE_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".npz")
 """Extensions of files of counts or detections."""
-
-DETECTOR = "torchvision:"
-"""Prefix of a torchvision detector's name."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Member:
-    """A member of a WHAT, and the validation counterpart if it is a results file."""
+    """A member of a WHAT: its name, its validation counterpart if it is a file, and its fitted counter if any."""
 
     name: str
     val_file: str | None = None
+    counter: Path | None = None
 
 
 def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> Counts:
@@ -89,7 +90,7 @@ def counts_of(what: str, split: Split, fit: Fit, device: str | None = None) -> C
 
 def is_results_file(name: str) -> bool:
     """Whether a member of a WHAT is a file of counts or detections."""
-    if name.startswith(DETECTOR):
+    if is_detector(name):
         return False
     path, _ = split_source(name)
     return path.suffix.lower() in FILE_SUFFIXES and not path.is_dir()
@@ -109,29 +110,46 @@ def member_names(what: str) -> list[str]:
             unknown, before = best[start]
             ways.append((unknown + (0 if _is_known(name) else len(name)), [*before, name]))
         best.append(min(ways, key=lambda way: (way[0], len(way[1]))))
-    return best[-1][1]
+    return _with_counters(best[-1][1])
+
+
+def _with_counters(names: Sequence[str]) -> list[str]:
+    """The members, each with the fitted counter that follows it."""
+    joined: list[str] = []
+    for name in names:
+        if name.lower().endswith(COUNTER_FILE) and joined:
+            joined[-1] = f"{joined[-1]}+{name}"
+        else:
+            joined.append(name)
+    return joined
 
 
 def _is_known(name: str) -> bool:
-    if name.startswith(DETECTOR):
-        weights = name.partition("@")[2]
-        return Path(weights).is_file() if weights else "+" not in name
+    if is_detector(name):
+        rest = name.partition(":")[2]
+        return "+" not in rest or Path(rest.partition("@")[2] or rest).exists()
     path, split = split_source(name)
     return name in BASELINES or ("+" not in split and path.exists())
 
 
 def files_in(what: str) -> int:
     """How many members of a WHAT are files of counts or detections."""
-    return sum(is_results_file(name) for name in member_names(what))
+    return sum(is_results_file(member.name) for member in _split(what))
+
+
+def _split(what: str) -> list[_Member]:
+    return [_Member(name, counter=counter) for name, counter in map(split_counter_file, member_names(what))]
 
 
 def _members(what: str, val_files: Sequence[str]) -> list[_Member]:
-    names = member_names(what)
-    files = [name for name in names if is_results_file(name)]
-    if len(val_files) not in (0, len(files)):
-        raise CountingError(f"--fit is given {len(val_files)} times, but {what!r} names {len(files)} files")
+    members, files = _split(what), files_in(what)
+    if len(val_files) not in (0, files):
+        raise CountingError(f"--fit is given {len(val_files)} times, but {what!r} names {files} files")
     val_file: Iterator[str] = iter(val_files)
-    return [_Member(name, next(val_file, None) if is_results_file(name) else None) for name in names]
+    return [
+        replace(member, val_file=next(val_file, None)) if is_results_file(member.name) else member
+        for member in members
+    ]
 
 
 def _on_val(member: _Member) -> _Member:
@@ -140,40 +158,55 @@ def _on_val(member: _Member) -> _Member:
         return member
     if member.val_file is None:
         raise CountingError(f"--weights fitted needs the validation counterpart of {member.name}: --fit FILE")
-    return _Member(member.val_file, member.val_file)
+    return replace(member, name=member.val_file)
 
 
 def _answer(member: _Member, split: Split, fit: Fit, device: str | None) -> Counts:
     name = member.name
+    holds_boxes = Path(name).suffix.lower() == ".json" and not is_detector(name) and _holds_boxes(Path(name))
+    fitted = member.counter or (name if name.lower().endswith(COUNTER_FILE) else None)
+    if fitted and not (holds_boxes or is_detector(name)):
+        raise CountingError(f"{fitted}: a fitted counter follows its detector or a results file: boxes.json+FILE")
     if name in BASELINES:
         baseline = BASELINES[name]
         train = fit.train() if baseline.needs_training else None
         return Counts(baseline.predict(split.truth, train), baseline.rounded)
-    if name.startswith(DETECTOR):
-        return _detector(name, split, fit, device)
+    if is_detector(name):
+        return _detector(member, split, fit, device)
     if not is_results_file(name):
         return _learned(name, split, device)
-    if Path(name).suffix.lower() == ".json" and _holds_boxes(Path(name)):
+    if holds_boxes:
         return Counts(_detected(member, split, fit))
     return Counts(read_table(name).in_categories(split.truth.categories))
 
 
-def _detector(name: str, split: Split, fit: Fit, device: str | None) -> Counts:
-    """The counts of ``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``, fitted on the validation split."""
+def _detector(member: _Member, split: Split, fit: Fit, device: str | None) -> Counts:
+    """The counts of a detector, by its fitted counter or else fitted on the validation split."""
+    from counting.detection.counter_file import read_box_counter
     from counting.detection.detect import FITTERS
-    from counting.detection.detector import build_detector, detect_scenes
-    from counting.utils.devices import find_device
+    from counting.detection.detect_scenes import detect_scenes
 
-    architecture, _, file = name.removeprefix(DETECTOR).partition("@")
-    model, classes = build_detector(architecture, Path(file) if file else None)
-    place = find_device(device)
-    val = fit.val()
-    if split.scenes is None or val.scenes is None:
-        raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
-    on_val, skipped_on_val = detect_scenes(model, classes, val.scenes, val.truth, place)
+    if split.scenes is None:
+        raise CountingError(f"{member.name} needs photos, but --truth gives none: use --data")
+    if member.counter:
+        counter = read_box_counter(member.counter)
+        detector = find_detector(member.name, device)
+        photos = _photos(split.truth, counter.categories)
+        detections, skipped = detect_scenes(detector, split.scenes, photos)
+        return Counts(counter.counts(detections).in_categories(split.truth.categories), skipped=skipped)
+    detector, val = find_detector(member.name, device), fit.val()
+    if val.scenes is None:
+        raise CountingError(f"{member.name} needs photos, but --fit-truth gives none: use --data")
+    on_val, skipped_on_val = detect_scenes(detector, val.scenes, val.truth)
     fitted_on = val.truth.select([image for image in val.truth.images if image not in skipped_on_val])
-    detections, skipped = detect_scenes(model, classes, split.scenes, split.truth, place)
+    detections, skipped = detect_scenes(detector, split.scenes, split.truth)
     return Counts(FITTERS[fit.boxes](on_val, fitted_on).counts(detections), skipped=skipped)
+
+
+def _photos(truth: CountTable, categories: tuple[str, ...]) -> CountTable:
+    """The photos of ``truth`` with other categories, whose counts do not matter."""
+    nothing = np.zeros((len(truth.images), len(categories)))
+    return CountTable(truth.images, categories, nothing, numbers=truth.numbers, category_ids=truth.category_ids)
 
 
 def _learned(name: str, split: Split, device: str | None) -> Counts:
@@ -199,9 +232,15 @@ def _holds_boxes(path: Path) -> bool:
 
 
 def _detected(member: _Member, split: Split, fit: Fit) -> CountTable:
+    from counting.detection.counter_file import read_box_counter
     from counting.detection.detect import FITTERS, FIXED_THRESHOLD
     from counting.detection.results_file import read_detections
 
+    if member.counter:
+        counter = read_box_counter(member.counter)
+        photos = _photos(split.truth, counter.categories)
+        counts = counter.counts(read_detections(Path(member.name), photos))
+        return counts.in_categories(split.truth.categories)
     detections = read_detections(Path(member.name), split.truth)
     if member.val_file is None:
         return FIXED_THRESHOLD.counts(detections)

@@ -17,8 +17,8 @@ from counting_datasets.errors import CountingError, DataError
 Classes = Sequence[str] | Mapping[int, str]
 """Class names of a detector, by class number."""
 
-_NO_CLASS = ("__background__", "N/A", "background")
-"""Names that torchvision gives to unused class numbers."""
+NO_CLASS = ("__background__", "N/A", "background")
+"""Names that detectors give to unused class numbers."""
 
 
 def from_torchvision(
@@ -114,7 +114,7 @@ def _detections(
     images: Sequence[str] | None,
 ) -> Detections:
     names = dict(classes) if isinstance(classes, Mapping) else dict(enumerate(classes))
-    known = [name for name in dict.fromkeys(names.values()) if name not in _NO_CLASS]
+    known = [name for name in dict.fromkeys(names.values()) if name not in NO_CLASS]
     wanted = tuple(known if categories is None else categories)
     ids = tuple(map(str, range(len(photos)) if images is None else images))
     if len(ids) != len(photos):

@@ -28,10 +28,14 @@ class ScoreThresholds:
 
     thresholds: Floats
 
+    def worth(self, category: Ints, scores: Floats) -> Floats:
+        """What each of D boxes adds to the count of its category: 0 or 1."""
+        thresholds = self.thresholds if len(self.thresholds) == 1 else self.thresholds[category]
+        return np.asarray(scores >= thresholds, dtype=np.float64)
+
     def counts(self, detections: Detections) -> CountTable:
         """N×K integer counts."""
-        thresholds = np.broadcast_to(self.thresholds, len(detections.categories))
-        return detections.totals((detections.scores >= thresholds[detections.category]).astype(np.float64))
+        return detections.totals(self.worth(detections.category, detections.scores))
 
 
 FIXED_THRESHOLD = ScoreThresholds(np.array([0.5]))
@@ -47,14 +51,18 @@ class SoftCount:
 
     weights: Floats
 
+    def worth(self, category: Ints, scores: Floats) -> Floats:
+        """What each of D boxes adds to the count of its category, at least 0."""
+        steps = np.concatenate([np.zeros((len(self.weights), 1)), self.weights.cumsum(axis=1)], axis=1)
+        return np.asarray(steps[category, _steps(scores)])
+
     def counts(self, detections: Detections) -> CountTable:
         """N×K raw counts."""
         if len(detections.categories) != len(self.weights):
             raise DataError(
                 f"fitted on {len(self.weights)} categories, but the boxes have {len(detections.categories)}"
             )
-        worth = np.concatenate([np.zeros((len(self.weights), 1)), self.weights.cumsum(axis=1)], axis=1)
-        return detections.totals(worth[detections.category, _steps(detections.scores)])
+        return detections.totals(self.worth(detections.category, detections.scores))
 
 
 def fit_thresholds(detections: Detections, truth: CountTable) -> ScoreThresholds:
@@ -113,6 +121,9 @@ def _check_rows(detections: Detections, truth: CountTable) -> None:
         raise DataError("cannot fit: boxes and true counts have different photos or categories")
 
 
-Fitter = Callable[[Detections, CountTable], ScoreThresholds | SoftCount]
+BoxRule = ScoreThresholds | SoftCount
+"""A way to count boxes."""
+
+Fitter = Callable[[Detections, CountTable], BoxRule]
 FITTERS: dict[str, Fitter] = {"soft": fit_soft_count, "threshold": fit_thresholds}
 """Ways to count boxes after fitting, by their names on the command line."""

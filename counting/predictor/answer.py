@@ -1,12 +1,13 @@
 """The answer to a question about a photo, as ``Predictor.ask`` returns it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from counting.inputs.photo_sources import PhotoSource
 from counting.networks.checkpoint import Checkpoint
-from counting.networks.inference import count_photo
-from counting.questions.answering import Answer, answer_from
+from counting.predictor.count_result import CountResult
+from counting.questions.answering import Answer, answer_counts
 from counting.questions.parsing.parser import understood
 from counting_datasets.errors import CountingError
 
@@ -52,17 +53,16 @@ class AskedCount:
         return f"AskedCount({self.question!r}, {self.text!r})"
 
 
-def ask(checkpoint: Checkpoint, source: PhotoSource, question: str) -> AskedCount:
-    """Answer ``question`` about a photo, or say why counts do not answer it.
-
-    Raises:
-        PhotoError: the photo cannot be read.
-    """
+def ask(categories: tuple[str, ...], count: Callable[[], CountResult], question: str) -> AskedCount:
+    """Answer ``question`` about the photo that ``count`` counts, or say why counts do not answer it."""
     try:
-        reading = understood(question, checkpoint.counter.categories)
+        reading = understood(question, categories)
     except CountingError as error:
         return AskedCount(question, "", str(error), None, None, None, str(error), None)
-    return answered(answer_from(checkpoint, count_photo(checkpoint.counter, source), reading), question)
+    result = count()
+    distribution = result.to_table("photo").distribution
+    one = None if distribution is None else distribution[0]
+    return answered(answer_counts(result.categories, result.cells, one, reading), question)
 
 
 def questions(checkpoint: Checkpoint, source: PhotoSource) -> list[AskedCount]:

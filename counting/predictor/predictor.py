@@ -1,12 +1,13 @@
 """The predictor: a loaded counter that counts photos, answers questions about them and explains its counts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from counting.detection.detectors.registry import is_detector
 from counting.inputs.photo_sources import PhotoSource, is_folder, is_several, photo_sources
 from counting.networks.inference import PhotoCounts, count_photos, default_workers
 from counting.networks.locating import scaled_to
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 OnError = Literal["raise", "skip"] | Callable[[PhotoError], object]
 
-DETECTOR = "torchvision:"
-"""Prefix of a torchvision detector's name."""
-
 
 class Engine(Protocol):
     """What turns photos into counts: a trained counter or a detector."""
@@ -36,6 +34,10 @@ class Engine(Protocol):
         self, sources: Iterator[PhotoSource], workers: int
     ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
         """Each photo with its counts, or with the error if it cannot be read, in order."""
+        ...
+
+    def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """…×K raw counts → …×K×(L + 1) probabilities of the counts 0, 1, …; None without calibration."""
         ...
 
 
@@ -52,9 +54,13 @@ class TrainedCounter:
         for source, counted in count_photos(self.checkpoint.counter, sources, workers):
             yield source, counted if isinstance(counted, PhotoError) else self.result(source, counted)
 
+    def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        calibration = self.checkpoint.calibration
+        return None if calibration is None else calibration.distribution(raw)
+
     def result(self, source: PhotoSource, counted: PhotoCounts) -> CountResult:
         """The user's result for a photo's raw counts."""
-        raw, calibration = counted.counts, self.checkpoint.calibration
+        raw = counted.counts
         guesses = self.checkpoint.guesses(raw)
         points = None
         if counted.points is not None:
@@ -68,7 +74,7 @@ class TrainedCounter:
             categories=self.categories,
             cells=counted.cells,
             _guesses=guesses,
-            _distribution=None if calibration is None else calibration.distribution(raw),
+            _distribution=self.distribution(raw),
             _points=points,
             _source=source,
         )
@@ -150,7 +156,8 @@ class Predictor:
         """
         from counting.predictor.answer import ask
 
-        return ask(self.checkpoint, PhotoSource.of(photo), question)
+        source = PhotoSource.of(photo)
+        return ask(self.categories, lambda: next(self.stream(source, workers=1)), question)
 
     def questions(self, photo: Any) -> "list[AskedCount]":
         """Different questions about a photo with their answers, most probable first.
@@ -178,8 +185,7 @@ class Predictor:
 
     def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """N×K raw counts → N×K×(L + 1) probabilities of the counts 0, 1, …; None for an uncalibrated counter."""
-        calibration = self.checkpoint.calibration if isinstance(self._engine, TrainedCounter) else None
-        return None if calibration is None else calibration.distribution(raw)
+        return self._engine.distribution(raw)
 
     @cached_property
     def checkpoint(self) -> "Checkpoint":
@@ -189,23 +195,28 @@ class Predictor:
             CountingError: this is a detector, which has neither.
         """
         if not isinstance(self._engine, TrainedCounter):
-            raise CountingError(f"{self.name} is a detector: only trained counters answer questions and explain")
+            raise CountingError(f"{self.name} is a detector: it counts and answers, only trained counters explain")
         return self._engine.checkpoint
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, counts {len(self.categories)} things)"
 
 
-def load(name: Any = None, device: "str | torch.device | None" = None) -> Predictor:
+def load(
+    name: Any = None, device: "str | torch.device | None" = None, categories: Sequence[str] = ()
+) -> Predictor:
     """A counter, ready to count.
 
     Args:
-        name: a name from ``counting.models()``, a run folder, a .safetensors file, or a torchvision detector
-            (``torchvision:NAME`` or ``torchvision:NAME@WEIGHTS``); if None, the default counter.
+        name: a name from ``counting.models()``, a run folder, a .safetensors file, or a detector
+            (``torchvision:NAME``, ``ultralytics:FILE``, …), which is calibrated if the file of a counter fitted to
+            its boxes follows (``…+FILE.counter.json``); if None, the default counter.
         device: "cpu", "cuda", "cuda:1" or "mps"; if None, cuda if available, else cpu.
+        categories: what a zero-shot detector is to count, in words.
 
     Raises:
-        CountingError: no such counter or device, or the counter's file is corrupt.
+        CountingError: no such counter or device, the counter's file is corrupt, or a counter with categories of
+            its own is given others.
 
     Examples:
         >>> counter = load("voc2007-aso-sub")
@@ -213,8 +224,10 @@ def load(name: Any = None, device: "str | torch.device | None" = None) -> Predic
         {}
     """
     called = str(BEST if name is None else name)
-    if called.startswith(DETECTOR):
-        from counting.predictor.detector_engine import DetectorEngine
+    if is_detector(called):
+        from counting.predictor.detector_engine import load_engine
 
-        return Predictor(called, DetectorEngine(called.removeprefix(DETECTOR), device))
+        return Predictor(called, load_engine(called, device, categories))
+    if categories:
+        raise CountingError(f"{called} has categories of its own: only zero-shot detectors take others by name")
     return Predictor(called, TrainedCounter(find_counter(called, device)))

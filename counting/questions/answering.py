@@ -36,7 +36,6 @@ class Answer:
         reading: how the question was understood.
         categories: the categories whose counts were added up.
         raw: their raw count, limited by the count of their gear (surfers by surfboards).
-        photo: the counts of all categories in the photo.
         cells: the parts of ``raw`` in the g² cells, row by row.
         distribution: L + 1 probabilities of the answers 0, 1, … and L or more, from the counts and the question;
             None for an uncalibrated counter.
@@ -47,7 +46,6 @@ class Answer:
     reading: Reading
     categories: tuple[str, ...]
     raw: float
-    photo: PhotoCounts
     cells: NDArray[np.float32]
     distribution: NDArray[np.float32] | None
     by_head: bool
@@ -121,23 +119,36 @@ def count_photo(checkpoint: Checkpoint, photo: Path | PhotoSource) -> PhotoCount
 
 def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
     """The answer to a parsed question, from the counts of ``checkpoint`` in a photo."""
-    categories, counts = checkpoint.counter.categories, photo.counts
+    distributions = checkpoint.calibration.distribution(photo.counts) if checkpoint.calibration else None
+    return answer_counts(checkpoint.counter.categories, photo.cells, distributions, reading)
+
+
+def answer_counts(
+    categories: tuple[str, ...],
+    photo: NDArray[np.float32],
+    distributions: NDArray[np.float32] | None,
+    reading: Reading,
+) -> Answer:
+    """The answer to a parsed question, from any counter's counts of a photo.
+
+    ``photo`` are the raw counts of its cells (cells×K), ``distributions`` K×(L + 1) probabilities of the counts;
+    None without calibration.
+    """
+    counts = photo.sum(axis=0, dtype=np.float64)
     by_name = dict(zip(categories, counts.tolist(), strict=True))
     counted, raw = reading.counted(by_name), reading.count(by_name)
     columns = [categories.index(name) for name in counted]
     total = float(counts[columns].sum())
     gear = [categories.index(name) for name in reading.gear] if raw < total else []
     by_head = distribution = None
-    if checkpoint.calibration:
-        distributions = checkpoint.calibration.distribution(counts)
+    if distributions is not None:
         by_head = None if reading.is_plain else _by_head(reading.question, categories, counts, distributions)
         distribution = _distribution_of_sum(distributions, columns, gear) if by_head is None else by_head
     return Answer(
         reading=reading,
         categories=counted,
         raw=raw,
-        photo=photo,
-        cells=photo.cells[:, columns].sum(axis=1) * (raw / total if gear else 1),
+        cells=photo[:, columns].sum(axis=1) * (raw / total if gear else 1),
         distribution=distribution,
         by_head=by_head is not None,
         uncounted=_uncounted(reading.question, categories),
