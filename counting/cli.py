@@ -258,7 +258,7 @@ def _add_serve(commands: Commands) -> None:
         "count photos in the browser, and for programs by HTTP",
         "counting serve\n  counting serve --host 0.0.0.0 --token-file token.txt",
     )
-    parser.add_argument("--counter", type=name, metavar="WHAT", help=_COUNTER)
+    add_counter(parser)
     parser.add_argument(
         "--host",
         type=name,

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.webcam is not None:
         return _watch(arguments)
     with open_video(checked_path(arguments.photos[0])) as video:
-        counter = load(arguments.counter, arguments.device)
+        counter = load(arguments.counter, arguments.device, arguments.categories)
         with CountsOverTime(counter) as series:
             try:
                 frames = counted_frames(counter, video, arguments.every, arguments.workers)
@@ -71,7 +71,7 @@ def _report_damage(video: Video) -> None:
 def _watch(arguments: argparse.Namespace) -> int:
     """Print what a camera sees, whenever it changes, or as one JSON object for each frame."""
     with open_camera(arguments.webcam or None) as camera:
-        counter = load(arguments.counter, arguments.device)
+        counter = load(arguments.counter, arguments.device, arguments.categories)
         now = CountsNow(counter)
         said = None
         for second, result in counted_frames(counter, camera, arguments.every or WEBCAM_EVERY, workers=1):

@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             seconds=arguments.max_seconds,
             requests=arguments.max_requests,
         )
-        counter = load(arguments.counter, arguments.device)
+        counter = load(arguments.counter, arguments.device, arguments.categories)
         app = create_app(counter, limits, token=token, local_only=local and not token, threads=arguments.workers)
         if not local and not token:
             print_error(
