@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         from counting.web.app import create_app
         from counting.web.limits import MEBIBYTE, Limits
         from counting.web.security import is_loopback
-        from counting.web.server import run
+        from counting.web.server import server
 
         local = is_loopback(listening.getsockname()[0])
         limits = Limits(
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "counting serve: anyone who can reach this machine can use it; --token-file asks for a token"
             )
         print(f"{counter.name} counts at {_address(listening.getsockname())} (Ctrl-C stops it)", flush=True)
-        run(app, listening)
+        server(app).run(sockets=[listening])
     return 0
 
 

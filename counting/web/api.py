@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from PIL import Image
@@ -53,11 +54,14 @@ class Api:
         router = APIRouter(responses=ERRORS, tags=["counting"])
         several, one = _body(several=True), _body()
         question, category = _body("question"), _body("category")
-        router.post("/v1/count", response_model=schemas.Counts, openapi_extra=several)(self.count)
-        router.post("/v1/ask", response_model=schemas.Asked, openapi_extra=question)(self.ask)
-        router.post("/v1/explain", response_model=schemas.Explained, openapi_extra=category)(self.explain)
-        router.post("/v1/questions", response_model=schemas.Questions, openapi_extra=one)(self.questions)
-        router.get("/v1/models", response_model=schemas.Models)(self.models)
+        answer: dict[str, Any] = {"response_description": "The answer."}
+        router.post("/v1/count", response_model=schemas.Counts, openapi_extra=several, **answer)(self.count)
+        router.post("/v1/ask", response_model=schemas.Asked, openapi_extra=question, **answer)(self.ask)
+        router.post("/v1/explain", response_model=schemas.Explained, openapi_extra=category, **answer)(
+            self.explain
+        )
+        router.post("/v1/questions", response_model=schemas.Questions, openapi_extra=one, **answer)(self.questions)
+        router.get("/v1/models", response_model=schemas.Models, **answer)(self.models)
         return router
 
     async def count(self, request: Request) -> Response:
@@ -66,7 +70,7 @@ class Api:
         If a photo cannot be counted, its result is an error; a request with a single photo is then refused.
         """
         async with self._reader.read(request) as upload:
-            outcomes = await self._count(upload.photos)
+            outcomes = await self._count(request, upload.photos)
             if len(outcomes) == 1 and isinstance(outcomes[0], HTTPException):
                 raise outcomes[0]
             results = [
@@ -84,7 +88,9 @@ class Api:
         """
         async with self._reader.read(request) as upload:
             photo, question = upload.photo, upload.field("question")
-            answer = await self._call(photo, lambda: self._worker.counter.ask(photo.source, question).to_dict())
+            answer = await self._call(
+                request, photo, lambda: self._worker.counter.ask(photo.source, question).to_dict()
+            )
             return JSONResponse({"file_name": photo.name, **answer})
 
     async def explain(self, request: Request) -> Response:
@@ -92,7 +98,7 @@ class Api:
         async with self._reader.read(request) as upload:
             photo, category = upload.photo, upload.field("category")
             found = await self._call(
-                photo, lambda: _explained(self._worker.counter.explain(photo.source, category))
+                request, photo, lambda: _explained(self._worker.counter.explain(photo.source, category))
             )
             return JSONResponse({"file_name": photo.name, **found})
 
@@ -101,7 +107,7 @@ class Api:
         async with self._reader.read(request) as upload:
             photo = upload.photo
             found = await self._call(
-                photo, lambda: [one.to_dict() for one in self._worker.counter.questions(photo.source)]
+                request, photo, lambda: [one.to_dict() for one in self._worker.counter.questions(photo.source)]
             )
             return JSONResponse({"file_name": photo.name, "questions": found})
 
@@ -117,21 +123,21 @@ class Api:
             }
         )
 
-    async def _count(self, photos: Sequence[Photo]) -> list[CountResult | HTTPException]:
+    async def _count(self, request: Request, photos: Sequence[Photo]) -> list[CountResult | HTTPException]:
         """The result of each photo, or why there is none."""
         refused = await asyncio.gather(*(self._refusal(photo) for photo in photos))
         accepted = [photo for photo, refusal in zip(photos, refused, strict=True) if refusal is None]
-        counted = iter(await self._wait(lambda: self._worker.count([photo.source for photo in accepted])))
+        counted = iter(await self._wait(request, lambda: self._worker.count([photo.source for photo in accepted])))
         outcomes = [refusal or _outcome(next(counted)) for refusal in refused]
         for outcome in outcomes:
             self._metrics.photos.labels("refused" if isinstance(outcome, HTTPException) else "counted").inc()
         return outcomes
 
-    async def _call(self, photo: Photo, function: Callable[[], dict[str, Any] | list[dict[str, Any]]]) -> Any:
+    async def _call(self, request: Request, photo: Photo, function: Callable[[], Any]) -> Any:
         """What ``function`` returns, called by the worker for a photo whose header is in order."""
         if refusal := await self._refusal(photo):
             raise refusal
-        (outcome,) = await self._wait(lambda: [self._worker.call(function)])
+        (outcome,) = await self._wait(request, lambda: [self._worker.call(function)])
         if isinstance(outcome, BaseException):
             raise _as_answer(outcome)
         return outcome
@@ -143,20 +149,37 @@ class Api:
             return refusal
         return None
 
-    async def _wait(self, put: Callable[[], Sequence[Future[Any]]]) -> list[Any]:
+    async def _wait(self, request: Request, put: Callable[[], Sequence[Future[Any]]]) -> list[Any]:
         """The results of what ``put`` puts in the worker's queue, or their errors.
 
+        Whatever still waits in the queue when the client closes the connection, or time is over, is cancelled.
+
         Raises:
-            HTTPException: 503 if the queue is full, or if it takes too long.
+            HTTPException: 503 if the queue is full, or if it takes too long; 400 if the client is gone.
         """
         try:
-            futures = [asyncio.wrap_future(future) for future in put()]
-            async with asyncio.timeout(self._limits.seconds):
-                return await asyncio.gather(*futures, return_exceptions=True)
+            results = asyncio.gather(*map(asyncio.wrap_future, put()), return_exceptions=True)
         except QueueFullError:
             raise unavailable("too many photos are waiting") from None
-        except TimeoutError:
-            raise unavailable(f"no answer in {self._limits.seconds:g} seconds") from None
+        closed = asyncio.ensure_future(_closed(request))
+        try:
+            await asyncio.wait(
+                (results, closed), timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if results.done():
+                return results.result()
+            if closed.done():
+                raise HTTPException(400, "the client closed the connection")
+            raise unavailable(f"no answer in {self._limits.seconds:g} seconds")
+        finally:
+            results.cancel()
+            closed.cancel()
+
+
+async def _closed(request: Request) -> None:
+    """Return when the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _outcome(outcome: CountResult | BaseException) -> CountResult | HTTPException:
@@ -168,7 +191,7 @@ def _as_answer(error: BaseException) -> HTTPException:
     match error:
         case CountingError():
             return HTTPException(422, str(error))
-        case MemoryError():
+        case MemoryError() | torch.OutOfMemoryError():
             return unavailable("not enough memory")
         case _:
             raise error
@@ -197,15 +220,16 @@ def _body(field: str | None = None, *, several: bool = False) -> dict[str, Any]:
     """The OpenAPI description of a request: a form with photos and a field, or the bytes of one photo."""
     photo: dict[str, Any] = {"type": "string", "format": "binary"}
     properties = {"photo": {"type": "array", "items": photo} if several else photo}
-    parameters = []
+    required, parameters = ["photo"], []
     if field:
         properties[field] = {"type": "string"}
+        required.append(field)
         parameters = [{
             "name": field,
             "in": "query",
             "schema": {"type": "string"},
-            "description": f"the {field}, if it is not a field of the form",
+            "description": f"the {field}, if the body is the bytes of a photo",
         }]  # fmt: skip
-    form = {"type": "object", "required": ["photo"], "properties": properties}
+    form = {"type": "object", "required": required, "properties": properties}
     content = {"multipart/form-data": {"schema": form}, "image/*": {"schema": photo}}
     return {"parameters": parameters, "requestBody": {"required": True, "content": content}}

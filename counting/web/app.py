@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from counting import __version__
 from counting.predictor.predictor import Predictor
@@ -87,7 +88,14 @@ def _add_pages(app: FastAPI, worker: Worker, metrics: Metrics) -> None:
         return FileResponse(DOCUMENTATION / "index.html")
 
     app.mount("/docs", StaticFiles(directory=DOCUMENTATION))
-    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    files = StaticFiles(directory=STATIC, html=True)
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith("/v1/"):
+            raise HTTPException(404)
+        await files(scope, receive, send)
+
+    app.router.default = page
 
 
 async def _refused(request: Request, error: Exception) -> Response:

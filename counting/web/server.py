@@ -53,21 +53,21 @@ def _why_not(error: OSError, host: str, port: int) -> str:
             return f"cannot listen at {host}, port {port}: {error.strerror or error}"
 
 
-def run(app: FastAPI, listening: socket.socket) -> None:
-    """Answer requests until SIGINT or SIGTERM; requests in progress are finished first."""
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # reports every malformed form
+def server(app: FastAPI) -> uvicorn.Server:
+    """The server of ``app``, which at SIGINT or SIGTERM finishes the requests in progress, then stops."""
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it reports every malformed form
     config = uvicorn.Config(
         app,
         http=TimedProtocol,
         ws="none",
-        log_level="critical",
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
 
 
 class TimedProtocol(H11Protocol):

@@ -125,19 +125,23 @@ class Reader:
         """
         body = _Body(request, self)
         try:
+            yield await self._read(request, body)
+        finally:
+            self.add(-body.size)
+
+    async def _read(self, request: Request, body: "_Body") -> Upload:
+        try:
             async with asyncio.timeout(self._limits.seconds):
                 upload = await _upload(request, body)
-            if not upload.photos:
-                raise HTTPException(400, f"no photo: send one or more as the field {PHOTO!r} of a form")
-            if len(upload.photos) > self._limits.photos:
-                raise HTTPException(413, f"{len(upload.photos)} photos, the maximum is {self._limits.photos}")
-            yield upload
         except TimeoutError:
             raise HTTPException(400, f"the request did not arrive in {self._limits.seconds:g} seconds") from None
         except ClientDisconnect:
             raise HTTPException(400, "the request is incomplete") from None
-        finally:
-            self.add(-body.size)
+        if not upload.photos:
+            raise HTTPException(400, f"no photo: send one or more as the field {PHOTO!r} of a form")
+        if len(upload.photos) > self._limits.photos:
+            raise HTTPException(413, f"{len(upload.photos)} photos, the maximum is {self._limits.photos}")
+        return upload
 
     def check(self, size: int, more: int = 0) -> None:
         """Whether a body may have ``size`` bytes, and all together ``more`` than now.
@@ -198,7 +202,7 @@ def plain_name(sent: str | None) -> str | None:
     if sent is None:
         return None
     name = "".join(letter for letter in PureWindowsPath(sent).name if letter.isprintable())
-    return name[-LONGEST_NAME:].strip() or None
+    return name[-LONGEST_NAME:].strip() if name.strip(". ") else None
 
 
 def unavailable(reason: str) -> HTTPException:

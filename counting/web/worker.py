@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Thread
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from counting.inputs.photo_sources import PhotoSource
 from counting.networks.inference import default_workers
@@ -16,6 +16,10 @@ Result = TypeVar("Result")
 
 MAX_BATCH = 32
 """Largest number of photos that are counted together."""
+
+
+STOP_SECONDS = 10
+"""The time to wait for the present batch when the server stops."""
 
 
 class QueueFullError(Exception):
@@ -63,14 +67,14 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Cancel everything that waits, and end the thread after its present batch."""
+        """Cancel everything that waits, and end the thread after its present batch, or leave it after a while."""
         with self._changed:
             self._stopping = True
             for job in self._jobs:
                 job.future.cancel()
             self._jobs.clear()
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     @property
     def is_alive(self) -> bool:
@@ -125,8 +129,7 @@ class Worker:
                     return
                 batch: list[_Photo] = []
                 while self._jobs and isinstance(self._jobs[0], _Photo) and len(batch) < MAX_BATCH:
-                    job = self._jobs.popleft()
-                    assert isinstance(job, _Photo)
+                    job = cast(_Photo, self._jobs.popleft())
                     if job.future.set_running_or_notify_cancel():
                         batch.append(job)
                 call = None if batch or not self._jobs else self._jobs.popleft()
