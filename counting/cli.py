@@ -20,8 +20,8 @@ from counting.commands.arguments import (
     path,
 )
 from counting.commands.outcome import REFUSED, finished, run_command
+from counting.commands.predict_arguments import add_predict
 from counting.commands.scoring_arguments import add_evaluate, add_fit, add_fuse, add_improve
-from counting.commands.video_arguments import add_over_time
 from counting.utils.memory import keep_freed_memory
 from counting.utils.output import Output
 from counting_datasets.data_sets import downloadable
@@ -74,7 +74,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser.add_argument("-V", "--version", action="version", version=f"counting {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
     for add in (
-        _add_predict,
+        add_predict,
         _add_ask,
         _add_questions_for,
         _add_explain,
@@ -89,46 +89,6 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     ):
         add(commands)
     return parser, dict(commands.choices)
-
-
-def _add_predict(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "predict",
-        "count objects in photos",
-        "counting predict holiday/ --out counts.csv --draw drawn/\n"
-        "  counting predict street.mp4 --every 1s --out counts.csv --plot counts.png",
-    )
-    parser.add_argument(
-        "photos",
-        nargs="*",
-        type=name,
-        metavar="PHOTO|FOLDER|GLOB",
-        help="photos, folders or patterns such as '*.jpg'; - reads paths from standard input",
-    )
-    add_counter(parser)
-    parser.add_argument(
-        "--out",
-        type=path,
-        metavar="FILE",
-        help="write a .csv (raw counts), .parquet (also cells and distributions) or .json file (everything)",
-    )
-    parser.add_argument("--draw", type=path, metavar="DIR", help="save each photo with its counts drawn on it")
-    parser.add_argument("--json", action="store_true", help="print the counts as JSON rows")
-    parser.add_argument(
-        "--region",
-        type=path,
-        metavar="FILE.json",
-        help="also count in the regions of a file: polygons of LabelMe or supervision",
-    )
-    parser.add_argument(
-        "--workers",
-        type=integer(1, _MAX_WORKERS),
-        metavar="N",
-        help="number of photos to count in parallel (default: one per processor, at most 8)",
-    )
-    add_device(parser)
-    add_over_time(parser)
 
 
 def _add_ask(commands: Commands) -> None:

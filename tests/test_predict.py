@@ -140,7 +140,7 @@ def test_a_long_run_without_a_terminal_says_how_far_it_is(
 def test_more_photos_than_a_screen_holds_are_counted_in_one_line(
     counter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("counting.commands.predict.SHOWN_ROWS", 3)
+    monkeypatch.setattr("counting.commands.predict_outputs.SHOWN_ROWS", 3)
     for number in range(5):
         photo(tmp_path / "many" / f"{number}.jpg")
     assert predict(tmp_path / "many", "--counter", counter) == 0

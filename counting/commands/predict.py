@@ -1,36 +1,29 @@
 """counting predict"""
 
 import argparse
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-
-from counting.commands.photo_arguments import file_names, find_photos, photo_ids
-from counting.commands.region_arguments import regions_for, with_regions
+from counting import __version__
+from counting.bulk.fingerprint import weights_hash
+from counting.bulk.processes import count_in_processes
+from counting.bulk.rows import Contents, NamedPhoto, Row, count_rows
+from counting.bulk.saved_rows import SMALLEST_PART, Count, SavedRows
+from counting.bulk.table_files import write_rows
+from counting.commands.photo_arguments import NamedPhotos, file_names, find_photos, photo_ids
+from counting.commands.predict_arguments import check_options, counter_options
+from counting.commands.predict_outputs import open_outputs
+from counting.commands.region_arguments import regions_for
 from counting.commands.video_arguments import is_over_time
-from counting.predictor.count_result import CountResult
+from counting.inputs.photo_sources import PhotoSource
 from counting.predictor.predictor import Predictor, load
-from counting.predictor.region_counts import RegionCounts
-from counting.predictor.regions import Region
-from counting.stats.best_guess import readable
-from counting.stats.count_distribution import LEVEL
-from counting.utils.files import atomic_write
 from counting.utils.progress import console as standard_error
 from counting.utils.progress import follow, report_skipped
 from counting_datasets.errors import CountingError
 
-SHOWN_ROWS = 50
-"""Maximum number of photos in the printed table."""
-
-ENDINGS = (".csv", ".json", ".parquet")
+PAYS_FROM = 100
+"""Number of photos per worker from which processes are faster than threads, in spite of their start."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -39,159 +32,95 @@ def run(arguments: argparse.Namespace) -> int:
         from counting.commands.predict_video import run as run_video
 
         return run_video(arguments)
-    out: Path | None = arguments.out
-    if out and out.suffix.lower() not in ENDINGS:
-        raise CountingError(f"--out {out}: must end in .csv, .json or .parquet")
+    check_options(arguments)
     found = find_photos(arguments.photos)
-    names = file_names(found.paths)
-    known = dict(zip(found.paths, map(Named, names, photo_ids(names)), strict=True))
-    regions = regions_for(arguments)
-    counter = load(arguments.counter, arguments.device, arguments.categories)
+    photos = _named(found)
+    contents = _contents(arguments)
+    counter = load(**counter_options(arguments))
+    count = _engine(counter, len(photos), contents, arguments)
     skipped: list[str] = []
-    counted = counter.stream(
-        found.paths, on_error=lambda error: skipped.append(str(error)), workers=arguments.workers
-    )
-    try:
-        shown = _write(follow(counted, "counting", len(found.paths)), known, counter, regions, arguments)
-    finally:
-        report_skipped(skipped)
-        if note := found.note():
-            standard_error.print(note, highlight=False, soft_wrap=True, markup=False)
-    if not arguments.json:
-        _print(shown, counter, arguments)
+    with ExitStack() as contexts:
+        outputs = open_outputs(counter.categories, arguments, contexts)
+        contexts.callback(_report, skipped, found)
+        rows = contexts.enter_context(closing(_kept(photos, count, contents, arguments)))
+        for photo, row in zip(photos, follow(rows, "counting", len(photos)), strict=True):
+            if row.error:
+                skipped.append(f"{photo.source.name}: {row.error}")
+            for add in outputs:
+                add(row)
     return 0
 
 
-@dataclass(frozen=True)
-class Named:
-    """The file name and the id of a photo in tables and files."""
-
-    file_name: str
-    id: str
+def _named(found: NamedPhotos) -> list[NamedPhoto]:
+    names = file_names(found.paths)
+    sources = map(PhotoSource.of, found.paths)
+    return [NamedPhoto(*photo) for photo in zip(sources, names, photo_ids(names), strict=True)]
 
 
-@dataclass
-class Shown:
-    """The content of the printed table: the first photos with their counts in words, and the number of photos."""
-
-    rows: list[tuple[str, str]] = field(default_factory=list)
-    photos: int = 0
-
-    def add(self, name: str, result: CountResult, parts: Sequence[RegionCounts]) -> None:
-        self.photos += 1
-        if len(self.rows) < SHOWN_ROWS:
-            self.rows.append((name, result.text))
-            self.rows.extend((f"  {part.region}", part.text) for part in parts)
+def _contents(arguments: argparse.Namespace) -> Contents:
+    as_json = arguments.json or (arguments.out is not None and arguments.out.suffix.lower() == ".json")
+    return Contents(as_json, regions_for(arguments), arguments.draw)
 
 
-def _write(
-    results: Iterator[CountResult],
-    known: Mapping[Path, Named],
-    counter: Predictor,
-    regions: Sequence[Region],
-    arguments: argparse.Namespace,
-) -> Shown:
-    """Write each result to the requested outputs as soon as it is counted; keep only counts in memory."""
-    shown = Shown()
-    out: Path | None = arguments.out
-    ending = out.suffix.lower() if out else None
-    table = Rows(counter, with_cells=ending == ".parquet") if ending in (".csv", ".parquet") else None
-    with ExitStack() as files:
-        rows = []
-        if out and ending == ".json":
-            temporary = files.enter_context(atomic_write(out))
-            file = files.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
-            rows.append(files.enter_context(JsonRows(file)))
-        if arguments.json:
-            rows.append(files.enter_context(JsonRows(sys.stdout)))
-        for result in results:
-            named = known[result.path] if result.path else Named(result.name, result.name)
-            parts = result.in_regions(regions) if regions else []
-            shown.add(named.file_name, result, parts)
-            for writer in rows:
-                writer.add(with_regions(result.to_rows(named.id, named.file_name), parts))
-            if table:
-                table.add(named.id, result)
-            if arguments.draw:
-                _draw(result, arguments.draw / f"{named.id}.png")
-        if not shown.photos:
-            raise CountingError("none of the photos could be read")
-    if table and out:
-        table.write(out)
-    return shown
+def _engine(counter: Predictor, photos: int, contents: Contents, arguments: argparse.Namespace) -> Count:
+    """Threads of this process, processes of their own where they pay, or Ray."""
+    workers, options = arguments.workers, counter_options(arguments)
+    if arguments.engine == "ray":
+        from counting.bulk.ray_engine import count_with_ray
 
-
-class JsonRows:
-    """A JSON list that is written row by row."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._empty = True
-
-    def __enter__(self) -> "JsonRows":
-        return self
-
-    def add(self, rows: list[dict[str, Any]]) -> None:
-        """Write ``rows`` at the end of the list."""
-        for row in rows:
-            self._file.write("[\n" if self._empty else ",\n")
-            self._file.write(json.dumps(row, ensure_ascii=False))
-            self._empty = False
-
-    def __exit__(self, *error: object) -> None:
-        if not self._empty:
-            self._file.write("\n]\n")
-
-
-class Rows:
-    """The counts of all photos for a CSV or Parquet file, with their cells for Parquet."""
-
-    def __init__(self, counter: Predictor, *, with_cells: bool) -> None:
-        self._counter = counter
-        self._with_cells = with_cells
-        self._images: list[str] = []
-        self._counts: list[NDArray[np.float64]] = []
-        self._cells: list[NDArray[np.float32]] = []
-
-    def add(self, image: str, result: CountResult) -> None:
-        self._images.append(image)
-        self._counts.append(result.cells.sum(axis=0, dtype=np.float64))
-        if self._with_cells:
-            self._cells.append(result.cells)
-
-    def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
-        from counting.tables.count_table import CountTable
-        from counting.tables.table_files import write_table
-
-        counts = np.stack(self._counts)
-        table = CountTable(
-            tuple(self._images),
-            self._counter.categories,
-            counts,
-            np.stack(self._cells) if self._cells else None,
-            distribution=self._counter.distribution(counts) if self._with_cells else None,
+        return partial(
+            count_with_ray, options=options, contents=contents, workers=workers, address=arguments.address
         )
-        write_table(table, path)
+    if workers and workers > 1 and photos >= workers * PAYS_FROM:
+        return partial(count_in_processes, options=options, contents=contents, workers=workers)
+    return partial(count_rows, counter, contents=contents, workers=workers)
 
 
-def _draw(result: CountResult, path: Path) -> None:
-    with atomic_write(path) as temporary:
-        result.draw().save(temporary)
+def _kept(
+    photos: Sequence[NamedPhoto], count: Count, contents: Contents, arguments: argparse.Namespace
+) -> Generator[Row]:
+    """The rows of all photos; after the last one, they are in the file ``--out``.
+
+    Raises:
+        CountingError: no photo could be counted, or the file cannot be written.
+    """
+    out = arguments.out
+    kept: list[Row] = []
+    saved = None
+    if out and (len(photos) > SMALLEST_PART or arguments.resume):
+        folder = out.with_name(f"{out.name}.parts")
+        saved = SavedRows.open(folder, photos, _request(contents, arguments), resume=arguments.resume)
+    like, failed = None, False
+    with closing(saved.count(count) if saved else count(photos)) as counted:
+        for row in counted:
+            like = like or row.table
+            failed |= bool(row.error)
+            if out and not saved:
+                kept.append(row)
+            yield row
+    if out and like is not None:
+        write_rows(saved.read() if saved else kept, out, like, with_errors=failed)
+    if saved:
+        saved.remove()
+    if like is None:
+        raise CountingError("none of the photos could be read")
 
 
-def _print(shown: Shown, counter: Predictor, arguments: argparse.Namespace) -> None:
-    from rich.table import Table
+def _request(contents: Contents, arguments: argparse.Namespace) -> dict[str, object]:
+    """What determines the rows of a run, apart from its photos."""
+    options = counter_options(arguments) | {"device": None}
+    return {
+        "version": __version__,
+        **{name: None if value is None else str(value) for name, value in options.items()},
+        "weights": weights_hash(arguments.counter),
+        "JSON": contents.json,
+        "draw": arguments.draw and str(arguments.draw.absolute()),
+        "regions": [f"{region.name} {region.polygon.tolist()} {region.size}" for region in contents.regions],
+    }
 
-    table = Table("photo", f"objects ({LEVEL:.0%} interval)", box=None, header_style="bold")
-    for name, things in shown.rows:
-        table.add_row(name, things)
-    output = Console(highlight=False, markup=False)
-    output.print(table)
-    if shown.photos > SHOWN_ROWS:
-        rest = "" if arguments.out else "; write all with --out counts.csv"
-        output.print(f"and {shown.photos - SHOWN_ROWS} more photos{rest}")
-    known = ", ".join(map(readable, counter.categories))
-    output.print(f"counts {len(counter.categories)} things: {known}; nothing else", style="dim")
-    for written in filter(None, (arguments.out, arguments.draw)):
-        output.print(f"wrote {written}", soft_wrap=True)
+
+def _report(skipped: list[str], found: NamedPhotos) -> None:
+    """Print on standard error which photos were skipped, and how many files are not photos."""
+    report_skipped(skipped)
+    if note := found.note():
+        standard_error.print(note, highlight=False, soft_wrap=True, markup=False)

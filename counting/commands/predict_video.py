@@ -19,7 +19,7 @@ from counting_datasets.errors import CountingError
 WEBCAM_EVERY = 1.0
 """Default of --every for a camera, in seconds."""
 
-_FOR_PHOTOS = ("draw", "region")
+_FOR_PHOTOS = ("draw", "region", "resume")
 """Options that apply only to photos."""
 
 

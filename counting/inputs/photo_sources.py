@@ -1,6 +1,7 @@
 """Photo inputs: paths, bytes of image files, PIL images, arrays and tensors."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,24 @@ from PIL import Image
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.photo import as_rgb, decode_photo, open_photo
 from counting_datasets.photo_files import find_photos
+
+
+class StoredPhoto(ABC):
+    """A photo inside another file or in remote storage, read when it is opened."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Where it is stored, for errors."""
+
+    @abstractmethod
+    def read_bytes(self) -> bytes:
+        """The bytes of its image file.
+
+        Raises:
+            PhotoError: it cannot be read; names it.
+        """
+
 
 ACCEPTED = (
     "a path, the bytes of an image file, a PIL image, a uint8 array (height × width for grey, × 3 for RGB or "
@@ -44,6 +63,8 @@ class PhotoSource:
         if isinstance(content, str | os.PathLike):
             path = checked_path(content)
             return cls(path, str(path))
+        if isinstance(content, StoredPhoto):
+            return cls(content, content.name)
         filename = getattr(content, "filename", "") if isinstance(content, Image.Image) else ""
         return cls(content, str(filename or default_name))
 
@@ -61,6 +82,8 @@ class PhotoSource:
         content = self.content
         if isinstance(content, Path):
             return open_photo(content)
+        if isinstance(content, StoredPhoto):
+            return decode_photo(content.read_bytes(), self.name)
         if isinstance(content, bytes | bytearray | memoryview):
             return decode_photo(bytes(content), self.name)
         if isinstance(content, Image.Image):

@@ -14,6 +14,9 @@ from counting_datasets.errors import DataError
 
 DELIMITERS = ",;\t"
 
+ERROR = "error"
+"""The last column of a file with photos that could not be counted: why, or empty for the others."""
+
 _IMAGE_HEADERS = re.compile(r"(image|file|photo)?(id|name|file|path)?")
 """Headers of the column of images, in lower case without spaces and punctuation."""
 
@@ -29,7 +32,8 @@ def read_csv(path: Path) -> CountTable:
 
     The header of the first column is `image`, `file_name` or similar. If the delimiter is a semicolon or tab, a
     comma in a number is a decimal comma. Empty lines, empty columns without a header and a column of line numbers
-    before the images are skipped.
+    before the images are skipped. So are lines of photos that could not be counted, which have an error in
+    the last column, `error`.
 
     Raises:
         DataError: missing header, line of the wrong length, count that is not a number, or duplicate image id.
@@ -46,10 +50,12 @@ def read_csv(path: Path) -> CountTable:
         start = _image_column(header)
         if start is None or not any(header[start + 1 :]):
             raise DataError(f"line {first_line}: no header; it must be image,CATEGORY,CATEGORY,…")
-        for cells in reader:
-            if not any(map(str.strip, cells)):
-                continue
-            number = reader.line_num + first_line - 1
+        lines = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+        if header[-1] == ERROR and not any(_NUMBER.fullmatch(_last(cells, header)) for _, cells in lines):
+            lines = [(line, cells) for line, cells in lines if not _last(cells, header)]
+            header[-1] = ""
+        for line, cells in lines:
+            number = line + first_line - 1
             image = cells[start].strip() if len(cells) > start else ""
             counts = list(_counts(cells, header, start, delimiter, number))
             if image in rows:
@@ -103,6 +109,11 @@ def _image_column(header: list[str]) -> int | None:
         return 0
     numbered = len(header) > 1 and header[0].strip() in ("", "Unnamed: 0") and is_image_header(header[1])
     return 1 if numbered else None
+
+
+def _last(cells: list[str], header: list[str]) -> str:
+    """The field of the last column; empty if the line is too short."""
+    return cells[len(header) - 1].strip() if len(cells) >= len(header) else ""
 
 
 def _counts(cells: list[str], header: list[str], start: int, delimiter: str, line: int) -> Iterator[float]:

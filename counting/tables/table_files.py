@@ -5,20 +5,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from counting.tables.count_table import CountTable
-from counting.tables.table_csv import is_image_header, read_csv, write_csv
+from counting.tables.table_csv import read_csv, write_csv
 from counting.tables.table_json import read_json, write_json
+from counting.tables.table_parquet import read_parquet, write_parquet
 from counting.utils.files import atomic_write
 from counting_datasets.categories import COCO_CATEGORIES, VOC_CATEGORIES
 from counting_datasets.errors import DataError
 
 _NPZ_CATEGORIES = {len(names): names for names in (VOC_CATEGORIES, COCO_CATEGORIES)}
-_CELLS, _DISTRIBUTION = _LISTS = ("cell_counts", "distribution")
 
 
 def read_table(source: Path | str) -> CountTable:
@@ -58,7 +56,7 @@ def write_table(table: CountTable, path: Path, file_names: Mapping[str, str] | N
         raise DataError(f"{path}: counts are written to .csv, .parquet or .json files")
     with atomic_write(path) as temporary:
         if ending == ".parquet":
-            _write_parquet(table, temporary)
+            write_parquet(table, temporary)
             return
         # file names may contain bytes that are not valid text
         with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
@@ -77,83 +75,6 @@ def split_source(source: str) -> tuple[Path, str]:
     if head.lower().endswith(".npz") and not Path(source).exists():
         return Path(head), split
     return Path(source), ""
-
-
-# Parquet: the columns of the CSV, followed by `cell_counts` (cells × categories) and `distribution` (categories ×
-# counts), each a fixed-size list per image.
-
-
-def _read_parquet(path: Path) -> CountTable:
-    import pyarrow as pa
-
-    try:
-        return _parquet_table(path)
-    except DataError:
-        raise
-    except (pa.ArrowException, ValueError, OverflowError, MemoryError) as error:  # ValueError: names not in UTF-8
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"not a Parquet file ({reason})") from None
-
-
-def _parquet_table(path: Path) -> CountTable:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    stored = pq.ParquetFile(path).read()
-    if not stored.column_names or not is_image_header(stored.column_names[0]):
-        raise DataError("the first column must be `image`")
-    if stored.columns[0].null_count:
-        raise DataError("an image has no id")
-    sizes = {name: size for name in _LISTS if (size := (stored.schema.metadata or {}).get(_size_key(name)))}
-    categories = stored.column_names[1 : len(stored.column_names) - len(sizes)]
-    columns = stored.columns[1 : 1 + len(categories)]
-    for name, column in zip(categories, columns, strict=True):
-        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or column.null_count:
-            raise DataError(f"column {name!r} contains values that are not numbers")
-    counts = np.array([column.to_numpy() for column in columns], dtype=np.float64).T
-    images = [str(image) for image in stored.columns[0].to_pylist()]
-    lists = {
-        name: _read_lists(column, name, int(size), len(categories))
-        for column, (name, size) in zip(stored.columns[1 + len(categories) :], sizes.items(), strict=True)
-    }
-    cells, distribution = lists.get(_CELLS), lists.get(_DISTRIBUTION)
-    by_cell = None if cells is None else cells.reshape(len(images), int(sizes[_CELLS]), len(categories))
-    if distribution is not None:
-        distribution = distribution.reshape(len(images), len(categories), int(sizes[_DISTRIBUTION]))
-    return CountTable.from_rows(images, categories, counts, by_cell, distribution=distribution)
-
-
-def _read_lists(column: Any, name: str, size: int, categories: int) -> NDArray[np.float32]:
-    """The numbers of a column of lists, ``size`` for each category."""
-    import pyarrow as pa
-
-    if column.type != pa.list_(pa.float32(), size * categories) or column.null_count:
-        raise DataError(f"column {name!r} does not contain {size} numbers per category")
-    return np.concatenate([np.zeros(0, np.float32), *(chunk.flatten().to_numpy() for chunk in column.chunks)])
-
-
-def _write_parquet(table: CountTable, path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = ["image", *table.categories]
-    images = [image.encode("utf-8", "backslashreplace").decode() for image in table.images]
-    columns = [pa.array(images, pa.string()), *(pa.array(column) for column in table.counts.T)]
-    metadata = {}
-    for name, numbers in zip(_LISTS, (table.cells, table.distribution), strict=True):
-        if numbers is None:
-            continue
-        flat = np.ascontiguousarray(numbers, dtype=np.float32).ravel()
-        length = numbers.shape[1] * numbers.shape[2]
-        names.append(name)
-        columns.append(pa.FixedSizeListArray.from_arrays(pa.array(flat), length))
-        metadata[_size_key(name)] = str(length // len(table.categories)).encode()
-    pq.write_table(pa.Table.from_arrays(columns, names=names, metadata=metadata), path)
-
-
-def _size_key(name: str) -> bytes:
-    """The metadata key of the number of entries per category."""
-    return f"counting.{name}".encode()
 
 
 # .npz: `{split}_counts` and `{split}_ids`, in VOC's alphabetical or COCO's order of categories.
@@ -187,6 +108,6 @@ def _read_npz(path: Path, split: str) -> CountTable:
 _READERS: Mapping[str, Callable[[Path], CountTable]] = {
     ".csv": read_csv,
     ".tsv": read_csv,
-    ".parquet": _read_parquet,
+    ".parquet": read_parquet,
     ".json": read_json,
 }

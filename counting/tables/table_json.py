@@ -37,7 +37,8 @@ class _JsonRow:
 def read_json(path: Path) -> CountTable:
     """Read the rows that ``write_json`` writes; ``image_id`` or ``file_name``, and ``count_raw``, are optional.
 
-    An empty list is a table without images and categories.
+    An empty list is a table without images and categories. Photos that could not be counted, objects with an
+    ``error`` instead of a count, are skipped.
 
     Raises:
         DataError: a row is malformed; names it.
@@ -47,6 +48,8 @@ def read_json(path: Path) -> CountTable:
         raise DataError("not a list of one object for each image and category")
     rows = []
     for number, row in enumerate(listed, 1):
+        if _is_error(row):
+            continue
         try:
             rows.append(_json_row(row))
         except DataError as error:
@@ -75,6 +78,11 @@ def whole_number(value: Any) -> int | None:
     if type(value) is int:
         return value
     return int(value) if type(value) is float and value.is_integer() else None
+
+
+def _is_error(row: Any) -> bool:
+    """Whether ``row`` says why a photo could not be counted."""
+    return isinstance(row, dict) and isinstance(row.get("error"), str) and "category" not in row
 
 
 def _json_row(row: Any) -> _JsonRow:
