@@ -100,7 +100,11 @@ export function actionsOn(ui, draw, drawOnStage, focusOn) {
       draw();
     },
     addRegion(polygon) {
-      if (crossesItself(polygon)) notify("The outline of this region crosses itself: where it overlaps itself, nothing is counted.", "info");
+      if (crossesItself(polygon))
+        notify(
+          "The outline of this region crosses itself: where it overlaps itself, nothing is counted.",
+          "info",
+        );
       const regions = regionsOf(ui.photo);
       const names = new Set(regions.map((region) => region.name));
       let number = regions.length + 1;
@@ -116,7 +120,10 @@ export function actionsOn(ui, draw, drawOnStage, focusOn) {
       focusOn(`corner-${ui.region}-0`);
     },
     moveCorner(region, index, place) {
-      setPolygon(region, regionsOf(ui.photo)[region].polygon.map((point, at) => (at === index ? place : point)));
+      setPolygon(
+        region,
+        regionsOf(ui.photo)[region].polygon.map((point, at) => (at === index ? place : point)),
+      );
       focusOn(`corner-${region}-${index}`);
     },
     /** In the middle of the longest side. */
@@ -165,7 +172,10 @@ export function actionsOn(ui, draw, drawOnStage, focusOn) {
       asked.busy = false;
       if (ui.asked !== asked) return;
       const found = asked.answer;
-      ui.answer = found?.count > 0 && found.cells?.length ? { cells: found.cells, categories: found.categories ?? [] } : null;
+      ui.answer =
+        found?.count > 0 && found.cells?.length
+          ? { cells: found.cells, categories: found.categories ?? [] }
+          : null;
       draw();
     },
 

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { drawAsk } from "./ask.js";
 import { modelCount } from "./counts.js";
 import { announce, byId, h, notify, plural, redraw } from "./dom.js";
-import { evidence } from "./evidence.js";
+import { evidence, keyOf } from "./evidence.js";
 import { openExport } from "./export-dialog.js";
 import { listen } from "./intake.js";
 import { drawList, thumbnail } from "./list.js";
@@ -73,7 +73,18 @@ ui.actions = Object.assign(actionsOn(ui, draw, drawOnStage, focusOn), {
 });
 
 function open(photo, view = "photo") {
-  if (ui.photo !== photo) Object.assign(ui, { photo, chosen: null, hovered: null, dot: null, draft: null, region: null, asked: null, answer: null, map: null });
+  if (ui.photo !== photo)
+    Object.assign(ui, {
+      photo,
+      chosen: null,
+      hovered: null,
+      dot: null,
+      draft: null,
+      region: null,
+      asked: null,
+      answer: null,
+      map: null,
+    });
   ui.view = view;
   draw();
   loadQuestions(photo);
@@ -89,7 +100,8 @@ function draw() {
   byId("actions").hidden = none;
   if (all.length < 2) ui.view = "photo";
   byId("how-many-photos").textContent = String(all.length);
-  for (const button of byId("views").children) button.setAttribute("aria-pressed", String(button.dataset.view === ui.view));
+  for (const button of byId("views").children)
+    button.setAttribute("aria-pressed", String(button.dataset.view === ui.view));
   byId("photo-view").hidden = none || ui.view !== "photo";
   byId("list-view").hidden = none || ui.view !== "list";
   if (none) return;
@@ -112,7 +124,18 @@ function drawStrip() {
   redraw(
     byId("strip"),
     all.map((photo) =>
-      h("button", { type: "button", data: { key: `strip-${photo.id}` }, "aria-label": photo.name, title: photo.name, "aria-current": photo === ui.photo ? "true" : null, onclick: () => open(photo) }, thumbnail(photo)),
+      h(
+        "button",
+        {
+          type: "button",
+          data: { key: `strip-${photo.id}` },
+          "aria-label": photo.name,
+          title: photo.name,
+          "aria-current": photo === ui.photo ? "true" : null,
+          onclick: () => open(photo),
+        },
+        thumbnail(photo),
+      ),
     ),
   );
 }
@@ -122,7 +145,8 @@ function drawProgress() {
   byId("progress").hidden = !running;
   byId("progress-bar").max = Math.max(total, 1);
   byId("progress-bar").value = finished;
-  byId("progress-text").textContent = total > 1 ? `Counting photo ${Math.min(finished + 1, total)} of ${total}` : "Counting";
+  byId("progress-text").textContent =
+    total > 1 ? `Counting photo ${Math.min(finished + 1, total)} of ${total}` : "Counting";
 }
 
 async function loadQuestions(photo) {
@@ -140,7 +164,7 @@ async function loadMap() {
   const { photo } = ui;
   if (!ui.show.map || photo?.status !== "done") return;
   const category = focusOf(ui);
-  if (!category || ui.map?.key === `${photo.id} ${category}`) return;
+  if (!category || ui.map?.key === keyOf(photo, category)) return;
   ui.mapBusy = true;
   ui.drawToolbar();
   try {
@@ -212,5 +236,9 @@ photos.restore().then(
     ui.counter = await api.counterName();
     draw();
   },
-  (error) => notify(`Photos and corrections are not kept: ${error.message || "this browser does not store data"}.`, "info"),
+  (error) =>
+    notify(
+      `Photos and corrections are not kept: ${error.message || "this browser does not store data"}.`,
+      "info",
+    ),
 );

@@ -10,7 +10,16 @@ export function drawAsk(container, ui) {
   container.hidden = photo.status !== "done";
   if (container.hidden) return;
   const typed = container.querySelector("#question")?.value ?? "";
-  const field = h("input", { id: "question", type: "text", maxlength: "300", autocomplete: "off", enterkeyhint: "go", placeholder: "How many …?", data: { key: "question" }, value: container.dataset.photo === photo.id ? typed : "" });
+  const field = h("input", {
+    id: "question",
+    type: "text",
+    maxlength: "300",
+    autocomplete: "off",
+    enterkeyhint: "go",
+    placeholder: "How many …?",
+    data: { key: "question" },
+    value: container.dataset.photo === photo.id ? typed : "",
+  });
   container.dataset.photo = photo.id;
   const submit = (event) => {
     event.preventDefault();
@@ -43,12 +52,17 @@ function answer(ui) {
   ];
   if (none) return lines;
   const { interval } = found;
-  if (interval) lines.push(h("p", {}, `${Math.round(100 * interval.level)} % interval: ${interval.low}–${interval.high}`));
+  if (interval)
+    lines.push(
+      h("p", {}, `${Math.round(100 * interval.level)} % interval: ${interval.low}–${interval.high}`),
+    );
   if (found.understood) lines.push(h("p", {}, "Understood: ", found.understood));
-  if (found.uncounted?.length) lines.push(h("p", {}, `Not counted by this counter: ${found.uncounted.join(", ")}`));
+  if (found.uncounted?.length)
+    lines.push(h("p", {}, `Not counted by this counter: ${found.uncounted.join(", ")}`));
   const where = places(found);
   if (where.length) lines.push(h("p", {}, `Where: ${where.join(", ")}`));
-  if (isCorrected(ui.photo)) lines.push(h("p", { class: "note" }, "The answer is the counter’s; it does not know your corrections."));
+  if (isCorrected(ui.photo))
+    lines.push(h("p", { class: "note" }, "The answer is the counter’s; it does not know your corrections."));
   return lines;
 }
 
@@ -62,7 +76,22 @@ function suggestions(ui) {
     h(
       "ul",
       { "aria-labelledby": "suggestions-title" },
-      suggested.map(({ question }) => h("li", {}, h("button", { type: "button", class: "pill", data: { key: `ask-${question}` }, onclick: () => ui.actions.ask(question) }, question))),
+      suggested.map(({ question }) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            {
+              type: "button",
+              class: "pill",
+              data: { key: `ask-${question}` },
+              onclick: () => ui.actions.ask(question),
+            },
+            question,
+          ),
+        ),
+      ),
     ),
   );
 }

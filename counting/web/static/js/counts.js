@@ -5,7 +5,7 @@
  * @property {string} category
  * @property {number} count the best guess, or the number that a person set
  * @property {string} by "model" or "person": who counted
- * @property {number[][]} points [x, y] in pixels: one for every counted object that has a place
+ * @property {number[][]} points [x, y] in pixels: one for every counted object that has a place; several may share one
  * @property {number} unplaced how many of `count` have no point
  * @property {string} words as the API words it, such as "maybe 1 car"
  * @property {?{level: number, low: number, high: number}} interval of the counter's count; null if not calibrated
@@ -24,7 +24,8 @@ export const edits = (photo) =>
       .map(([what, value]) => [categoryOf(what), value]),
   );
 
-export const isCorrected = (photo) => Object.keys(photo.corrections).some((what) => what.startsWith("count:"));
+export const isCorrected = (photo) =>
+  Object.keys(photo.corrections).some((what) => what.startsWith("count:"));
 export const isConfirmed = (photo) => Boolean(photo.corrections.confirmed);
 export const isChecked = (photo) => isCorrected(photo) || isConfirmed(photo);
 
@@ -33,12 +34,18 @@ export const locates = (photo) => Boolean(photo.result?.rows.some((row) => row.p
 
 const rowOf = (photo, category) => photo.result?.rows.find((row) => row.category === category) ?? null;
 
+/** A point for each of `count` objects: the weightiest first, and again from the first if there are too few. */
+function pointsOf(points, count) {
+  if (!points.length) return [];
+  return Array.from({ length: count }, (_, place) => points[place % points.length].slice(0, 2));
+}
+
 /** What the counter says of a category. */
 export function modelCount(photo, category) {
   const row = rowOf(photo, category);
   const there = Object.hasOwn(photo.result?.counts ?? {}, category);
   const count = there ? photo.result.counts[category] : 0;
-  const points = (row?.points ?? []).slice(0, count).map(([x, y]) => [x, y]);
+  const points = pointsOf(row?.points ?? [], count);
   return {
     category,
     count,
@@ -88,7 +95,9 @@ function order(result) {
 function phrase(result, category) {
   const names = Object.keys(result.counts);
   const phrases = result.text.split(", ");
-  return phrases.length === names.length ? phrases[names.indexOf(category)] : `${category}: ${result.counts[category]}`;
+  return phrases.length === names.length
+    ? phrases[names.indexOf(category)]
+    : `${category}: ${result.counts[category]}`;
 }
 
 /** A correction that places another object. */

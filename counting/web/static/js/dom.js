@@ -17,11 +17,14 @@ function filled(element, properties, children) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "data") Object.assign(element.dataset, value);
-    else if (name === "style") for (const [key, one] of Object.entries(value)) element.style.setProperty(key, one);
+    else if (name === "style")
+      for (const [key, one] of Object.entries(value)) element.style.setProperty(key, one);
     else if (name === "value" && "value" in element) element.value = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -32,7 +35,9 @@ export function redraw(container, ...children) {
   const focused = container.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   container.replaceChildren(...children.flat().filter(Boolean));
   if (!focused) return;
-  const again = [...container.querySelectorAll("[data-key]")].find((element) => element.dataset.key === focused);
+  const again = [...container.querySelectorAll("[data-key]")].find(
+    (element) => element.dataset.key === focused,
+  );
   if (again && again !== document.activeElement) again.focus({ preventScroll: true });
 }
 
@@ -45,7 +50,11 @@ export function announce(text) {
 export function notify(text, kind = "error") {
   const notices = byId("notices");
   if ([...notices.children].some((notice) => notice.dataset.text === text)) return;
-  const close = h("button", { type: "button", class: "icon", "aria-label": "Close the message" }, icon("close"));
+  const close = h(
+    "button",
+    { type: "button", class: "icon", "aria-label": "Close the message" },
+    icon("close"),
+  );
   const notice = h("div", { class: `notice ${kind}`, data: { text } }, h("p", {}, text), close);
   close.addEventListener("click", () => notice.remove());
   notices.append(notice);

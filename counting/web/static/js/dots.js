@@ -13,37 +13,64 @@ export function drawDots(container, ui) {
   const editing = ui.mode === "correct" ? ui.chosen : null;
   const counts = shown ? countsOf(photo) : [];
   if (editing && !counts.some((count) => count.category === editing)) counts.push(countOf(photo, editing));
-  const emphasized = editing ? [editing] : (ui.answer?.categories ?? [ui.hovered ?? ui.chosen].filter(Boolean));
+  const emphasized = editing
+    ? [editing]
+    : (ui.answer?.categories ?? [ui.hovered ?? ui.chosen].filter(Boolean));
   const dots = counts.flatMap((count) =>
-    count.points.map((point, index) => {
+    piles(count.points).map((pile) => {
       const dim = emphasized.length > 0 && !emphasized.includes(count.category);
       const look = `dot c${colourOf(photo, count.category)}${dim ? " dim" : ""}${count.by === "person" ? " corrected" : ""}`;
-      return count.category === editing ? handle(ui, count, index, look) : mark(photo, count, point, look);
+      return count.category === editing ? handle(ui, count, pile, look) : mark(photo, count, pile, look);
     }),
   );
   redraw(container, dots);
 }
+
+/** The points by place: where several are at one place, the last is on top. */
+function piles(points) {
+  const found = new Map();
+  for (const [index, point] of points.entries()) {
+    const place = point.join(" ");
+    found.set(place, { point, index, size: (found.get(place)?.size ?? 0) + 1 });
+  }
+  return [...found.values()];
+}
+
+const written = ({ size }) => (size > 1 ? String(size) : null);
 
 function positioned(photo, [x, y]) {
   const [width, height] = photo.result.size;
   return { left: `${(100 * x) / width}%`, top: `${(100 * y) / height}%` };
 }
 
-const mark = (photo, count, point, look) =>
-  h("span", { class: look, style: positioned(photo, point), title: count.category, "aria-hidden": "true" });
+const mark = (photo, count, pile, look) =>
+  h(
+    "span",
+    {
+      class: look,
+      data: { objects: pile.size },
+      style: positioned(photo, pile.point),
+      title: count.category,
+      "aria-hidden": "true",
+    },
+    written(pile),
+  );
 
-function handle(ui, count, index, look) {
+function handle(ui, count, pile, look) {
   const { photo } = ui;
+  const { index, size } = pile;
   const key = `dot-${count.category}-${index}`;
   const [x, y] = count.points[index].map(Math.round);
-  const dot = h("button", {
+  const here = size > 1 ? `, ${size} at this place` : "";
+  const properties = {
     type: "button",
     class: `${look} handle`,
-    data: { key },
+    data: { key, objects: size },
     style: positioned(photo, count.points[index]),
-    "aria-label": `${count.category} ${index + 1} of ${count.points.length}, at ${x}, ${y}`,
+    "aria-label": `${count.category} ${index + 1} of ${count.points.length}, at ${x}, ${y}${here}`,
     "aria-describedby": "dot-keys",
-  });
+  };
+  const dot = h("button", properties, written(pile));
   dot.addEventListener("click", (event) => event.stopPropagation());
   dot.addEventListener("focus", () => ui.actions.selectDot(index));
   dot.addEventListener("keydown", (event) => onKey(event, ui, count, index));
@@ -59,7 +86,11 @@ function onKey(event, ui, count, index) {
     ui.actions.deleteDot(count.category, index);
   } else if (moves[event.key]) {
     const [x, y] = count.points[index];
-    ui.actions.moveDot(count.category, index, within([x + moves[event.key][0], y + moves[event.key][1]], [width, height]));
+    ui.actions.moveDot(
+      count.category,
+      index,
+      within([x + moves[event.key][0], y + moves[event.key][1]], [width, height]),
+    );
   } else return;
   event.preventDefault();
 }

@@ -4,9 +4,11 @@ import * as api from "./api.js";
 
 const maps = new Map();
 
+export const keyOf = (photo, category) => `${photo.id} ${photo.counter} ${category}`;
+
 /** The map of a category, once it is there: `{key, category, pixels, whyEmpty}`. Asked for once. */
 export function evidence(photo, category) {
-  const key = `${photo.id} ${category}`;
+  const key = keyOf(photo, category);
   if (!maps.has(key)) {
     const coming = load(photo, category, key);
     coming.catch(() => maps.delete(key));

@@ -6,12 +6,45 @@ import * as exports from "./exports.js";
 import { regionsOf } from "./regions.js";
 
 const FORMATS = [
-  { id: "csv", name: "CSV", about: "One row for each photo, for spreadsheets and counting evaluate.", make: exports.table },
-  { id: "sheet", name: "CSV with intervals", about: "One row for each count: interval, and who counted.", make: exports.sheet },
-  { id: "json", name: "JSON", about: "Everything: counts, intervals, points, who counted.", make: exports.rows },
-  { id: "regions", name: "JSON of the regions", about: "Counts by region and category.", make: exports.regions, fits: (photo) => regionsOf(photo).length > 0 },
-  { id: "coco", name: "COCO points", about: "An instances file: every object is a box without size.", make: exports.coco, points: true },
-  { id: "data-set", name: "Data set for training (ZIP)", about: "COCO points with the photos, as counting train reads them.", make: exports.dataSet, points: true },
+  {
+    id: "csv",
+    name: "CSV",
+    about: "One row for each photo, for spreadsheets and counting evaluate.",
+    make: exports.table,
+  },
+  {
+    id: "sheet",
+    name: "CSV with intervals",
+    about: "One row for each count: interval, and who counted.",
+    make: exports.sheet,
+  },
+  {
+    id: "json",
+    name: "JSON",
+    about: "Everything: counts, intervals, points, who counted.",
+    make: exports.rows,
+  },
+  {
+    id: "regions",
+    name: "JSON of the regions",
+    about: "Counts by region and category.",
+    make: exports.regions,
+    fits: (photo) => regionsOf(photo).length > 0,
+  },
+  {
+    id: "coco",
+    name: "COCO points",
+    about: "An instances file: every object is a box without size.",
+    make: exports.coco,
+    points: true,
+  },
+  {
+    id: "data-set",
+    name: "Data set for training (ZIP)",
+    about: "COCO points with the photos, as counting train reads them.",
+    make: exports.dataSet,
+    points: true,
+  },
 ];
 
 let chosen = "csv";
@@ -43,28 +76,62 @@ function content(dialog, done, draw) {
     "form",
     { onsubmit: download },
     h("h2", { id: "export-title" }, "Export"),
-    h("fieldset", {}, h("legend", { class: "visually-hidden" }, "Format"), FORMATS.map((one) => choice(one, draw))),
+    h(
+      "fieldset",
+      {},
+      h("legend", { class: "visually-hidden" }, "Format"),
+      FORMATS.map((one) => choice(one, draw)),
+    ),
     h(
       "label",
       { class: "check" },
-      h("input", { type: "checkbox", ...(checkedOnly ? { checked: true } : {}), data: { key: "checked-only" }, onchange: (event) => ((checkedOnly = event.target.checked), draw()) }),
+      h("input", {
+        type: "checkbox",
+        ...(checkedOnly ? { checked: true } : {}),
+        data: { key: "checked-only" },
+        onchange: (event) => ((checkedOnly = event.target.checked), draw()),
+      }),
       "Only photos that I corrected or checked",
     ),
     left.length
-      ? h("div", { class: "left-out" }, h("p", {}, `Left out, because a point is needed for every object: ${plural(left.length, "photo")}.`), h("ul", {}, left.slice(0, 5).map((one) => h("li", {}, one))))
+      ? h(
+          "div",
+          { class: "left-out" },
+          h(
+            "p",
+            {},
+            `Left out, because a point is needed for every object: ${plural(left.length, "photo")}.`,
+          ),
+          h(
+            "ul",
+            {},
+            left.slice(0, 5).map((one) => h("li", {}, one)),
+          ),
+        )
       : null,
     h("p", { class: "export-error", role: "alert" }),
     h(
       "div",
       { class: "buttons end" },
       h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"),
-      h("button", { type: "submit", class: "button primary", disabled: ready.length === 0, data: { key: "download" } }, ready.length ? `Download ${plural(ready.length, "photo")}` : "No photos to export"),
+      h(
+        "button",
+        { type: "submit", class: "button primary", disabled: ready.length === 0, data: { key: "download" } },
+        ready.length ? `Download ${plural(ready.length, "photo")}` : "No photos to export",
+      ),
     ),
   );
 }
 
 function choice({ id, name, about }, draw) {
-  const radio = h("input", { type: "radio", name: "format", value: id, ...(id === chosen ? { checked: true } : {}), data: { key: `format-${id}` }, onchange: () => ((chosen = id), draw()) });
+  const radio = h("input", {
+    type: "radio",
+    name: "format",
+    value: id,
+    ...(id === chosen ? { checked: true } : {}),
+    data: { key: `format-${id}` },
+    onchange: () => ((chosen = id), draw()),
+  });
   return h("label", { class: "choice" }, radio, h("span", {}, h("strong", {}, name), h("small", {}, about)));
 }
 

@@ -12,13 +12,19 @@ function named(photos) {
   const taken = new Set();
   return photos.map((photo) => {
     let name = photo.name;
-    for (let number = 2; taken.has(stem(name).toLowerCase()); number += 1) name = `${stem(photo.name)} (${number})${ending(photo.name)}`;
+    for (let number = 2; taken.has(stem(name).toLowerCase()); number += 1)
+      name = `${stem(photo.name)} (${number})${ending(photo.name)}`;
     taken.add(stem(name).toLowerCase());
     return { photo, name };
   });
 }
 
-const allCategories = (photos) => [...new Set([...photos.flatMap((photo) => photo.result.rows.map((row) => row.category)), ...photos.flatMap(categoriesOf)])];
+const allCategories = (photos) => [
+  ...new Set([
+    ...photos.flatMap((photo) => photo.result.rows.map((row) => row.category)),
+    ...photos.flatMap(categoriesOf),
+  ]),
+];
 
 const raw = (count) => (count.by === "person" ? count.count : (count.row?.count_raw ?? 0));
 
@@ -33,7 +39,10 @@ const csv = (rows) => rows.map((row) => `${row.map(field).join(",")}\r\n`).join(
 /** One row for each photo, as `counting predict --out counts.csv` writes it: raw counts, or a person's. */
 export function table(photos) {
   const categories = allCategories(photos);
-  const rows = named(photos).map(({ photo, name }) => [stem(name), ...categories.map((category) => raw(countOf(photo, category)))]);
+  const rows = named(photos).map(({ photo, name }) => [
+    stem(name),
+    ...categories.map((category) => raw(countOf(photo, category))),
+  ]);
   return file("counts.csv", "text/csv", csv([["image", ...categories], ...rows]));
 }
 
@@ -45,7 +54,11 @@ export function sheet(photos) {
       return [name, count.category, count.count, low, high, count.by, countedBefore(count)];
     }),
   );
-  return file("counts_by_category.csv", "text/csv", csv([["photo", "category", "count", "low", "high", "counted_by", "count_by_model"], ...rows]));
+  return file(
+    "counts_by_category.csv",
+    "text/csv",
+    csv([["photo", "category", "count", "low", "high", "counted_by", "count_by_model"], ...rows]),
+  );
 }
 
 const countedBefore = (count) => (count.by === "person" && count.row ? count.row.count : undefined);
@@ -71,9 +84,18 @@ function row(photo, name, count, number) {
     count_raw: raw(count),
     counted_by: count.by,
     checked: isChecked(photo),
-    ...(person ? { count_by_model: count.row?.count ?? null, corrected: photo.corrections[`count:${count.category}`].at } : {}),
+    ...(person
+      ? {
+          count_by_model: count.row?.count ?? null,
+          corrected: photo.corrections[`count:${count.category}`].at,
+        }
+      : {}),
     ...(count.interval && !person ? { interval: count.interval, probability: count.row.probability } : {}),
-    ...(person ? { points: count.points.map(([x, y]) => [x, y, 1]) } : count.row?.points ? { points: count.row.points } : {}),
+    ...(person
+      ? { points: count.points.map(([x, y]) => [x, y, 1]) }
+      : count.row?.points
+        ? { points: count.row.points }
+        : {}),
   };
 }
 
@@ -81,11 +103,20 @@ function row(photo, name, count, number) {
 export function regions(photos) {
   const all = named(photos.filter((photo) => regionsOf(photo).length)).map(({ photo, name }) => {
     const { counts, rows: of } = regionCounts(photo);
-    const ofCategory = (value, place) => ({ category: counts[place].category, count: value.count, expected: Number(value.expected.toFixed(6)), counted_by: counts[place].by });
+    const ofCategory = (value, place) => ({
+      category: counts[place].category,
+      count: value.count,
+      expected: Number(value.expected.toFixed(6)),
+      counted_by: counts[place].by,
+    });
     return {
       file_name: name,
       size: photo.result.size,
-      regions: of.map((one) => ({ region: one.name, polygon: one.polygon, rows: one.values.map(ofCategory) })),
+      regions: of.map((one) => ({
+        region: one.name,
+        polygon: one.polygon,
+        rows: one.values.map(ofCategory),
+      })),
     };
   });
   return file("regions.json", "application/json", `${JSON.stringify(all, null, 1)}\n`);
@@ -105,25 +136,44 @@ function instances(photos) {
   let id = 0;
   return {
     info: { description: "Counted with everyday-counting; each object is a point, a box without size." },
-    images: listed.map(({ photo, name }, place) => ({ id: place + 1, file_name: name, width: photo.result.size[0], height: photo.result.size[1], checked: isChecked(photo) })),
+    images: listed.map(({ photo, name }, place) => ({
+      id: place + 1,
+      file_name: name,
+      width: photo.result.size[0],
+      height: photo.result.size[1],
+      checked: isChecked(photo),
+    })),
     annotations: listed.flatMap(({ photo }, place) =>
       countsOf(photo).flatMap((count) =>
-        count.points.map(([x, y]) => ({ id: (id += 1), image_id: place + 1, category_id: categories.indexOf(count.category) + 1, bbox: [x, y, 0, 0], area: 0, iscrowd: 0, counted_by: count.by })),
+        count.points.map(([x, y]) => ({
+          id: (id += 1),
+          image_id: place + 1,
+          category_id: categories.indexOf(count.category) + 1,
+          bbox: [x, y, 0, 0],
+          area: 0,
+          iscrowd: 0,
+          counted_by: count.by,
+        })),
       ),
     ),
     categories: categories.map((name, place) => ({ id: place + 1, name })),
   };
 }
 
-export const coco = (photos) => file("instances_counted.json", "application/json", `${JSON.stringify(instances(photos), null, 1)}\n`);
+export const coco = (photos) =>
+  file("instances_counted.json", "application/json", `${JSON.stringify(instances(photos), null, 1)}\n`);
 
 /** The same with the photos, in the folders in which `counting train` looks for them. */
 export async function dataSet(photos) {
   const listed = named(photos);
-  const content = [{ name: "annotations/instances_counted.json", blob: new Blob([`${JSON.stringify(instances(photos), null, 1)}\n`]) }];
+  const content = [
+    {
+      name: "annotations/instances_counted.json",
+      blob: new Blob([`${JSON.stringify(instances(photos), null, 1)}\n`]),
+    },
+  ];
   content.push(...listed.map(({ photo, name }) => ({ name: `images/${name}`, blob: photo.blob })));
   return { name: "counted.zip", blob: await zip(content) };
 }
 
 const file = (name, type, text) => ({ name, blob: new Blob([text], { type: `${type};charset=utf-8` }) });
-

@@ -28,7 +28,10 @@ export function longestSide(polygon) {
   return lengths.indexOf(Math.max(...lengths));
 }
 
-export const within = ([x, y], [width, height]) => [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+export const within = ([x, y], [width, height]) => [
+  Math.min(Math.max(x, 0), width),
+  Math.min(Math.max(y, 0), height),
+];
 
 /** Whether two segments cross in their interiors. */
 function cross([a, b], [c, d]) {

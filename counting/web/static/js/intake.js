@@ -70,7 +70,9 @@ async function filesOf(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];
   const found = await Promise.all(entries.map(inEntry));
-  return found.flat().filter((file) => file.type.startsWith("image/") || /\.(heic|heif|avif|jp2|tiff?)$/i.test(file.name));
+  return found
+    .flat()
+    .filter((file) => file.type.startsWith("image/") || /\.(heic|heif|avif|jp2|tiff?)$/i.test(file.name));
 }
 
 async function inEntry(entry) {

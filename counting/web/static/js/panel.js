@@ -10,12 +10,19 @@ export function drawCounts(container, ui) {
   container.hidden = photo.status !== "done";
   if (container.hidden) return;
   const counts = listed(ui);
-  const scale = Math.max(LEAST_SCALE, ...counts.map((count) => Math.max(count.count, count.interval?.high ?? 0)));
+  const scale = Math.max(
+    LEAST_SCALE,
+    ...counts.map((count) => Math.max(count.count, count.interval?.high ?? 0)),
+  );
   redraw(
     container,
     h("div", { class: "card-head" }, h("h2", { id: "counts-title" }, "Counts"), saved(photo)),
     counts.length
-      ? h("ul", { class: "counts" }, counts.map((count) => row(ui, count, scale)))
+      ? h(
+          "ul",
+          { class: "counts" },
+          counts.map((count) => row(ui, count, scale)),
+        )
       : h("p", { class: "nothing" }, "No known objects in this photo."),
     ui.mode === "correct" ? adding(ui) : null,
     foot(ui),
@@ -25,7 +32,9 @@ export function drawCounts(container, ui) {
 function listed(ui) {
   const counts = countsOf(ui.photo);
   const chosen = ui.mode === "correct" ? ui.chosen : null;
-  return chosen && !counts.some((count) => count.category === chosen) ? [...counts, countOf(ui.photo, chosen)] : counts;
+  return chosen && !counts.some((count) => count.category === chosen)
+    ? [...counts, countOf(ui.photo, chosen)]
+    : counts;
 }
 
 function row(ui, count, scale) {
@@ -55,7 +64,10 @@ function row(ui, count, scale) {
     count.by === "person" ? corrected(ui, count) : null,
     ui.mode === "correct" ? stepper(ui, count) : null,
   );
-  item.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && ui.actions.hover(category));
+  item.addEventListener(
+    "pointerenter",
+    (event) => event.pointerType === "mouse" && ui.actions.hover(category),
+  );
   item.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && ui.actions.hover(null));
   return item;
 }
@@ -66,7 +78,12 @@ function interval(count) {
   if (count.by === "person") return h("span", { class: "badge" }, icon("edit"), "by you");
   if (!count.interval) return null;
   const { level, low, high } = count.interval;
-  return h("span", { class: "interval" }, h("span", { class: "visually-hidden" }, `${percent(level)} interval: `), low === high ? String(low) : `${low}–${high}`);
+  return h(
+    "span",
+    { class: "interval" },
+    h("span", { class: "visually-hidden" }, `${percent(level)} interval: `),
+    low === high ? String(low) : `${low}–${high}`,
+  );
 }
 
 /** The interval on a scale from 0, with a mark at the count. */
@@ -82,13 +99,25 @@ function bar(count, scale, colour) {
 }
 
 function corrected(ui, count) {
-  const model = count.row ? `counter: ${ui.modelWords(count.category)}` : "not among the counter’s categories";
+  const model = count.row
+    ? `counter: ${ui.modelWords(count.category)}`
+    : "not among the counter’s categories";
   return h(
     "p",
     { class: "was" },
     count.unplaced > 0 ? `${count.unplaced} without a dot · ` : "",
     `${model} · `,
-    h("button", { type: "button", class: "link", data: { key: `reset-${count.category}` }, "aria-label": `Take back the correction of ${count.category}`, onclick: () => ui.actions.reset(count.category) }, "take back"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "link",
+        data: { key: `reset-${count.category}` },
+        "aria-label": `Take back the correction of ${count.category}`,
+        onclick: () => ui.actions.reset(count.category),
+      },
+      "take back",
+    ),
   );
 }
 
@@ -106,7 +135,8 @@ function stepper(ui, count) {
     "aria-label": `Number of ${category}`,
     onchange: (event) => {
       const number = Number(event.target.value);
-      const valid = event.target.value.trim() !== "" && Number.isInteger(number) && number >= 0 && number <= 9999;
+      const valid =
+        event.target.value.trim() !== "" && Number.isInteger(number) && number >= 0 && number <= 9999;
       if (valid) set(number);
       else event.target.value = String(count.count);
     },
@@ -114,16 +144,44 @@ function stepper(ui, count) {
   return h(
     "div",
     { class: "stepper" },
-    h("button", { type: "button", class: "button small", data: { key: `less-${category}` }, "aria-label": `One ${category} less`, disabled: count.count === 0, onclick: () => set(count.count - 1) }, "−"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "button small",
+        data: { key: `less-${category}` },
+        "aria-label": `One ${category} less`,
+        disabled: count.count === 0,
+        onclick: () => set(count.count - 1),
+      },
+      "−",
+    ),
     input,
-    h("button", { type: "button", class: "button small", data: { key: `more-${category}` }, "aria-label": `One ${category} more`, onclick: () => set(count.count + 1) }, "+"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "button small",
+        data: { key: `more-${category}` },
+        "aria-label": `One ${category} more`,
+        onclick: () => set(count.count + 1),
+      },
+      "+",
+    ),
   );
 }
 
 /** Any name can be added: corrections may be the training data of a counter with other categories. */
 function adding(ui) {
   const known = new Set(countsOf(ui.photo).map((count) => count.category));
-  const field = h("input", { list: "known-categories", id: "new-category", autocomplete: "off", maxlength: "60", placeholder: "e.g. apple", data: { key: "new-category" } });
+  const field = h("input", {
+    list: "known-categories",
+    id: "new-category",
+    autocomplete: "off",
+    maxlength: "60",
+    placeholder: "e.g. apple",
+    data: { key: "new-category" },
+  });
   const add = (event) => {
     event.preventDefault();
     const typed = field.value.trim().replace(/\s+/g, " ");
@@ -137,15 +195,32 @@ function adding(ui) {
     { class: "adding", onsubmit: add },
     h("label", { for: "new-category" }, "Add a category"),
     h("div", { class: "field" }, field, h("button", { type: "submit", class: "button" }, "Add")),
-    h("datalist", { id: "known-categories" }, categoriesOf(ui.photo).filter((one) => !known.has(one)).map((one) => h("option", { value: one }))),
+    h(
+      "datalist",
+      { id: "known-categories" },
+      categoriesOf(ui.photo)
+        .filter((one) => !known.has(one))
+        .map((one) => h("option", { value: one })),
+    ),
   );
 }
 
 function saved(photo) {
   const says = { "": "", saving: "Saving …", saved: "Saved in this browser" };
-  const text = says[photo.saved] ?? `Not saved: ${photo.saved.replace("failed: ", "")}. Export before you close this page.`;
+  const text =
+    says[photo.saved] ??
+    `Not saved: ${photo.saved.replace("failed: ", "")}. Export before you close this page.`;
   const failed = !(photo.saved in says);
-  return h("p", { class: `saved${failed ? " failed" : ""}`, id: "saved", data: { state: failed ? "failed" : photo.saved } }, photo.saved === "saved" ? icon("check") : null, text);
+  return h(
+    "p",
+    {
+      class: `saved${failed ? " failed" : ""}`,
+      id: "saved",
+      data: { state: failed ? "failed" : photo.saved },
+    },
+    photo.saved === "saved" ? icon("check") : null,
+    text,
+  );
 }
 
 function foot(ui) {
@@ -158,13 +233,37 @@ function foot(ui) {
     h(
       "label",
       { class: "check" },
-      h("input", { type: "checkbox", ...(confirmed ? { checked: true } : {}), data: { key: "confirmed" }, onchange: (event) => ui.actions.confirm(event.target.checked) }),
+      h("input", {
+        type: "checkbox",
+        ...(confirmed ? { checked: true } : {}),
+        data: { key: "confirmed" },
+        onchange: (event) => ui.actions.confirm(event.target.checked),
+      }),
       "I checked: every count is right",
     ),
     photo.counter && ui.counter && photo.counter !== ui.counter
-      ? h("p", {}, `Counted by ${photo.counter}; this server has ${ui.counter}. `, h("button", { type: "button", class: "link", data: { key: "again" }, onclick: () => ui.actions.again(photo) }, "Count again"))
+      ? h(
+          "p",
+          {},
+          `Counted by ${photo.counter}; this server has ${ui.counter}. `,
+          h(
+            "button",
+            { type: "button", class: "link", data: { key: "again" }, onclick: () => ui.actions.again(photo) },
+            "Count again",
+          ),
+        )
       : null,
     level ? h("p", { class: "legend" }, `Bars: ${percent(level)} intervals of the counter.`) : null,
-    isChecked(photo) && edits(photo).size ? h("p", {}, h("button", { type: "button", class: "link", data: { key: "reset-all" }, onclick: ui.actions.resetAll }, "Take back all corrections")) : null,
+    isChecked(photo) && edits(photo).size
+      ? h(
+          "p",
+          {},
+          h(
+            "button",
+            { type: "button", class: "link", data: { key: "reset-all" }, onclick: ui.actions.resetAll },
+            "Take back all corrections",
+          ),
+        )
+      : null,
   );
 }

@@ -49,7 +49,13 @@ export async function add(files) {
       given.push(known);
       continue;
     }
-    const photo = live({ id, name: name.split("/").pop(), path: name, added: performance.timeOrigin + performance.now(), blob: file });
+    const photo = live({
+      id,
+      name: name.split("/").pop(),
+      path: name,
+      added: performance.timeOrigin + performance.now(),
+      blob: file,
+    });
     if (tooLarge) {
       photo.status = "failed";
       photo.error = `${photo.name}: ${Math.round(file.size / 2 ** 20)} MB is too large for a photo`;
@@ -156,7 +162,10 @@ export async function correct(photo, what, value, { undoable = true } = {}) {
   navigator.storage?.persist?.(); // asks the browser not to evict corrections when space is short
   const before = photo.corrections[what] ?? null;
   if (undoable) photo.history.push({ what, value: before });
-  const correction = value && typeof value === "object" && !Array.isArray(value) ? { ...value, by: "person", at: new Date().toISOString() } : value;
+  const correction =
+    value && typeof value === "object" && !Array.isArray(value)
+      ? { ...value, by: "person", at: new Date().toISOString() }
+      : value;
   if (correction === null) delete photo.corrections[what];
   else photo.corrections = { ...photo.corrections, [what]: correction };
   photo.pending = (photo.pending ?? 0) + 1;
@@ -171,7 +180,8 @@ export async function correct(photo, what, value, { undoable = true } = {}) {
     (photo.lost ??= new Map()).set(what, whyNotSaved(error));
   }
   photo.pending -= 1;
-  if (photo.pending === 0) photo.saved = photo.lost?.size ? `failed: ${[...photo.lost.values()][0]}` : "saved";
+  if (photo.pending === 0)
+    photo.saved = photo.lost?.size ? `failed: ${[...photo.lost.values()][0]}` : "saved";
   changed(photo, "saved");
   tabs?.postMessage({ photo: photo.id });
 }

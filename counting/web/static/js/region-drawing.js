@@ -16,20 +16,31 @@ export function drawRegions(container, overlay, ui) {
   const drawing = ui.mode === "regions";
   const chosen = drawing ? ui.region : null;
   for (const [place, { polygon }] of regions.entries()) {
-    overlay.append(svg("polygon", { class: `region${place === chosen ? " chosen" : ""}`, points: corners(polygon) }));
+    overlay.append(
+      svg("polygon", { class: `region${place === chosen ? " chosen" : ""}`, points: corners(polygon) }),
+    );
   }
   const ahead = draft?.length && ui.pointer ? [ui.pointer] : [];
-  if (draft?.length) overlay.append(svg("polyline", { class: "draft", points: corners([...draft, ...ahead]) }));
+  if (draft?.length)
+    overlay.append(svg("polyline", { class: "draft", points: corners([...draft, ...ahead]) }));
   redraw(container, [
     ...regions.map(({ name, polygon }) => tag(photo, name, polygon)),
-    ...(draft ?? []).map((point, index) => h("span", { class: `corner${index ? "" : " first"}`, style: at(photo, point), "aria-hidden": "true" })),
-    ...(chosen !== null && regions[chosen] ? regions[chosen].polygon.map((point, index) => corner(ui, chosen, point, index)) : []),
+    ...(draft ?? []).map((point, index) =>
+      h("span", { class: `corner${index ? "" : " first"}`, style: at(photo, point), "aria-hidden": "true" }),
+    ),
+    ...(chosen !== null && regions[chosen]
+      ? regions[chosen].polygon.map((point, index) => corner(ui, chosen, point, index))
+      : []),
   ]);
 }
 
-const at = (photo, [x, y]) => ({ left: `${(100 * x) / photo.result.size[0]}%`, top: `${(100 * y) / photo.result.size[1]}%` });
+const at = (photo, [x, y]) => ({
+  left: `${(100 * x) / photo.result.size[0]}%`,
+  top: `${(100 * y) / photo.result.size[1]}%`,
+});
 
-const tag = (photo, name, polygon) => h("span", { class: "region-name", style: at(photo, middle(polygon)), "aria-hidden": "true" }, name);
+const tag = (photo, name, polygon) =>
+  h("span", { class: "region-name", style: at(photo, middle(polygon)), "aria-hidden": "true" }, name);
 
 function corner(ui, region, point, index) {
   const { photo } = ui;
@@ -61,10 +72,14 @@ function corner(ui, region, point, index) {
       for (const [side, value] of Object.entries(at(photo, place))) button.style.setProperty(side, value);
     };
     button.addEventListener("pointermove", follow);
-    button.addEventListener("pointerup", () => {
-      button.removeEventListener("pointermove", follow);
-      if (place) move(place);
-    }, { once: true });
+    button.addEventListener(
+      "pointerup",
+      () => {
+        button.removeEventListener("pointermove", follow);
+        if (place) move(place);
+      },
+      { once: true },
+    );
   });
   return button;
 }

@@ -18,12 +18,30 @@ export function drawRegionPanel(container, ui) {
       h(
         "table",
         { class: "numbers" },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Region"), heads, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Delete")))),
-        h("tbody", {}, rows.map((row, place) => regionRow(ui, row, regions[place] ? place : null))),
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            h("th", { scope: "col" }, "Region"),
+            heads,
+            h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "Delete")),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          rows.map((row, place) => regionRow(ui, row, regions[place] ? place : null)),
+        ),
         h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, "photo"), total.map(cell), h("td", {}))),
       ),
     ),
-    h("p", { class: "legend" }, "Each counted object belongs to the region of its dot. Small figures are expected counts."),
+    h(
+      "p",
+      { class: "legend" },
+      "Each counted object belongs to the region of its dot. Small figures are expected counts.",
+    ),
   );
 }
 
@@ -32,13 +50,37 @@ const cell = ({ count, expected }) => h("td", {}, String(count), h("small", {}, 
 function regionRow(ui, { name, values }, place) {
   const own = place !== null;
   const field = own
-    ? h("input", { class: "region-field", value: name, maxlength: "40", "aria-label": `Name of region ${place + 1}`, data: { key: `region-${place}` }, onfocus: () => ui.actions.chooseRegion(place), onchange: (event) => ui.actions.nameRegion(place, event.target.value) })
+    ? h("input", {
+        class: "region-field",
+        value: name,
+        maxlength: "40",
+        "aria-label": `Name of region ${place + 1}`,
+        data: { key: `region-${place}` },
+        onfocus: () => ui.actions.chooseRegion(place),
+        onchange: (event) => ui.actions.nameRegion(place, event.target.value),
+      })
     : name;
   return h(
     "tr",
     { class: own && ui.region === place ? "chosen" : null, data: { region: name } },
     h("th", { scope: "row" }, field),
     values.map(cell),
-    h("td", {}, own ? h("button", { type: "button", class: "icon", "aria-label": `Delete ${name}`, data: { key: `delete-region-${place}` }, onclick: () => ui.actions.deleteRegion(place) }, icon("trash")) : null),
+    h(
+      "td",
+      {},
+      own
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "icon",
+              "aria-label": `Delete ${name}`,
+              data: { key: `delete-region-${place}` },
+              onclick: () => ui.actions.deleteRegion(place),
+            },
+            icon("trash"),
+          )
+        : null,
+    ),
   );
 }

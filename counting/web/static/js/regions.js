@@ -23,7 +23,11 @@ export function regionCounts(photo) {
   const counts = countsOf(photo);
   const located = counts.map((count) => objects(photo, count));
   const inRegion = (test) => located.map((some) => summed(some.filter(test)));
-  const rows = regions.map(({ name, polygon }) => ({ name, polygon, values: inRegion(({ point }) => contains(polygon, point)) }));
+  const rows = regions.map(({ name, polygon }) => ({
+    name,
+    polygon,
+    values: inRegion(({ point }) => contains(polygon, point)),
+  }));
   const outside = ({ point }) => point === null || !regions.some(({ polygon }) => contains(polygon, point));
   rows.push({ name: ELSEWHERE, polygon: null, values: inRegion(outside) });
   return { counts, rows, total: located.map(summed) };
@@ -38,12 +42,18 @@ const summed = (some) => ({
 function objects(photo, count) {
   if (count.by === "person") {
     const placed = count.points.map((point) => ({ point, weight: 1, count: 1 }));
-    return count.unplaced > 0 ? [...placed, { point: null, weight: count.unplaced, count: count.unplaced }] : placed;
+    return count.unplaced > 0
+      ? [...placed, { point: null, weight: count.unplaced, count: count.unplaced }]
+      : placed;
   }
   const points = count.row?.points;
   if (!points) return spread(photo, count);
   const [each, rest] = [Math.floor(count.count / points.length), count.count % points.length];
-  return points.map(([x, y, weight], place) => ({ point: [x, y], weight, count: each + (place < rest ? 1 : 0) }));
+  return points.map(([x, y, weight], place) => ({
+    point: [x, y],
+    weight,
+    count: each + (place < rest ? 1 : 0),
+  }));
 }
 
 /** Points evenly over the cells; every object belongs to one of them, at equal steps of their summed weight. */

@@ -27,13 +27,21 @@ function frame(container, ui) {
   container.dataset.status = photo.status;
   if (photo.status === "failed") return redraw(container, failure(ui));
   const image = h("img", { class: "photo", src: photo.url, alt: photo.name, draggable: "false" });
-  const unseen = h("p", { class: "unseen", hidden: true }, "This browser cannot show this kind of file. Its counts are not affected.");
+  const unseen = h(
+    "p",
+    { class: "unseen", hidden: true },
+    "This browser cannot show this kind of file. Its counts are not affected.",
+  );
   image.addEventListener("error", () => {
     image.hidden = true;
     unseen.hidden = false;
   });
   if (photo.status !== "done") {
-    const busy = h("p", { class: "busy" }, photo.status === "waiting" ? "Waiting for its turn …" : "Counting …");
+    const busy = h(
+      "p",
+      { class: "busy" },
+      photo.status === "waiting" ? "Waiting for its turn …" : "Counting …",
+    );
     return redraw(container, h("div", { class: "frame pending" }, image, unseen, busy));
   }
   const [width, height] = photo.result.size;
@@ -43,7 +51,12 @@ function frame(container, ui) {
     image,
     unseen,
     h("canvas", { class: "map", hidden: true, role: "img" }),
-    svg("svg", { class: "overlay", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }),
+    svg("svg", {
+      class: "overlay",
+      viewBox: `0 0 ${width} ${height}`,
+      preserveAspectRatio: "none",
+      "aria-hidden": "true",
+    }),
     h("div", { class: "dots" }),
     h("div", { class: "regions" }),
   );
@@ -79,7 +92,9 @@ function failure(ui) {
 /** The category whose cells and map are shown: pointed at, chosen, or the first. */
 export function focusOf(ui) {
   const known = categoriesOf(ui.photo);
-  return [ui.hovered, ui.chosen, countsOf(ui.photo)[0]?.category].find((one) => one && known.includes(one)) ?? null;
+  return (
+    [ui.hovered, ui.chosen, countsOf(ui.photo)[0]?.category].find((one) => one && known.includes(one)) ?? null
+  );
 }
 
 function cells(ui) {
@@ -96,8 +111,21 @@ function cells(ui) {
       const strength = (Math.max(count, 0) / Math.max(largest, 0.5)) * 0.45;
       const colour = category && !ui.answer ? `c${colourOf(photo, category)}` : "c0";
       return [
-        svg("rect", { class: `cell ${colour}`, x: x * w, y: y * h_, width: w, height: h_, "fill-opacity": strength.toFixed(3) }),
-        count >= LEAST_WRITTEN ? svg("text", { class: "cell-count", x: (x + 0.5) * w, y: (y + 0.5) * h_, "font-size": text }, count.toFixed(1)) : null,
+        svg("rect", {
+          class: `cell ${colour}`,
+          x: x * w,
+          y: y * h_,
+          width: w,
+          height: h_,
+          "fill-opacity": strength.toFixed(3),
+        }),
+        count >= LEAST_WRITTEN
+          ? svg(
+              "text",
+              { class: "cell-count", x: (x + 0.5) * w, y: (y + 0.5) * h_, "font-size": text },
+              count.toFixed(1),
+            )
+          : null,
       ].filter(Boolean);
     }),
   );

@@ -47,7 +47,9 @@ const ofPhoto = (id) => IDBKeyRange.bound([id], [id, []]);
 
 /** Photos in the order in which they were added, each with its result and its corrections, if any. */
 export async function loadAll() {
-  const [photos, results, corrections] = await transact("readonly", (...stores) => stores.map((one) => one.getAll()));
+  const [photos, results, corrections] = await transact("readonly", (...stores) =>
+    stores.map((one) => one.getAll()),
+  );
   const counted = new Map(results.map((one) => [one.photo, one]));
   return photos
     .sort((a, b) => a.added - b.added)
@@ -61,7 +63,9 @@ export async function loadAll() {
 }
 
 export async function loadCorrections(id) {
-  const [found] = await transact("readonly", (photos, results, corrections) => [corrections.getAll(ofPhoto(id))]);
+  const [found] = await transact("readonly", (photos, results, corrections) => [
+    corrections.getAll(ofPhoto(id)),
+  ]);
   return found;
 }
 

@@ -18,10 +18,21 @@ export function askForToken(dialog, wrong) {
         "form",
         { onsubmit: submit },
         h("h2", { id: "token-title" }, "This server asks for a token"),
-        h("p", {}, wrong ? "The last token was not accepted." : "Whoever runs the server can tell you. It is kept until you close this tab."),
+        h(
+          "p",
+          {},
+          wrong
+            ? "The last token was not accepted."
+            : "Whoever runs the server can tell you. It is kept until you close this tab.",
+        ),
         h("label", { for: "token" }, "Token"),
         field,
-        h("div", { class: "buttons end" }, h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"), h("button", { type: "submit", class: "button primary" }, "Continue")),
+        h(
+          "div",
+          { class: "buttons end" },
+          h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"),
+          h("button", { type: "submit", class: "button primary" }, "Continue"),
+        ),
       ),
     );
     dialog.addEventListener("close", () => resolve(given), { once: true });

@@ -17,7 +17,17 @@ export function drawToolbar(container, ui) {
       "div",
       { class: "segmented", role: "group", "aria-label": "Mode" },
       MODES.map(([mode, name]) =>
-        h("button", { type: "button", data: { key: `mode-${mode}` }, "aria-pressed": String(ui.mode === mode), disabled: !done, onclick: () => ui.actions.setMode(mode) }, name),
+        h(
+          "button",
+          {
+            type: "button",
+            data: { key: `mode-${mode}` },
+            "aria-pressed": String(ui.mode === mode),
+            disabled: !done,
+            onclick: () => ui.actions.setMode(mode),
+          },
+          name,
+        ),
       ),
     ),
     h(
@@ -32,7 +42,18 @@ export function drawToolbar(container, ui) {
 }
 
 const toggle = (ui, what, name, enabled) =>
-  h("button", { type: "button", class: "toggle", data: { key: `show-${what}` }, "aria-pressed": String(ui.show[what]), disabled: !enabled, onclick: () => ui.actions.toggle(what) }, name);
+  h(
+    "button",
+    {
+      type: "button",
+      class: "toggle",
+      data: { key: `show-${what}` },
+      "aria-pressed": String(ui.show[what]),
+      disabled: !enabled,
+      onclick: () => ui.actions.toggle(what),
+    },
+    name,
+  );
 
 function help(ui) {
   if (ui.mode === "correct") return correctHelp(ui);
@@ -41,25 +62,66 @@ function help(ui) {
 }
 
 function correctHelp(ui) {
-  if (!ui.chosen) return h("div", { class: "mode-help" }, h("p", {}, "Choose a category under Counts, or add one there. Then click the photo to place a dot."));
+  if (!ui.chosen)
+    return h(
+      "div",
+      { class: "mode-help" },
+      h("p", {}, "Choose a category under Counts, or add one there. Then click the photo to place a dot."),
+    );
   const count = countOf(ui.photo, ui.chosen);
   const unplaced = count.unplaced > 0 ? ` ${count.unplaced} without a dot.` : "";
   return h(
     "div",
     { class: "mode-help" },
-    h("p", { id: "dot-keys" }, `Click the photo to add a dot for `, h("strong", {}, ui.chosen), `, drag a dot to move it. Keys: arrows move, Delete removes.${unplaced}`),
+    h(
+      "p",
+      { id: "dot-keys" },
+      `Click the photo to add a dot for `,
+      h("strong", {}, ui.chosen),
+      `, drag a dot to move it. Keys: arrows move, Delete removes.${unplaced}`,
+    ),
     h(
       "div",
       { class: "buttons" },
-      h("button", { type: "button", class: "button small", data: { key: "add-dot" }, onclick: ui.actions.addDotInMiddle }, "Add a dot"),
-      h("button", { type: "button", class: "button small", data: { key: "delete-dot" }, disabled: ui.dot === null || !count.points[ui.dot], onclick: () => ui.actions.deleteDot(ui.chosen, ui.dot) }, "Delete dot"),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button small",
+          data: { key: "add-dot" },
+          onclick: ui.actions.addDotInMiddle,
+        },
+        "Add a dot",
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button small",
+          data: { key: "delete-dot" },
+          disabled: ui.dot === null || !count.points[ui.dot],
+          onclick: () => ui.actions.deleteDot(ui.chosen, ui.dot),
+        },
+        "Delete dot",
+      ),
       undo(ui),
     ),
   );
 }
 
 const undo = (ui) =>
-  h("button", { type: "button", class: "button small", data: { key: "undo" }, disabled: ui.photo.history.length === 0, onclick: ui.actions.undo }, icon("undo"), "Undo");
+  h(
+    "button",
+    {
+      type: "button",
+      class: "button small",
+      data: { key: "undo" },
+      disabled: ui.photo.history.length === 0,
+      onclick: ui.actions.undo,
+    },
+    icon("undo"),
+    "Undo",
+  );
 
 function regionsHelp(ui) {
   const drawn = ui.draft?.length ?? 0;
@@ -74,9 +136,39 @@ function regionsHelp(ui) {
       "div",
       { class: "buttons" },
       drawn
-        ? h("button", { type: "button", class: "button small", data: { key: "close-region" }, disabled: drawn < 3, onclick: ui.actions.closeRegion }, "Close the region")
-        : h("button", { type: "button", class: "button small", data: { key: "add-rectangle" }, onclick: ui.actions.addRectangle }, "Add a rectangle"),
-      ui.region === null ? null : h("button", { type: "button", class: "button small", data: { key: "add-corner" }, onclick: ui.actions.addCorner }, "Add a corner"),
+        ? h(
+            "button",
+            {
+              type: "button",
+              class: "button small",
+              data: { key: "close-region" },
+              disabled: drawn < 3,
+              onclick: ui.actions.closeRegion,
+            },
+            "Close the region",
+          )
+        : h(
+            "button",
+            {
+              type: "button",
+              class: "button small",
+              data: { key: "add-rectangle" },
+              onclick: ui.actions.addRectangle,
+            },
+            "Add a rectangle",
+          ),
+      ui.region === null
+        ? null
+        : h(
+            "button",
+            {
+              type: "button",
+              class: "button small",
+              data: { key: "add-corner" },
+              onclick: ui.actions.addCorner,
+            },
+            "Add a corner",
+          ),
       undo(ui),
     ),
   );

@@ -39,14 +39,38 @@ export async function zip(files) {
   for (const { name, blob } of files) {
     const path = new TextEncoder().encode(name);
     const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
-    const common = [[2, VERSION], [2, UTF8], [2, 0], [2, 0], [2, DATE], [4, crc], [4, blob.size], [4, blob.size], [2, path.length], [2, 0]];
+    const common = [
+      [2, VERSION],
+      [2, UTF8],
+      [2, 0],
+      [2, 0],
+      [2, DATE],
+      [4, crc],
+      [4, blob.size],
+      [4, blob.size],
+      [2, path.length],
+      [2, 0],
+    ];
     const header = packed([4, LOCAL], ...common);
     parts.push(header, path, blob);
-    directory.push(packed([4, CENTRAL], [2, VERSION], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]), path);
+    directory.push(
+      packed([4, CENTRAL], [2, VERSION], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]),
+      path,
+    );
     offset += header.byteLength + path.length + blob.size;
-    if (offset > LARGEST) throw new Error("more than 4 GB of photos do not fit in one archive: export fewer photos");
+    if (offset > LARGEST)
+      throw new Error("more than 4 GB of photos do not fit in one archive: export fewer photos");
   }
   const size = directory.reduce((sum, part) => sum + (part.byteLength ?? part.length), 0);
-  const end = packed([4, END], [2, 0], [2, 0], [2, files.length], [2, files.length], [4, size], [4, offset], [2, 0]);
+  const end = packed(
+    [4, END],
+    [2, 0],
+    [2, 0],
+    [2, files.length],
+    [2, files.length],
+    [4, size],
+    [4, offset],
+    [2, 0],
+  );
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
