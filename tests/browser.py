@@ -85,11 +85,18 @@ class Person:
         found.first.wait_for()
         return found
 
+    def sees_exactly(self, count: int, selector: str) -> None:
+        """Waits until there are so many elements, visible or not."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator(selector)).to_have_count(count, timeout=SECONDS * 1000)
+
     def waits_until_saved(self) -> None:
         self.sees("#saved[data-state=saved]")
 
     def texts(self, selector: str) -> list[str]:
-        return [re.sub(r"\s+", " ", text).strip() for text in self.page.locator(selector).all_inner_texts()]
+        read = "all => all.map((one) => one.innerText ?? one.textContent)"
+        return [re.sub(r"\s+", " ", text).strip() for text in self.page.locator(selector).evaluate_all(read)]
 
     def downloads(self, option: str, folder: Path, *, checked_only: bool = False) -> Path:
         """The file of an option of the dialog "Export"."""
@@ -109,6 +116,9 @@ class Person:
 
     def clicks_photo(self, x: float, y: float) -> None:
         self.page.locator(".frame").click(position=self.place_of(x, y))
+
+    def scrolls_sideways(self) -> bool:
+        return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
     def keeps_screenshot(self, name: str) -> None:
         if SCREENSHOTS:

@@ -45,7 +45,7 @@ export function drawRegionPanel(container, ui) {
   );
 }
 
-const cell = ({ count, expected }) => h("td", {}, String(count), h("small", {}, expected.toFixed(1)));
+const cell = ({ count, expected }) => h("td", {}, `${count} `, h("small", {}, expected.toFixed(1)));
 
 function regionRow(ui, { name, values }, place) {
   const own = place !== null;
