@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.linalg import expm
 
-from counting.stats.count_chain import CountChain, Filter, flat_prior, normalized
+from counting.stats.count_chain import CountChain, Filter, normalized, prior_of
 from counting_datasets.errors import CountingError
 
 Floats = NDArray[np.float64]
@@ -86,12 +86,20 @@ def test_each_object_leaves_at_the_rate_of_its_stay() -> None:
 
 def test_an_outlier_among_frames_that_agree_is_outvoted_and_a_lasting_change_is_not() -> None:
     absent, present = normalized(np.array([[0.9, 0.08, 0.02]])), normalized(np.array([[0.3, 0.6, 0.1]]))
-    chain = CountChain(flat_prior(2), stay=10.0, memory=2.0)
     flicker = np.stack([absent] * 5 + [present] + [absent] * 5)
+    chain = CountChain(prior_of(flicker.mean(axis=0)))
     assert chain.smooth(flicker, np.arange(11.0))[5, 0, 0] > present[0, 0] + 0.2
     clear = normalized(np.array([[0.05, 0.85, 0.1]]))
     lasting = np.stack([absent] * 5 + [clear] * 6)
+    chain = CountChain(prior_of(lasting.mean(axis=0)))
     assert chain.smooth(lasting, np.arange(11.0))[8, 0].argmax() == 1
+
+
+def test_equal_frames_keep_their_distribution() -> None:
+    """Whatever is wrong with all of them alike does not make the answer certain."""
+    equal = np.repeat(FRAMES[:1], 20, axis=0)
+    chain = CountChain(prior_of(equal.mean(axis=0)))
+    assert chain.smooth(equal, np.arange(20.0)) == pytest.approx(equal, abs=0.05)
 
 
 def test_impossible_and_certain_frames_leave_finite_distributions() -> None:

@@ -147,6 +147,7 @@ def test_a_camera_is_answered_frame_by_frame(
         ("{clip} {clip} --every 1s", "one video at a time"),
         ("{clip} --every 1s --draw d", "--plot FILE.png"),
         ("{clip} --every 1s --region r.json", "is for photos"),
+        ("{clip} --every 1s --engine ray", "is for photos"),
         ("{clip} --every 1s --out c.xlsx", "must end in .csv or .json"),
         ("{clip} --every 1s --plot p.gif", "must end in .png, .svg or .pdf"),
         ("{clip} --every 0s", "between 1ms and 24h"),

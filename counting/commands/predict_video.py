@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from counting.commands.predict_arguments import counter_options
 from counting.commands.video_outputs import OUT_ENDINGS, PLOT_ENDINGS, Summary, open_outputs
 from counting.inputs.photo_sources import checked_path
 from counting.inputs.video import Video, open_camera, open_video
@@ -19,7 +20,7 @@ from counting_datasets.errors import CountingError
 WEBCAM_EVERY = 1.0
 """Default of --every for a camera, in seconds."""
 
-_FOR_PHOTOS = ("draw", "region", "resume")
+_FOR_PHOTOS = ("draw", "region", "resume", "address")
 """Options that apply only to photos."""
 
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.webcam is not None:
         return _watch(arguments)
     with open_video(checked_path(arguments.photos[0])) as video:
-        counter = load(arguments.counter, arguments.device, arguments.categories)
+        counter = load(**counter_options(arguments))
         with CountsOverTime(counter) as series:
             try:
                 frames = counted_frames(counter, video, arguments.every, arguments.workers)
@@ -52,7 +53,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise CountingError(f"--every counts one video at a time, not {len(arguments.photos)}")
     for option in _FOR_PHOTOS:
         if getattr(arguments, option):
-            raise CountingError(f"--{option} is for photos; a video's counts are plotted with --plot FILE.png")
+            plot = "; a video's counts are plotted with --plot FILE.png" if option == "draw" else ""
+            raise CountingError(f"--{option} is for photos{plot}")
+    if arguments.engine == "ray":
+        raise CountingError("--engine ray is for photos")
     for option, file, endings in (
         ("--out", arguments.out, OUT_ENDINGS),
         ("--plot", arguments.plot, PLOT_ENDINGS),
@@ -71,7 +75,7 @@ def _report_damage(video: Video) -> None:
 def _watch(arguments: argparse.Namespace) -> int:
     """Print what a camera sees, whenever it changes, or as one JSON object for each frame."""
     with open_camera(arguments.webcam or None) as camera:
-        counter = load(arguments.counter, arguments.device, arguments.categories)
+        counter = load(**counter_options(arguments))
         now = CountsNow(counter)
         said = None
         for second, result in counted_frames(counter, camera, arguments.every or WEBCAM_EVERY, workers=1):

@@ -15,7 +15,7 @@ from counting.inputs.video import Video
 from counting.predictor.count_result import CountResult
 from counting.predictor.predictor import Predictor
 from counting.stats.best_guess import BestGuess, best_guesses, in_order, things
-from counting.stats.count_chain import CountChain, Filter, flat_prior
+from counting.stats.count_chain import CountChain, Filter, prior_of
 from counting.stats.count_distribution import SHOWN_FROM
 from counting_datasets.errors import CountingError
 
@@ -54,6 +54,8 @@ class CountsNow:
         self._categories = counter.categories
         self._shown_from = shown_from(counter)
         self._forward: Filter | None = None
+        self._total: NDArray[np.float64] = np.zeros(())
+        self._frames = 0
 
     def add(self, seconds: float, result: CountResult) -> Moment:
         """The counts at ``seconds``, when the frame has the counts ``result``.
@@ -61,9 +63,13 @@ class CountsNow:
         Raises:
             CountingError: ``seconds`` is before the last frame, or the counter is not calibrated.
         """
-        distribution = calibrated(result)
+        distribution = calibrated(result).astype(np.float64)
+        self._total = self._total + distribution
+        self._frames += 1
+        chain = CountChain(prior_of(self._total / self._frames))
         if self._forward is None:
-            self._forward = Filter(CountChain(flat_prior(distribution.shape[1] - 1)))
+            self._forward = Filter(chain)
+        self._forward.chain = chain
         belief = self._forward.add(distribution, seconds)
         return Moment(seconds, summary(belief, self._categories, self._shown_from))
 
@@ -76,6 +82,7 @@ class CountsOverTime:
         self._shown_from = shown_from(counter)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
         self._record: np.dtype[np.void] | None = None
+        self._total: NDArray[np.float64] = np.zeros(())
         self._frames = 0
 
     def __len__(self) -> int:
@@ -100,6 +107,7 @@ class CountsOverTime:
             self._file.write(row.tobytes())
         except OSError as error:
             raise CountingError(f"cannot keep counts in {tempfile.gettempdir()}: {error.strerror}") from error
+        self._total = self._total + distribution
         self._frames += 1
 
     def smoothed(self) -> Iterator[Moment]:
@@ -113,7 +121,7 @@ class CountsOverTime:
         self._file.flush()
         rows = np.memmap(self._file, dtype=self._record, mode="r+", shape=(self._frames,))
         counts = rows["counts"]
-        CountChain(flat_prior(counts.shape[2] - 1)).smooth_in_place(counts, rows["seconds"])
+        CountChain(prior_of(self._total / self._frames)).smooth_in_place(counts, rows["seconds"])
         for row in rows:
             guesses = summary(row["counts"], self.categories, self._shown_from)
             yield Moment(float(row["seconds"]), guesses, row["alone"].astype(np.int64))
