@@ -48,7 +48,7 @@ FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
 SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
 """Possible sides of a batch's windows, as shares of the map's side."""
 
-VIEWS = (0, FIRST_RANDOM_VIEW)
+VIEWS = (0,)
 """Numbers of the views that are trained on, as in ``view_of``."""
 
 ROUND, VALIDATE = 200, 5
@@ -71,7 +71,8 @@ class Stages(nn.Module):
     @torch.no_grad()
     def trunk(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """B×3×H×W photos → B×40×H/8×W/8 and B×112×H/16×W/16."""
-        features = self.model.bn1(self.model.conv_stem(images.contiguous(memory_format=torch.channels_last)))
+        images = images.contiguous(memory_format=torch.channels_last)
+        features = self.model.act(self.model.bn1(self.model.conv_stem(images)))
         maps = []
         for block in self.model.blocks[:FROZEN_BLOCKS]:
             features = block(features)
@@ -88,7 +89,7 @@ class Stages(nn.Module):
         features = coarse
         for block in self.model.blocks[FROZEN_BLOCKS:]:
             features = block(features)
-        last = self.model.bn2(self.model.conv_head(features))
+        last = self.model.act(self.model.bn2(self.model.conv_head(features)))
         return self.counter.cells.locate((fine, coarse, last), self.counter.grid.side)
 
 

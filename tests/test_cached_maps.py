@@ -9,12 +9,12 @@ from test_mixture import config_of
 from tiny import write_voc
 
 from counting.inputs.views import View
-from counting.networks.checkpoint import load
+from counting.networks.checkpoint import build, load
 from counting.networks.config import Config
 from counting.training.data import load_data
 from counting_datasets.errors import CountingError
 from recipes import cached_maps
-from recipes.cached_maps import CachedTraining, Window
+from recipes.cached_maps import CachedTraining, Stages, Window
 
 
 def settings(root: Path, **sections: object) -> Config:
@@ -74,3 +74,13 @@ def test_other_backbones_have_no_such_maps(tmp_path: Path) -> None:
     config = settings(write_voc(tmp_path / "voc", train=4, val=2), backbone={"name": "tiny", "frozen": False})
     with pytest.raises(CountingError, match="frozen_stages: 4"):
         CachedTraining(config, load_data(config), tmp_path / "run")
+
+
+@torch.inference_mode()
+def test_both_parts_together_are_the_counter(tmp_path: Path) -> None:
+    counter = build(settings(tmp_path), ("blue", "red")).eval()
+    stages, photos = Stages(counter).eval(), torch.randn(2, 3, 64, 64)
+    output, logits = stages(*stages.trunk(photos))
+    features, maps = counter.cells.with_maps(photos)
+    torch.testing.assert_close(logits, maps["centres"], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(output, counter.head(features), atol=1e-4, rtol=1e-4)
