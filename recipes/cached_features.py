@@ -1,41 +1,69 @@
-"""Fill the feature cache from the cached maps of a run, so that heads can be trained on its frozen cells.
+"""Fill the feature cache of a configuration with a frozen start, faster than ``counting train`` would.
 
-python -m recipes.cached_features everyday80 runs/everyday80
+python -m recipes.cached_features everyday80_head [--maps runs/everyday80/maps] [--part 1/2]
 
-The maps of the training photos are there already, so that this takes a fifth of the time that ``counting train``
-would take to compute the same features. (They differ by the rounding of the maps to half precision.)
+Features are computed in batches and in bfloat16, so they differ a little from those that ``counting train``
+computes. With ``--maps``, those that ``recipes.cached_maps`` stored for the start save four fifths of the time.
+``--part`` fills the cache for every second photo, from the first or the second, so that two processes share the
+work.
 """
 
-import sys
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from counting.networks.checkpoint import build
 from counting.networks.config import read_config
+from counting.networks.counters.base import Counter
 from counting.networks.feature_cache import FeatureCache
-from counting.networks.zoo import find_counter
 from counting.training.data import load_data
+from counting.training.run import start_from
 from counting.utils.progress import track
+from counting_datasets.errors import CountingError
+from counting_datasets.scene import Scene
 from recipes.cached_maps import CachedMaps, Stages, stacked
 
 BATCH = 16
 
 
 @torch.inference_mode()
-def fill(config: str, run: Path) -> None:
-    """Store the features of all training photos by the best counter of ``run``."""
-    counter = find_counter(str(run)).counter
-    stages = Stages(counter).eval()
-    maps, cache = CachedMaps(stages, run / "maps"), FeatureCache(counter.cells)
-    scenes = [scene for scene in load_data(read_config(config)).train if scene.path.is_file()]
+def fill(name: str, maps: Path | None, part: int, parts: int) -> None:
+    """Store the features of the training photos, by the cells of the configuration's start."""
+    config = read_config(name)
+    if config.start is None:
+        raise CountingError(f"{name} has no start, whose features could be computed")
+    data = load_data(config)
+    counter = build(config, data.train.categories)
+    start_from(config.start, counter, config)
+    counter.eval()
+    scenes = [scene for scene in data.train if scene.path.is_file()][part - 1 :: parts]
+    cached, cache = CachedMaps(Stages(counter).eval(), maps or Path()), FeatureCache(counter.cells)
     for some in track([scenes[i : i + BATCH] for i in range(0, len(scenes), BATCH)], "features", unit=BATCH):
-        fine, coarse = (stacked(part) for part in zip(*(maps.read(scene) for scene in some), strict=True))
         with torch.autocast("cpu", torch.bfloat16):
-            features, _ = stages.features(fine, coarse)
-        for scene, of_scene in zip(some, features, strict=True):
-            cache.store(scene, maps.view(scene, 0), of_scene)
+            features = from_maps(cached, some) if maps else from_photos(counter, some)
+        for scene, of_scene in zip(some, features.float(), strict=True):
+            cache.store(scene, cached.view(scene, 0), of_scene)
+
+
+def from_maps(cached: CachedMaps, scenes: Sequence[Scene]) -> Tensor:
+    """B×cells×width features, from the maps of the frozen part of the backbone."""
+    fine, coarse = (stacked(maps) for maps in zip(*(cached.read(scene) for scene in scenes), strict=True))
+    return cached.stages.features(fine, coarse)[0]
+
+
+def from_photos(counter: Counter, scenes: Sequence[Scene]) -> Tensor:
+    """B×cells×width features, from the photos."""
+    features: Tensor = counter.cells(torch.stack([counter.preprocess(scene.image()) for scene in scenes]))
+    return features
 
 
 if __name__ == "__main__":
-    name, where = sys.argv[1:]
-    fill(name, Path(where))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("--maps", type=Path)
+    parser.add_argument("--part", default="1/1")
+    arguments = parser.parse_args()
+    fill(arguments.config, arguments.maps, *map(int, arguments.part.split("/")))

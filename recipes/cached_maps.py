@@ -28,8 +28,7 @@ from counting.inputs.views import FIRST_RANDOM_VIEW, View, view_of
 from counting.networks.checkpoint import build, save
 from counting.networks.config import Config, read_config
 from counting.networks.counters.base import Counter, count_cells
-from counting.networks.counters.loc_sub import LocatingCounter
-from counting.networks.locating import CentreMaps, centre_loss
+from counting.networks.locating import CentreMaps, LocatedCells, centre_loss
 from counting.networks.losses import CountLoss
 from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.training.data import TrainingData, load_data, without
@@ -63,7 +62,7 @@ class Stages(nn.Module):
 
     def __init__(self, counter: Counter) -> None:
         super().__init__()
-        if not isinstance(counter, LocatingCounter):
+        if not isinstance(counter.cells, LocatedCells):
             raise CountingError("cached maps require counter: loc_sub")
         self.counter = counter
         self.model: Any = counter.cells.backbone.features.model
@@ -90,7 +89,9 @@ class Stages(nn.Module):
         for block in self.model.blocks[FROZEN_BLOCKS:]:
             features = block(features)
         last = self.model.act(self.model.bn2(self.model.conv_head(features)))
-        return self.counter.cells.locate((fine, coarse, last), self.counter.grid.side)
+        cells = self.counter.cells
+        assert isinstance(cells, LocatedCells)
+        return cells.locate((fine, coarse, last), self.counter.grid.side)
 
 
 @dataclass(frozen=True)
