@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 from shell import Shell
@@ -60,6 +62,22 @@ def test_the_server_says_where_it_listens_answers_as_python_and_stops_at_ctrl_c(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "counting serve: stopped\n")
+
+
+def test_the_client_of_the_documentation_counts_and_passes_errors_on(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "how_to" / "serve.md").read_text(encoding="utf-8")
+    (client,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len([line for line in client.splitlines() if line and not line.startswith(("import", "from"))]) <= 10
+    names: dict[str, Any] = {}
+    exec(compile(client, "serve.md", "exec"), names)
+    photo, broken = tmp_path / "photo.png", tmp_path / "broken.png"
+    photo.write_bytes(encoded())
+    broken.write_bytes(b"no photo")
+    with served() as port:
+        server = f"http://127.0.0.1:{port}"
+        assert names["count"](photo, server) == tiny_predictor().count(photo).to_dict()
+        with pytest.raises(ValueError, match=r"broken.png: empty, or not an image of a known format"):
+            names["count"](broken, server)
 
 
 def test_kill_9_loses_no_confirmed_answer_and_leaves_no_file_behind(shell: Shell) -> None:
