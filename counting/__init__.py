@@ -20,6 +20,8 @@ _MODULES = {
     "Predictor": "counting.predictor.predictor",
     "CountResult": "counting.predictor.count_result",
     "CategoryCount": "counting.predictor.category_counts",
+    "over_time": "counting.predictor.over_time",
+    "Moment": "counting.predictor.over_time",
     "to_pandas": "counting.predictor.frames",
     "evaluate": "counting.evaluation.arrays",
     "register_counter": "counting.networks.counters.base",
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from counting.predictor.category_counts import CategoryCount as CategoryCount
     from counting.predictor.count_result import CountResult as CountResult
     from counting.predictor.frames import to_pandas as to_pandas
+    from counting.predictor.over_time import Moment as Moment
+    from counting.predictor.over_time import over_time as over_time
     from counting.predictor.predictor import Predictor as Predictor
     from counting.predictor.predictor import load as load
     from counting_datasets.errors import CountingError as CountingError

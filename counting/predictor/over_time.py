@@ -1,17 +1,20 @@
 """Counts over time: the frames of a video, or photos with times, smoothed by a hidden Markov chain over counts."""
 
+import os
 import tempfile
+import warnings
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.inputs.photo_sources import PhotoSource
-from counting.inputs.video import Video
+from counting.inputs.photo_sources import PhotoSource, checked_path
+from counting.inputs.video import Video, open_video
 from counting.predictor.count_result import CountResult
 from counting.predictor.predictor import Predictor
 from counting.stats.best_guess import BestGuess, best_guesses, in_order, things
@@ -45,6 +48,52 @@ class Moment:
     def text(self) -> str:
         """The counts in words: "2 dogs, maybe 1 car"."""
         return ", ".join(things(list(self.guesses.values()), list(self.guesses))) or "no known objects"
+
+
+def over_time(counter: Predictor, source: Any, every: float = 1.0) -> Iterator[Moment]:
+    """The counts of a video, or of photos with times, smoothed over time; all are counted before the first answer.
+
+    Args:
+        counter: a calibrated counter.
+        source: the path of a video, or an iterable of (seconds, photo) in the order of time, with photos as
+            ``Predictor.count`` takes them.
+        every: seconds from one counted frame of a video to the next.
+
+    Warns if parts of a video are damaged and left out.
+
+    Raises:
+        PhotoError: the video or a photo cannot be read; names it.
+        CountingError: PyAV is not installed, the counter is not calibrated, or ``every`` or the times are wrong.
+    """
+    if not every > 0:
+        raise CountingError(f"every={every}: must be more than 0 seconds")
+    video = None
+    with ExitStack() as contexts:
+        if isinstance(source, str | os.PathLike):
+            video = contexts.enter_context(open_video(checked_path(source)))
+            counted = counted_frames(counter, video, every)
+        else:
+            counted = _counted_photos(counter, source)
+        series = contexts.enter_context(CountsOverTime(counter))
+        for seconds, result in counted:
+            series.add(seconds, result)
+        if video and video.damage:
+            warnings.warn(f"{video.name}: {video.damage}", stacklevel=2)
+        yield from series.smoothed()
+
+
+def _counted_photos(
+    counter: Predictor, photos: Iterable[tuple[float, Any]]
+) -> Iterator[tuple[float, CountResult]]:
+    times: deque[float] = deque()
+
+    def contents() -> Iterator[PhotoSource]:
+        for number, (seconds, photo) in enumerate(photos, 1):
+            times.append(float(seconds))
+            yield PhotoSource.of(photo, f"photo {number}")
+
+    for result in counter.stream(contents()):
+        yield times.popleft(), result
 
 
 class CountsNow:

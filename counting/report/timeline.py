@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from counting.report.plots import Theme
 from counting.stats.best_guess import readable
 from counting.stats.count_distribution import LEVEL
-from counting.utils.clock import clock
+from counting.utils.clock import clock, time_of_day
 
 MAX_PANELS = 12
 """Largest number of categories in a plot."""
@@ -41,14 +41,16 @@ class Timeline:
     high: NDArray[np.float64]
 
 
-def timelines_figure(title: str, timelines: Sequence[Timeline], theme: Theme, start: float = 0) -> Figure:
+def timelines_figure(
+    title: str, timelines: Sequence[Timeline], theme: Theme, start: float | None = None
+) -> Figure:
     """A panel per category: a line for the expected count, a band for the interval.
 
     Args:
         title: what was counted.
         timelines: at most ``MAX_PANELS`` are drawn.
         theme: colours.
-        start: the time of day in seconds at which the time axis starts.
+        start: the time of day, in seconds, of time 0; None if the axis shows the time since then.
     """
     shown = timelines[:MAX_PANELS]
     columns = 1 if len(shown) <= 3 else 2
@@ -91,14 +93,16 @@ def _panel(axes: Axes, timeline: Timeline, theme: Theme) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4, min_n_ticks=2))
 
 
-def _time_axis(panels: Sequence[Axes], shown: Sequence[Timeline], start: float) -> None:
+def _time_axis(panels: Sequence[Axes], shown: Sequence[Timeline], start: float | None) -> None:
     """Marks at round times of day or of the video."""
     if not shown:
         return
     first, last = float(shown[0].seconds[0]), float(shown[0].seconds[-1])
     step = next((step for step in _STEPS if (last - first) / step <= _MARKS), _STEPS[-1])
-    marks = np.arange(np.ceil((first + start) / step), (last + start) // step + 1) * step - start
+    offset = start or 0.0
+    marks = np.arange(np.ceil((first + offset) / step), (last + offset) // step + 1) * step - offset
+    named = clock if start is None else time_of_day
     for axes in panels:
         axes.set_xticks(marks if len(marks) else [first])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda second, _: clock(second + start)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda second, _: named(second + offset)))
         axes.set_xlim(first, last if last > first else first + 1)
