@@ -10,6 +10,12 @@ import { closes, snapped } from "./region-drawing.js";
 
 const REGIONS = "regions";
 
+/** The regions of a photo on another one. */
+function scaled(regions, { result: from }, { result: to }) {
+  const onOther = ([x, y]) => [(x * to.size[0]) / from.size[0], (y * to.size[1]) / from.size[1]];
+  return regions.map(({ name, polygon }) => ({ name, polygon: polygon.map(onOther) }));
+}
+
 /** The actions on `ui.photo`. `draw()` draws everything, `drawStage()` only the photo. */
 export function actionsOn(ui, draw, drawOnStage, focusOn) {
   const set = (category, correction) => photos.correct(ui.photo, ofCategory(category), correction);
@@ -157,6 +163,14 @@ export function actionsOn(ui, draw, drawOnStage, focusOn) {
       ui.region = null;
       setRegions(regionsOf(ui.photo).filter((_, at) => at !== region));
       focusOn("add-rectangle");
+    },
+
+    /** The regions of this photo in all others, scaled to their sizes; regions that they had are replaced. */
+    copyRegions() {
+      const { photo } = ui;
+      const others = photos.photos.filter((one) => one !== photo && one.status === "done");
+      for (const other of others) photos.correct(other, REGIONS, scaled(regionsOf(photo), photo, other));
+      notify(`The regions are now in ${plural(others.length, "other photo")}.`, "info");
     },
 
     async ask(question) {

@@ -78,3 +78,13 @@ export function icon(name) {
 
 /** "1 photo", "2 photos". */
 export const plural = (count, noun, more = `${noun}s`) => `${count} ${count === 1 ? noun : more}`;
+
+/** Saves a file as a download. */
+export function save({ name, blob }) {
+  const url = URL.createObjectURL(blob);
+  const link = h("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

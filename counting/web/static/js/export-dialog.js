@@ -1,9 +1,8 @@
 /** The dialog “Export”: which file, of which photos. */
 
 import { isChecked } from "./counts.js";
-import { h, plural, redraw } from "./dom.js";
+import { h, plural, redraw, save } from "./dom.js";
 import * as exports from "./exports.js";
-import { regionsOf } from "./regions.js";
 
 const FORMATS = [
   {
@@ -23,13 +22,6 @@ const FORMATS = [
     name: "JSON",
     about: "Everything: counts, intervals, points, who counted.",
     make: exports.rows,
-  },
-  {
-    id: "regions",
-    name: "JSON of the regions",
-    about: "Counts by region and category.",
-    make: exports.regions,
-    fits: (photo) => regionsOf(photo).length > 0,
   },
   {
     id: "coco",
@@ -59,7 +51,7 @@ export function openExport(dialog, photos) {
 
 function content(dialog, done, draw) {
   const format = FORMATS.find((one) => one.id === chosen);
-  const wanted = done.filter((photo) => (!checkedOnly || isChecked(photo)) && (format.fits?.(photo) ?? true));
+  const wanted = done.filter((photo) => !checkedOnly || isChecked(photo));
   const left = format.points ? wanted.map(exports.withoutPoints).filter(Boolean) : [];
   const ready = format.points ? wanted.filter((photo) => !exports.withoutPoints(photo)) : wanted;
   const download = async (event) => {
@@ -133,13 +125,4 @@ function choice({ id, name, about }, draw) {
     onchange: () => ((chosen = id), draw()),
   });
   return h("label", { class: "choice" }, radio, h("span", {}, h("strong", {}, name), h("small", {}, about)));
-}
-
-function save({ name, blob }) {
-  const url = URL.createObjectURL(blob);
-  const link = h("a", { href: url, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

@@ -63,14 +63,21 @@ export function sheet(photos) {
 
 const countedBefore = (count) => (count.by === "person" && count.row ? count.row.count : undefined);
 
-/** The rows of `counting predict --out counts.json`, with who counted, and the regions of each photo. */
+/** The rows of `counting predict --out counts.json`, with who counted, also those of its regions. */
 export function rows(photos) {
   const categories = allCategories(photos);
-  const all = named(photos).flatMap(({ photo, name }) =>
-    categories.map((category, place) => row(photo, name, countOf(photo, category), place + 1)),
-  );
+  const all = named(photos).flatMap(({ photo, name }) => {
+    const counts = categories.map((category) => countOf(photo, category));
+    const parts = regionCounts(photo, counts).rows.slice(0, -1);
+    return counts.map((count, place) => {
+      const regions = parts.map((part) => inRegion(part.name, part.values[place]));
+      return { ...row(photo, name, count, place + 1), ...(regions.length ? { regions } : {}) };
+    });
+  });
   return file("counts.json", "application/json", `${JSON.stringify(all, null, 1)}\n`);
 }
+
+const inRegion = (region, { count, expected }) => ({ region, count, expected: Number(expected.toFixed(6)) });
 
 function row(photo, name, count, number) {
   const image = stem(name);
@@ -99,27 +106,26 @@ function row(photo, name, count, number) {
   };
 }
 
-/** The counts of the regions of every photo, as `counting predict --region --json` writes them. */
-export function regions(photos) {
-  const all = named(photos.filter((photo) => regionsOf(photo).length)).map(({ photo, name }) => {
-    const { counts, rows: of } = regionCounts(photo);
-    const ofCategory = (value, place) => ({
-      category: counts[place].category,
-      count: value.count,
-      expected: Number(value.expected.toFixed(6)),
-      counted_by: counts[place].by,
-    });
-    return {
-      file_name: name,
-      size: photo.result.size,
-      regions: of.map((one) => ({
-        region: one.name,
-        polygon: one.polygon,
-        rows: one.values.map(ofCategory),
-      })),
-    };
-  });
-  return file("regions.json", "application/json", `${JSON.stringify(all, null, 1)}\n`);
+/** The regions of a photo in LabelMe's format, as `counting predict --region` reads it. */
+export function regionFile(photo) {
+  const [imageWidth, imageHeight] = photo.result.size;
+  const shapes = regionsOf(photo).map(({ name, polygon }) => ({
+    label: name,
+    points: polygon,
+    shape_type: "polygon",
+    group_id: null,
+    flags: {},
+  }));
+  const content = {
+    version: "5.5.0",
+    flags: {},
+    shapes,
+    imagePath: photo.name,
+    imageData: null,
+    imageHeight,
+    imageWidth,
+  };
+  return file("regions.json", "application/json", `${JSON.stringify(content, null, 1)}\n`);
 }
 
 /** Why a photo cannot be in a file of points; null if it can. */

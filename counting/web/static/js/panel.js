@@ -53,7 +53,7 @@ function row(ui, count, scale) {
       onblur: () => ui.actions.hover(null),
     },
     h("span", { class: `swatch c${colourOf(photo, category)}`, "aria-hidden": "true" }),
-    h("span", { class: "words" }, count.words),
+    h("span", { class: "words" }, withoutInterval(count)),
     interval(count),
   );
   const item = h(
@@ -71,6 +71,9 @@ function row(ui, count, scale) {
   item.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && ui.actions.hover(null));
   return item;
 }
+
+/** The interval has a place of its own in the row. */
+const withoutInterval = ({ words }) => words.replace(/ \(\d+–\d+\)$/, "");
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 

@@ -1,6 +1,8 @@
 /** The table of counts by region. */
 
-import { h, icon, redraw } from "./dom.js";
+import { h, icon, redraw, save } from "./dom.js";
+import { regionFile } from "./exports.js";
+import { photos } from "./photos.js";
 import { regionCounts, regionsOf } from "./regions.js";
 
 export function drawRegionPanel(container, ui) {
@@ -38,12 +40,21 @@ export function drawRegionPanel(container, ui) {
       ),
     ),
     h(
+      "div",
+      { class: "buttons" },
+      button("copy-regions", "Use in all photos", ui.actions.copyRegions, photos.length < 2),
+      button("save-regions", "Save as a file", () => save(regionFile(ui.photo))),
+    ),
+    h(
       "p",
       { class: "legend" },
       "Each counted object belongs to the region of its dot. Small figures are expected counts.",
     ),
   );
 }
+
+const button = (key, name, onclick, disabled = false) =>
+  h("button", { type: "button", class: "button small", data: { key }, disabled, onclick }, name);
 
 const cell = ({ count, expected }) => h("td", {}, `${count} `, h("small", {}, expected.toFixed(1)));
 

@@ -18,9 +18,8 @@ export const regionsOf = (photo) => photo.corrections.regions ?? [];
  * @returns {{counts: Count[], rows: {name: string, polygon: ?number[][], values: {count: number, expected: number}[]}[],
  *   total: {count: number, expected: number}[]}} the last row is the rest of the photo
  */
-export function regionCounts(photo) {
+export function regionCounts(photo, counts = countsOf(photo)) {
   const regions = regionsOf(photo);
-  const counts = countsOf(photo);
   const located = counts.map((count) => objects(photo, count));
   const inRegion = (test) => located.map((some) => summed(some.filter(test)));
   const rows = regions.map(({ name, polygon }) => ({
