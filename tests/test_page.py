@@ -16,10 +16,13 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the packages of the extra `web`")
 
 from browser import CHROMIUM, Person, chromium, serving
+from tiny import tiny_config
 from tiny_server import encoded, tiny_predictor
 
 from counting.predictor.predictor import Predictor
 from counting.tables.table_files import read_table
+from counting.training.run import train_counter
+from counting.training.run_folder import RunFolder
 from counting.web.app import create_app
 from counting_datasets.coco import load_coco
 from counting_datasets.protocol import Protocol
@@ -424,16 +427,17 @@ class TestExport:
         corrected.sees(".left-out", "noise.png")
         assert corrected.page.locator("[data-key=download]").is_disabled()
 
-    def test_a_data_set_for_training_has_the_photos(self, corrected: Person, tmp_path: Path) -> None:
-        corrected.add(photo("noise.png", 3))
-        corrected.sees(".count-name")
+    def test_a_data_set_is_trained_on(self, corrected: Person, result: dict[str, Any], tmp_path: Path) -> None:
+        corrected.add(photo("noise.png", 1), *(photo(f"{seed}.png", seed) for seed in range(2, 6)))
+        corrected.sees_exactly(0, "td.pending")
         with zipfile.ZipFile(corrected.downloads("data-set", tmp_path)) as archive:
             assert archive.testzip() is None
             archive.extractall(tmp_path / "own")
-        scenes = load_coco(
-            tmp_path / "own/annotations/instances_counted.json", tmp_path / "own/images", split="counted"
+        data = {"name": "coco", "train": "train:50/50", "val": "val:50/50"}
+        trained = train_counter(
+            tiny_config(tmp_path / "own", data=data, optimization={"epochs": 1}), RunFolder(tmp_path / "run")
         )
-        assert [scene.image().size for scene in scenes] == [(320, 240)] * 2
+        assert trained.counter.categories == tuple(row["category"] for row in result["rows"])
 
     def test_only_what_a_person_checked_is_exported(self, corrected: Person, tmp_path: Path) -> None:
         corrected.add(photo("other.png", 3))

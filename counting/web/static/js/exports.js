@@ -174,7 +174,7 @@ export async function dataSet(photos) {
   const listed = named(photos);
   const content = [
     {
-      name: "annotations/instances_counted.json",
+      name: "annotations/instances_default.json",
       blob: new Blob([`${JSON.stringify(instances(photos), null, 1)}\n`]),
     },
   ];
