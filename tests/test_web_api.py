@@ -1,17 +1,25 @@
 """The HTTP API answers as the Python API does, and refuses what is no photo in one line."""
 
+import base64
+import io
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from tiny_server import encoded, tiny_predictor
 
 pytest.importorskip("fastapi", reason="needs the packages of the extra `web`")
 
 from fastapi.testclient import TestClient
 
+import counting
 from counting.predictor.predictor import Predictor
+from counting.web import schemas
 from counting.web.app import create_app
+from counting.web.limits import Limits
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +73,74 @@ def test_questions_are_answered_as_in_python(client: TestClient, counter: Predic
         assert answer.json() == expected
         in_query = client.post("/v1/ask", params={"question": question}, content=encoded())
         assert in_query.json() == {**expected, "file_name": "photo"}
+
+
+def test_questions_are_generated_as_in_python(client: TestClient, counter: Predictor) -> None:
+    answer = client.post("/v1/questions", **form(encoded()))
+    expected = [one.to_dict() for one in counter.questions(encoded())]
+    assert expected
+    assert answer.json() == {"file_name": "000000.png", "questions": expected}
+
+
+@pytest.mark.parametrize("size", [(64, 48), (2000, 1000)])
+def test_an_explanation_is_that_of_python_with_its_map_as_a_small_picture(
+    client: TestClient, counter: Predictor, size: tuple[int, int]
+) -> None:
+    photo = encoded(size=size)
+    answer = client.post("/v1/explain", **form(photo, category="person")).json()
+    expected = counter.explain(photo, "person")
+    assert (answer["category"], answer["score"], answer["size"]) == ("person", expected.score, list(size))
+    with Image.open(io.BytesIO(base64.b64decode(answer["map"]))) as picture:
+        assert picture.mode == "L"
+        assert picture.size == ((64, 48) if size == (64, 48) else (1024, 512))
+        resized = Image.fromarray((expected.map * 255).round().astype(np.uint8)).resize(picture.size)
+        assert np.abs(np.asarray(picture, dtype=int) - np.asarray(resized, dtype=int)).max() <= 8
+
+
+def test_the_models_and_the_limits_are_listed(client: TestClient, counter: Predictor) -> None:
+    answer = client.get("/v1/models").json()
+    assert answer["counter"] == "tiny"
+    assert answer["categories"] == ["dog", "person"]
+    assert answer["limits"] == asdict(Limits())
+    assert answer["models"] == counting.models()
+
+
+def test_the_documentation_names_every_key_of_the_answers(client: TestClient) -> None:
+    question = {"question": "how many dogs?"}
+    counts = client.post("/v1/count", **form(encoded(), b"no photo")).json()
+    schemas.Counts.model_validate(counts)
+    for keys, model in (
+        (counts["results"][0], schemas.PhotoCounts),
+        (counts["results"][1], schemas.PhotoRefused),
+        (client.post("/v1/ask", **form(encoded(), **question)).json(), schemas.Asked),
+        (client.post("/v1/ask", **form(encoded(), question="why?")).json(), schemas.Asked),
+        (client.post("/v1/questions", **form(encoded())).json(), schemas.Questions),
+        (client.post("/v1/explain", **form(encoded(), category="dog")).json(), schemas.Explained),
+        (client.get("/v1/models").json(), schemas.Models),
+        (client.get("/nothing").json(), schemas.Error),
+    ):
+        model.model_validate(keys)
+        assert set(keys) == set(model.model_fields)
+    assert set(counts["results"][0]["rows"][0]) <= set(schemas.Row.model_fields)
+
+
+def test_requests_and_photos_are_measured(counter: Predictor) -> None:
+    with TestClient(create_app(counter)) as client:
+        client.post("/v1/count", **form(encoded(1), b"no photo", encoded(2)))
+        client.post("/v1/count", content=b"no photo")
+        client.get("/v1/anything")
+        measured = client.get("/metrics").text.splitlines()
+    for line in (
+        'counting_requests_total{path="/v1/count",status="200"} 1.0',
+        'counting_requests_total{path="/v1/count",status="415"} 1.0',
+        'counting_photos_total{outcome="counted"} 2.0',
+        'counting_photos_total{outcome="refused"} 2.0',
+        "counting_batch_photos_count 1.0",
+        "counting_batch_photos_sum 2.0",
+        "counting_waiting 0.0",
+    ):
+        assert line in measured
+    assert not [line for line in measured if "anything" in line]
 
 
 def test_health_and_page(client: TestClient) -> None:

@@ -19,7 +19,7 @@ REQUEST_SECONDS = 15
 ANSWER_SECONDS = 60
 """The time for a client to take the rest of an answer."""
 
-CONNECTIONS = 1000
+CONNECTIONS = 500
 """Largest number of open connections."""
 
 GRACE_SECONDS = 10
