@@ -11,7 +11,9 @@ from torch import nn
 from counting.inputs.grid import Grid
 from counting.networks.backbones import IMAGENET, Backbone, Weights, register_backbone
 from counting.networks.cells import Cells
+from counting.networks.checkpoint import build, save
 from counting.networks.config import Config, parse_config
+from counting.stats.count_distribution import Calibration
 
 CATEGORIES = ("blue", "red")
 COLOURS = {"blue": (40, 60, 230), "red": (230, 50, 40)}
@@ -80,3 +82,24 @@ def _write_scene(root: Path, name: str, random: np.random.Generator) -> None:
     photo.save(root / "JPEGImages" / f"{name}.jpg", quality=95)
     size = f"<size><width>{width}</width><height>{height}</height></size>"
     (root / "Annotations" / f"{name}.xml").write_text(f"<annotation>{size}{''.join(objects)}</annotation>")
+
+
+def save_tiny_counter(folder: Path, seed: int = 1) -> Path:
+    """A calibrated counter of red and blue things, not trained, which other processes can load too."""
+    plugin = folder / "uses_tiny.py"
+    plugin.write_text(f"import sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport tiny\n")
+    config = tiny_config(folder, plugins=[str(plugin)])
+    torch.manual_seed(seed)
+    path = folder / f"counter-{seed}.safetensors"
+    weights = torch.tensor([[0.0, 1.0, 0.5, 0.0, 1.0, 0.0]]).repeat(2, 1)
+    save(build(config, CATEGORIES), config, path, calibration=Calibration(weights, 20))
+    return path
+
+
+def write_photos(folder: Path, number: int) -> Path:
+    """Small photos of noise, the same ones every time."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for n in range(number):
+        Image.fromarray(random.integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(folder / f"{n:04}.jpg")
+    return folder

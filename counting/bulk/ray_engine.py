@@ -17,8 +17,11 @@ from counting_datasets.errors import CountingError
 BATCH = 16
 """Photos that an actor takes at a time."""
 
+BLOCKS, LARGEST_BLOCK = 32, 1024
+"""Number of blocks per actor, and maximum number of photos in a block: what a lost worker costs at most."""
+
 RETRIES = 2
-"""How often a batch is counted again after its actor has ended, before its photos are counted one by one."""
+"""How often a block is counted again after its actor has ended, before its photos are counted one by one."""
 
 DIED = "the worker that counted it ended abruptly: damaged photo, or not enough memory"
 """The error of a photo that ends its worker when it is counted alone."""
@@ -51,7 +54,8 @@ def count_with_ray(
     on_gpu = str(options.get("device") or "").startswith("cuda")
     actors = workers or max(1, int(ray.cluster_resources().get("GPU" if on_gpu else "CPU", 1)))
     items = [{"number": number, "photo": _packed(photo)} for number, photo in enumerate(photos)]
-    blocks = max(1, -(-len(items) // BATCH))
+    size = min(max(-(-len(items) // (BLOCKS * actors)), BATCH), LARGEST_BLOCK)
+    blocks = max(1, -(-len(items) // size))
     counted = ray.data.from_items(items, override_num_blocks=blocks).map_batches(
         _CountRows,
         fn_constructor_args=(options, contents),
