@@ -19,6 +19,7 @@ from counting.commands.arguments import (
     number,
     path,
 )
+from counting.commands.convert_arguments import add_convert
 from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.predict_arguments import add_predict
 from counting.commands.scoring_arguments import add_evaluate, add_fit, add_fuse, add_improve
@@ -83,6 +84,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         add_fit,
         add_improve,
         add_fuse,
+        add_convert,
         _add_serve,
         _add_models,
         _add_download,

@@ -17,7 +17,10 @@ SMALL_BELOW = 0.05
 LARGE_FROM = 0.25
 """Limits of small and large objects, as shares of the photo's area."""
 
-_COUNT_BINS = (
+CountBins = Sequence[tuple[str, float, float]]
+"""Names of groups of true counts, each with its smallest and its largest count."""
+
+_COUNT_BINS: CountBins = (
     ("0", 0, 0),
     ("1", 1, 1),
     ("2", 2, 2),
@@ -26,6 +29,9 @@ _COUNT_BINS = (
     ("5–7", 5, 7),
     ("8+", 8, np.inf),
 )
+
+STRATA: CountBins = (("0", 0, 0), ("1", 1, 1), ("2–4", 2, 4), ("5–9", 5, 9), ("10+", 10, np.inf))
+"""True counts as a leaderboard groups them."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +53,14 @@ class ErrorGroup:
     exact: float
 
 
-def errors_by_true_count(predicted: Floats, true: Floats) -> tuple[ErrorGroup, ...]:
-    """Pairs grouped by the true count: 0, 1, 2, 3, 4, 5–7, and 8 or more.
+def errors_by_true_count(predicted: Floats, true: Floats, bins: CountBins = _COUNT_BINS) -> tuple[ErrorGroup, ...]:
+    """Pairs grouped by the true count, by default 0, 1, 2, 3, 4, 5–7, and 8 or more.
 
     Both arrays N×K, ``predicted`` as scored (``counting.stats.metrics.as_scored``), ``true`` NaN where it is not
     known; such pairs are left out.
     """
     error = predicted - true
-    return tuple(_group(name, error[(true >= low) & (true <= high)]) for name, low, high in _COUNT_BINS)
+    return tuple(_group(name, error[(true >= low) & (true <= high)]) for name, low, high in bins)
 
 
 def errors_by_range(predicted: Floats, true: Floats) -> tuple[ErrorGroup, ErrorGroup]:

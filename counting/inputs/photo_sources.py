@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class StoredPhoto(ABC):
 
 ACCEPTED = (
     "a path, the bytes of an image file, a PIL image, a uint8 array (height × width for grey, × 3 for RGB or "
-    "× 4 for RGBA), or a tensor (3 × height × width, uint8 or floats from 0 to 1)"
+    "× 4 for RGBA), a tensor (3 × height × width, uint8 or floats from 0 to 1), or a row of a Hugging Face dataset"
 )
 """The accepted photo inputs, for errors."""
 
@@ -60,6 +60,8 @@ class PhotoSource:
         """
         if isinstance(content, PhotoSource):
             return content
+        if isinstance(content, Mapping):
+            return cls._of_row(content, default_name)
         if isinstance(content, str | os.PathLike):
             path = checked_path(content)
             return cls(path, str(path))
@@ -67,6 +69,16 @@ class PhotoSource:
             return cls(content, content.name)
         filename = getattr(content, "filename", "") if isinstance(content, Image.Image) else ""
         return cls(content, str(filename or default_name))
+
+    @classmethod
+    def _of_row(cls, row: Mapping[str, Any], default_name: str) -> "PhotoSource":
+        """The source of a row with an ``image``, or of an undecoded image: its ``bytes``, or else its ``path``."""
+        if "image" in row:
+            return cls.of(row["image"], default_name)
+        name = row.get("path")
+        if row.get("bytes") is not None:
+            return cls(row["bytes"], str(name or default_name))
+        return cls(row, default_name) if name is None else cls.of(name, default_name)
 
     @property
     def path(self) -> Path | None:
@@ -175,5 +187,5 @@ def photo_sources(contents: Any) -> Iterator[PhotoSource]:
 
 def is_several(contents: Any) -> bool:
     """Whether ``contents`` is an iterable of photos, and not itself a photo."""
-    single = (str, bytes, bytearray, memoryview, os.PathLike, Image.Image, np.ndarray, PhotoSource)
+    single = (str, bytes, bytearray, memoryview, os.PathLike, Image.Image, np.ndarray, PhotoSource, Mapping)
     return isinstance(contents, Iterable) and not isinstance(contents, single) and not hasattr(contents, "detach")

@@ -1,0 +1,1 @@
+"""Located counts in the formats of annotation tools."""
