@@ -92,7 +92,7 @@ class Scored:
 def main() -> None:
     arguments = parse_arguments()
     pages = [leaderboard(arguments, protocol) for protocol in PROTOCOLS]
-    text = "\n\n".join([HEAD, *pages]) + "\n"
+    text = "\n\n".join([HEAD, *([] if arguments.rows else [MEASURED]), *pages]) + "\n"
     if arguments.out:
         write_text(arguments.out, text)
     else:
@@ -221,8 +221,9 @@ of the present categories whose count is off by at most that share of the true c
 difference in mRMSE to the row named in its heading, with a paired 95 % bootstrap interval over photos. Smaller
 is better, except for exact and within. **RMSE by true count** and **by object size** are over pairs of a photo
 and a category. A pair's size is the mean share of the photo that an object of the category covers: small below
-5 %, large from 25 %.
+5 %, large from 25 %."""
 
+MEASURED = """\
 The detectors are small and were trained on COCO. Their boxes count if their score is at least .5, or if it
 reaches a threshold fitted on the validation split, or each as a fraction fitted there (soft count). The
 counters were trained on VOC 2007's train split or, if their names end in `-final`, on train and val."""

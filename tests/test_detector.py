@@ -1,5 +1,6 @@
 """A torchvision detector as a counter: its boxes, matched by name, fitted on the validation split."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,11 +8,13 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
+from counting.cli import main
 from counting.detection.detect import FITTERS
 from counting.detection.detect_scenes import detect_scenes
 from counting.detection.detectors.registry import find_detector
 from counting.tables.count_table import CountTable
 from counting_datasets.catalog import in_categories
+from counting_datasets.categories import VOC_CATEGORIES
 from counting_datasets.errors import CountingError
 from counting_datasets.generated import write_scenes
 from counting_datasets.protocol import Protocol
@@ -62,3 +65,25 @@ def test_errors_name_the_detector_or_the_file(weights: Path, tmp_path: Path) -> 
         find_detector(f"torchvision:{NAME}@{tmp_path / 'none.safetensors'}")
     with pytest.raises(CountingError, match="not the weights of"):
         find_detector(f"torchvision:retinanet_resnet50_fpn@{weights}")
+
+
+def test_it_is_fitted_and_then_counts_and_answers_with_intervals(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scenes(tmp_path, train=0, val=8, test=0, progress=False)
+    data = ["--data", "voc2007", "--root", str(tmp_path)]
+    detector, counter = f"torchvision:{NAME}@{weights}", tmp_path / "ssd.counter.json"
+    done = main(["fit", detector, *data, "--out", str(counter), "--json"])
+    said = capsys.readouterr()
+    assert done == 0, said.err
+    assert json.loads(said.out)["images"] == 8
+    photo = str(next((tmp_path / "JPEGImages").iterdir()))
+    assert main(["predict", photo, "--counter", f"{detector}+{counter}", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert tuple(row["category"] for row in rows) == VOC_CATEGORIES
+    assert all({"interval", "probability", "distribution", "points", "cells"} <= row.keys() for row in rows)
+    question = ["ask", photo, "how many bottles are there?", "--counter", f"{detector}+{counter}", "--json"]
+    assert main(question) == 0
+    answer = json.loads(capsys.readouterr().out)
+    bottle = rows[VOC_CATEGORIES.index("bottle")]
+    assert (answer["count"], answer["interval"]) == (bottle["count"], bottle["interval"])
