@@ -47,7 +47,9 @@ export function actionsOn(ui, draw, drawOnStage, focusOn) {
       ui.loadMap();
     },
     toggle(what) {
-      ui.show[what] = !ui.show[what];
+      const cellsOfAnswer = what === "cells" && ui.answer !== null;
+      ui.show[what] = !ui.show[what] && !cellsOfAnswer;
+      if (cellsOfAnswer) ui.answer = null;
       draw();
       ui.loadMap();
     },

@@ -48,7 +48,7 @@ const toggle = (ui, what, name, enabled) =>
       type: "button",
       class: "toggle",
       data: { key: `show-${what}` },
-      "aria-pressed": String(ui.show[what]),
+      "aria-pressed": String(ui.show[what] || (what === "cells" && ui.answer !== null)),
       disabled: !enabled,
       onclick: () => ui.actions.toggle(what),
     },
