@@ -11,8 +11,9 @@ from pathlib import Path
 class Shell:
     """Runs `counting` in a folder of its own, its feature cache beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, timeout: float = 300) -> None:
         self.folder = folder
+        self.timeout = timeout
         self.environment = {**os.environ, "COUNTING_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
         self.environment.pop("COUNTING_DATA", None)
 
@@ -28,7 +29,7 @@ class Shell:
     def __call__(self, *arguments: object, code: int = 0) -> tuple[str, str]:
         """(standard output, standard error); a traceback is never an answer."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=self.timeout)
         assert "Traceback" not in err, err
         assert process.returncode == code, (process.returncode, out, err)
         return out, err

@@ -20,7 +20,7 @@ def reader(tmp_path: Path) -> Shell:
     """A reader's folder, with the photos that the tutorial asks for."""
     shutil.copy(PHOTOS / "astronaut.jpg", tmp_path / "photo.jpg")
     shutil.copytree(PHOTOS, tmp_path / "holiday")
-    return Shell(tmp_path)
+    return Shell(tmp_path, timeout=1800)
 
 
 def follow(page: str, reader: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
