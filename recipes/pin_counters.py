@@ -42,7 +42,8 @@ def counts(name: str) -> list[list[float]]:
     """Pictures × categories raw counts, on the CPU."""
     counter = find_counter(name, "cpu").counter
     images = torch.stack([counter.preprocess(picture) for picture in pictures()])
-    return np.asarray(counter.count(images), dtype=np.float64).round(DECIMALS).tolist()
+    found: list[list[float]] = np.asarray(counter.count(images), dtype=np.float64).round(DECIMALS).tolist()
+    return found
 
 
 def main() -> int:
