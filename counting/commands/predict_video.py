@@ -98,7 +98,7 @@ def _write(series: CountsOverTime, arguments: argparse.Namespace, video: str) ->
     summary = Summary(series.categories, len(series))
     with ExitStack() as contexts:
         outputs = [summary.add, *open_outputs(arguments.out, arguments.json, contexts)]
-        for moment in series.smoothed():
+        for moment in follow(series.smoothed(), "writing", len(series)):
             for add in outputs:
                 add(moment)
     if arguments.plot:

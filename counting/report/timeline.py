@@ -79,6 +79,7 @@ def _panel(axes: Axes, timeline: Timeline, theme: Theme) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(colors=theme.muted, length=0, labelsize=9)
+    axes.tick_params(axis="x", pad=7)
     axes.grid(axis="y", color=theme.line, linewidth=0.7)
     axes.set_axisbelow(True)
     marker = "o" if len(timeline.seconds) == 1 else None

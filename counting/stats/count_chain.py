@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from counting_datasets.errors import CountingError
 
-STAY = 2.0
-"""Default mean number of seconds that an object stays in view."""
+STAY = 1.0
+"""Default mean number of seconds that an object stays in view: short, so that smoothing follows changes."""
 
 MEMORY = 1.0
 """Default number of seconds over which the correlation of the errors of frames falls to 1/e.
@@ -36,13 +36,13 @@ MEMORY = 1.0
 Both were chosen by the log score and the ranked probability score: ``benchmarks/over_time.py --choose``.
 """
 
-EQUAL = 0.02
+EQUAL = 0.001
 """Share of equal probabilities in a prior, so that no count is ruled out."""
 
 KERNELS = 16
 """Number of gaps whose kernels are kept."""
 
-LEAST = 1e-6
+LEAST = 1e-7
 """Smallest probability of a count: no frame is certain."""
 
 Floats = NDArray[np.floating]
