@@ -97,9 +97,9 @@ def test_snippet_what_a_result_holds(counter: Any, photo: Path) -> None:
     assert result.size == (160, 120)
     assert result.path == photo
     assert result.categories == counter.categories
-    assert len(result.categories) == 20
+    assert len(set(result.categories)) == len(counter.categories)
     assert result.cells.dtype == np.float32
-    assert result.cells.shape == (9, 20)
+    assert result.cells.shape == (9, len(counter.categories))
     person = result["person"]
     assert person.low <= person.count <= person.high or person.count in (person.low - 1, person.high + 1)
     assert person.expected == pytest.approx(person.distribution @ np.arange(len(person.distribution)), abs=1e-4)
@@ -107,9 +107,9 @@ def test_snippet_what_a_result_holds(counter: Any, photo: Path) -> None:
     assert person.points[:, 2].sum() == pytest.approx(person.expected)
     assert (person.points[:, :2] >= 0).all()
     assert (person.points[:, :2] <= result.size).all()
-    assert result["couch"].category == "sofa"
-    with pytest.raises(counting.CountingError, match="does not count 'zebra'"):
-        result["zebra"]
+    assert result["couch"].category == result["sofa"].category
+    with pytest.raises(counting.CountingError, match="does not count 'unicorn'"):
+        result["unicorn"]
     assert result.counts == {
         one.category: one.count
         for one in sorted(
@@ -155,8 +155,8 @@ def test_snippet_ask_and_explain(counter: Any, photo: Path) -> None:
     assert 0 <= why.map.min() <= why.map.max() <= 1
     assert isinstance(why.score, float)
     assert isinstance(why.figure(), Image.Image)
-    with pytest.raises(counting.CountingError, match="zebra"):
-        counter.explain(photo, "zebra")
+    with pytest.raises(counting.CountingError, match="unicorn"):
+        counter.explain(photo, "unicorn")
 
 
 def test_snippet_scores_models_and_frames(counter: Any, photo: Path) -> None:
@@ -167,8 +167,8 @@ def test_snippet_scores_models_and_frames(counter: Any, photo: Path) -> None:
     assert {"data", "scores"} <= cards[BEST].keys()
     frame = counting.to_pandas(counter.count([photo, photo]))
     assert list(frame.columns) == ["photo", "category", "count", "expected", "low", "high", "probability"]
-    assert len(frame) == 2 * 20
-    assert len(counting.to_pandas(counter.count(photo))) == 20
+    assert len(frame) == 2 * len(counter.categories)
+    assert len(counting.to_pandas(counter.count(photo))) == len(counter.categories)
 
 
 def test_without_the_package_supervision_detections_are_refused_by_name(counter: Any, photo: Path) -> None:
