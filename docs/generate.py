@@ -111,7 +111,7 @@ def model_cards() -> str:
         size = (FOLDER / f"{name}.safetensors").stat().st_size / 1e6
         default = " (default)" if name == BEST else ""
         known = len(read_categories(FOLDER / f"{name}.safetensors") or ())
-        figures = f"{score['mRMSE']:.3f} / {score['mRMSE_nz']:.3f} on {card['scored_on']}"
+        figures = f"{score['mRMSE']:.3f} / {score['mRMSE_nz']:.3f} on {score['data']} {score['split']}"
         lines.append(f"| [{name}](#{name}){default} | {known} | {size:.1f} MB | {figures} |")
     for name, card in cards.items():
         lines += ["", *_card(name, card)]
@@ -131,13 +131,13 @@ def _card(name: str, card: dict[str, Any]) -> Iterator[str]:
     yield f"| trained with | `{_cell(card['command'])}` |"
     yield f"| categories | {', '.join(categories)} |"
     yield ""
-    yield f"| protocol on {card['scored_on']} | images | mRMSE | mRMSE-nz | m-relRMSE | m-relRMSE-nz | exact |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| data | protocol | images | mRMSE | mRMSE-nz | m-relRMSE | m-relRMSE-nz | exact |"
+    yield "|---|---|---|---|---|---|---|---|"
     for score in card["scores"]:
         figures = " | ".join(
             f"{score[key]:.3f}" for key in ("mRMSE", "mRMSE_nz", "m_relRMSE", "m_relRMSE_nz", "exact")
         )
-        yield f"| `{score['protocol']}` | {score['images']:,} | {figures} |"
+        yield f"| {score['data']} {score['split']} | `{score['protocol']}` | {score['images']:,} | {figures} |"
 
 
 _LIMITS = (

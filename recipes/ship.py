@@ -1,16 +1,17 @@
 """Add a trained counter to the zoo: its weights in half precision, and a card that describes them.
 
 python -m recipes.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
+python -m recipes.ship runs/everyday80_head everyday80 everyday80_head --coco $COUNTING_DATA/coco test2014_subset
 """
 
-import sys
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
 from counting.evaluation.scores import Evaluation, evaluate
 from counting.networks.checkpoint import Checkpoint, load, save
 from counting.networks.compact_weights import Precision
-from counting.networks.config import Config
+from counting.networks.config import Config, DataConfig, SourceConfig
 from counting.networks.inference import count_scenes
 from counting.networks.zoo import find_counter
 from counting.networks.zoo.cards import FOLDER
@@ -27,8 +28,12 @@ LARGEST = 25_000_000
 """Largest size in bytes of the weights, which are part of the wheel."""
 
 
-def ship(run: Path, name: str, config_name: str, precision: Precision = "half") -> Path:
+def ship(
+    run: Path, name: str, config_name: str, precision: Precision = "half", coco: tuple[Path, str] | None = None
+) -> Path:
     """Write the weights and the card of ``name``, with the scores of these weights; returns the weights' file.
+
+    The scores are those on VOC 2007's test split and, with ``coco``, on a split of the COCO data in a folder.
 
     Raises:
         CountingError: the run is incomplete, its weights are too large, or photos of the test split are missing.
@@ -44,16 +49,19 @@ def ship(run: Path, name: str, config_name: str, precision: Precision = "half") 
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
     data = config.data
+    scores = list(_scores(name, data.name, "test", data.root))
+    if coco:
+        scores += _scores(name, "coco", coco[1], coco[0])
     overrides = "".join(f" {key}={value}" for key in ("start", "final") if (value := getattr(config, key)))
     card = {
         "counter": config.counter,
         "data": best.card["data"],
-        "chosen_on": f"{data.name}/{data.val}",
+        "chosen_on": _chosen_on(data),
         "backbone": _backbone(config),
         "command": f"counting train {config_name}{overrides}",
         "epoch": best.card["epoch"],
-        "scored_on": f"{data.name}/test",
-        "scores": [evaluation.to_json() for evaluation in _scores(name, data.name, data.root)],
+        "scored_on": f"{data.name}/test" + (f", coco/{coco[1]}" if coco else ""),
+        "scores": [evaluation.to_json() for evaluation in scores],
     }
     write_json(path.with_suffix(".json"), card)
     return path
@@ -72,17 +80,29 @@ def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
     return calibrate(weights, count_scenes(trained, val)[0], truth, difficult)
 
 
-def _scores(name: str, data: str, root: Path | None) -> Iterator[Evaluation]:
-    scenes = load_scenes(data, "test", Place(root))
+def _chosen_on(data: DataConfig) -> str:
+    sources: list[SourceConfig | DataConfig] = [source for source in data.sources if source.val]
+    return ", ".join(f"{source.name}/{source.val}" for source in sources or [data])
+
+
+def _scores(name: str, data: str, split: str, root: Path | None) -> Iterator[Evaluation]:
+    scenes = load_scenes(data, split, Place(root))
     checkpoint = find_counter(name)
     table, _ = count_scenes(checkpoint, scenes)
     for protocol_name in ("all", "non-difficult"):
         protocol = Protocol.parse(protocol_name, scenes.family)
         truth = CountTable.from_scenes(scenes, protocol)
-        scaled = table.scaled(checkpoint.scale_under(protocol))
-        yield evaluate(scaled, truth, counter=name, data=data, split="test", protocol=str(protocol))
+        scaled = table.scaled(checkpoint.scale_under(protocol)).in_categories(truth.categories)
+        yield evaluate(scaled, truth, counter=name, data=data, split=split, protocol=str(protocol))
 
 
 if __name__ == "__main__":
-    run_folder, zoo_name, configuration = sys.argv[1:]
-    print(ship(Path(run_folder), zoo_name, configuration))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("config")
+    parser.add_argument("--precision", choices=("half", "int8"), default="half")
+    parser.add_argument("--coco", nargs=2, metavar=("ROOT", "SPLIT"), help="a COCO split to score as well")
+    given = parser.parse_args()
+    also = (Path(given.coco[0]), given.coco[1]) if given.coco else None
+    print(ship(given.run, given.name, given.config, given.precision, also))

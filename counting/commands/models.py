@@ -40,4 +40,4 @@ def _lines(name: str, card: Mapping[str, Any]) -> Iterator[str]:
     yield f"    trained on {card['data']}"
     for score in card["scores"]:
         protocol = "" if score["protocol"] == "all" else f", {score['protocol']}"
-        yield f"    mRMSE {score['mRMSE']:.3f} on {card['scored_on']}{protocol}"
+        yield f"    mRMSE {score['mRMSE']:.3f} on {score['data']} {score['split']}{protocol}"
