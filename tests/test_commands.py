@@ -265,7 +265,10 @@ def test_predict_skips_what_is_no_photo_and_counts_the_rest(shell: Shell) -> Non
         "empty.jpg",
         "text.png",
     }
-    rows = json.loads((shell.folder / "odd.json").read_text())
+    written = json.loads((shell.folder / "odd.json").read_text())
+    unreadable = {row["file_name"] for row in written if "error" in row}
+    assert unreadable == {"truncated.jpg", "empty.jpg", "text.png"}
+    rows = [row for row in written if "error" not in row]
     assert {row["file_name"] for row in rows} == {"whole.jpg", "cmyk.jpg", "deep.png", "dot.png", "thread.png"}
     for row in rows:
         assert np.sum(row["cells"]) == pytest.approx(row["count_raw"], abs=1e-4)
