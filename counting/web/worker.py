@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import Any, TypeVar, cast
 
+import torch
+
 from counting.inputs.photo_sources import PhotoSource
 from counting.networks.inference import default_workers
 from counting.predictor.count_result import CountResult
@@ -113,6 +115,7 @@ class Worker:
             self._changed.notify()
 
     def _run(self) -> None:
+        torch.set_num_threads(1)  # as in the threads of a batch, so that its size does not change the last digits
         for job in self._next_jobs():
             if isinstance(job, _Call):
                 _finish(job.future, job.function)
