@@ -23,7 +23,10 @@ def commands() -> str:
     lines = ["# Commands", "", "Each command prints this with `--help`.", ""]
     for name, parser in _parser()[1].items():
         _, _, example = (parser.epilog or "").partition("\n")
-        lines += [f"## counting {name}", "", parser.description or "", ""]
+        summary, _, more = (parser.description or "").partition("\n")
+        lines += [f"## counting {name}", "", summary, ""]
+        if more.strip():
+            lines += ["```text", *more.strip("\n").splitlines(), "```", ""]
         for group in parser._action_groups:
             rows = [_option(action) for action in group._group_actions if action.dest != "help"]
             if rows:
@@ -41,7 +44,7 @@ def _option(action: argparse.Action) -> str:
     )
     takes_value = action.nargs != 0
     shown = ", ".join(f"{name} {value}" if takes_value else name for name in action.option_strings) or str(value)
-    return f"| `{_cell(shown)}` | {_cell(action.help or '').replace('%%', '%')} |"
+    return f"| `{shown}` | {_cell(action.help or '').replace('%%', '%')} |"
 
 
 def _cell(text: str) -> str:
@@ -77,7 +80,7 @@ def _type(annotation: Any) -> str:
         ("NoneType", "None"),
     ):
         text = re.sub(pattern, short, text)
-    return _cell(text)
+    return text
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

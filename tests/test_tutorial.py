@@ -41,7 +41,7 @@ def follow(page: str, reader: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_first_part_counts_asks_and_explains(reader: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    follow("index.md", reader, monkeypatch)
+    follow("count.md", reader, monkeypatch)
     written = {str(file.relative_to(reader.folder)) for file in reader.folder.rglob("*.*")}
     assert {"counts.csv", "counted.png", "drawn/holiday/cat.png", "why/photo-person.npy"} <= written
 

@@ -22,10 +22,11 @@ Columns = dict[str, NDArray[Any]]
 class CountBatch:
     """Counts the photos of a batch; pass the class itself to a framework that makes one instance per process.
 
-    >>> import numpy as np
-    >>> count = CountBatch("voc2007-aso-sub")
-    >>> list(count({"path": np.array(["missing.jpg"])}))[:3]
-    ['path', 'text', 'error']
+    Examples:
+        >>> import numpy as np
+        >>> count = CountBatch("voc2007-aso-sub")
+        >>> list(count({"path": np.array(["missing.jpg"])}))[:3]
+        ['path', 'text', 'error']
     """
 
     def __init__(self, counter: Any = None, **options: Any) -> None:
