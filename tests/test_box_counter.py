@@ -132,6 +132,11 @@ def test_it_answers_questions_with_an_interval(counter: Any) -> None:
     assert "no such category" in counter.ask(Image.new("RGB", (9, 9)), "how many zebras are there?").reason
 
 
+def test_a_fitted_counter_alone_is_no_counter(file: Path) -> None:
+    with pytest.raises(CountingError, match="follows its detector"):
+        counting.load(str(file))
+
+
 def test_a_detector_without_a_fitted_category_is_refused(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     only_dogs = SimpleNamespace(categories=("dog",))
     monkeypatch.setattr("counting.predictor.detector_engine.find_detector", lambda *_: only_dogs)
@@ -236,3 +241,7 @@ def test_the_command_fits_and_says_what_it_gained(val: tuple[Detections, CountTa
     assert kept["categories"] == list(CATEGORIES)
     assert kept["fitted_on"]["boxes"] == "boxes.json"
     assert "must end in .counter.json" in shell.refuses(*fit, "--out", "yolo.json")
+    place = ("--data", "coco", "--root", "data", "--split", "val")
+    out, _ = shell("evaluate", "boxes.json+yolo.counter.json", *place, "--json")
+    assert json.loads(out)["mRMSE"] < summary["mRMSE"]["plain"]
+    assert "none.counter.json: no such file" in shell.refuses("evaluate", "boxes.json+none.counter.json", *place)

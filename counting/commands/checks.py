@@ -43,10 +43,13 @@ def check_counter(counter: str) -> None:
 def _check_what(what: str, arguments: argparse.Namespace) -> None:
     """Check each member of an ensemble, or the single counter."""
     from counting.commands.sources import member_names
+    from counting.detection.detectors.registry import split_counter_file
     from counting.networks.baselines import BASELINES
     from counting.networks.zoo import zoo_names
 
-    for member in member_names(what):
+    for member, fitted in map(split_counter_file, member_names(what)):
+        if fitted and not fitted.is_file():
+            raise CountingError(f"{fitted}: no such file; `counting fit` writes it")
         if member in BASELINES or ":" in member or Path(member).exists():
             continue
         if Path(member).suffix:

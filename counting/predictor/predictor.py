@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from counting.detection.detectors.registry import is_detector
+from counting.detection.detectors.registry import COUNTER_FILE, is_detector
 from counting.inputs.photo_sources import PhotoSource, is_folder, is_several, photo_sources
 from counting.networks.inference import PhotoCounts, count_photos, default_workers
 from counting.networks.locating import scaled_to
@@ -228,6 +228,8 @@ def load(
         from counting.predictor.detector_engine import load_engine
 
         return Predictor(called, load_engine(called, device, categories))
+    if called.lower().endswith(COUNTER_FILE):
+        raise CountingError(f"{called}: a fitted counter follows its detector, such as torchvision:NAME+FILE")
     if categories:
         raise CountingError(f"{called} has categories of its own: only zero-shot detectors take others by name")
     return Predictor(called, TrainedCounter(find_counter(called, device)))
