@@ -133,10 +133,10 @@ def test_a_start_that_cannot_succeed_is_refused_in_one_line(shell: Shell) -> Non
 
 
 @contextmanager
-def served(limits: Limits | None = None) -> Iterator[int]:
+def served(limits: Limits | None = None, counter: Any = None) -> Iterator[int]:
     """The port of a server in this process."""
     with serving.bind("127.0.0.1", 0) as listening:
-        server = serving.server(create_app(tiny_predictor(), limits))
+        server = serving.server(create_app(counter or tiny_predictor(), limits))
         thread = Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -5,11 +5,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import pytest
-from tiny_server import encoded, tiny_predictor
+from tiny_server import Held, encoded, tiny_predictor
 
 pytest.importorskip("fastapi", reason="needs the packages of the extra `web`")
 
@@ -116,25 +115,6 @@ def test_other_methods_are_refused(client: TestClient) -> None:
     assert (answer.status_code, answer.json()) == (405, {"error": "/v1/count does not accept GET"})
 
 
-class Held:
-    """A counter that holds each batch until it is released, and fails on some photos."""
-
-    name, categories = "held", ("dog",)
-
-    def __init__(self) -> None:
-        self.begun, self.released = Event(), Event()
-        self.counted: list[Any] = []
-
-    def stream(self, sources: list[PhotoSource], **options: Any) -> Iterator[Any]:
-        self.begun.set()
-        self.released.wait()
-        for source in sources:
-            if source.content == b"poison":
-                raise RuntimeError("a bug")
-            self.counted.append(source.content)
-            yield source.content
-
-
 @pytest.fixture
 def held() -> Iterator[Held]:
     held = Held()
@@ -178,6 +158,18 @@ def test_a_full_queue_takes_all_photos_of_a_request_or_none(held: Held) -> None:
     assert waiting[0].result(60) == "a"
     worker.stop()
     assert held.counted == ["first", "a", "b"]
+
+
+def test_a_cancelled_photo_makes_room_for_another(held: Held) -> None:
+    worker = started(held, waiting=1)
+    (waiting,) = worker.count(sources("a"))
+    waiting.cancel()
+    assert worker.waiting == 0
+    (other,) = worker.count(sources("b"))
+    held.released.set()
+    assert other.result(60) == "b"
+    worker.stop()
+    assert held.counted == ["first", "b"]
 
 
 def test_a_photo_that_meets_a_bug_fails_alone(held: Held) -> None:

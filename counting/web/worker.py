@@ -84,8 +84,9 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """The number of photos and questions in the queue."""
-        return len(self._jobs)
+        """The number of photos and questions in the queue, without cancelled ones."""
+        with self._changed:
+            return sum(not job.future.cancelled() for job in self._jobs)
 
     def count(self, sources: Sequence[PhotoSource]) -> "list[Future[CountResult]]":
         """Put photos in the queue, all or none. Each future has a result, or a ``PhotoError``.
@@ -109,6 +110,8 @@ class Worker:
 
     def _put(self, jobs: Sequence[_Photo | _Call]) -> None:
         with self._changed:
+            if len(self._jobs) + len(jobs) > self._waiting:
+                self._jobs = deque(job for job in self._jobs if not job.future.cancelled())
             if self._stopping or len(self._jobs) + len(jobs) > self._waiting:
                 raise QueueFullError
             self._jobs.extend(jobs)
