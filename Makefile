@@ -45,4 +45,4 @@ docs: env  ## build the manual into site/; a warning is an error
 
 lock: env  ## bring requirements.lock in line with pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --extra dev --extra video --extra web pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --extra dev --extra export --extra video --extra web pyproject.toml -o requirements.lock

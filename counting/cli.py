@@ -20,6 +20,7 @@ from counting.commands.arguments import (
     path,
 )
 from counting.commands.convert_arguments import add_convert
+from counting.commands.export_arguments import add_export
 from counting.commands.outcome import REFUSED, finished, run_command
 from counting.commands.predict_arguments import add_predict
 from counting.commands.scoring_arguments import add_evaluate, add_fit, add_fuse, add_improve
@@ -86,6 +87,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         add_fuse,
         add_convert,
         _add_serve,
+        add_export,
         _add_models,
         _add_download,
     ):

@@ -56,8 +56,15 @@ def test_pool_is_the_mean_and_the_maximum_of_each_cell_of_each_map() -> None:
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-12)
 
 
-def test_a_cell_that_falls_between_pixels_of_the_map_takes_in_all_it_touches() -> None:
+def test_a_place_between_two_cells_is_shared_in_their_means_and_in_both_maxima() -> None:
     ramp = torch.arange(5.0).expand(1, 1, 5, 5)
     found = mean_and_max([ramp], 2)
-    assert found[0, :, 0].tolist() == [1, 3, 1, 3]
+    torch.testing.assert_close(found[0, :, 0], torch.tensor([0.8, 3.2, 0.8, 3.2]))
     assert found[0, :, 1].tolist() == [2, 4, 2, 4]
+
+
+@pytest.mark.parametrize(("places", "side"), [(5, 2), (7, 3), (2, 3), (15, 4)])
+def test_the_means_of_cells_of_equal_size_average_to_the_mean_of_the_map(places: int, side: int) -> None:
+    maps = torch.randn(2, 3, places, places)
+    means = mean_and_max([maps], side)[:, :, :3]
+    torch.testing.assert_close(means.mean(dim=1), maps.mean(dim=(2, 3)))

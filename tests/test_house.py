@@ -20,6 +20,7 @@ ROOMS = (
     "questions",
     "training",
     "detection",
+    "export",
     "networks",
     "inputs",
     "search",

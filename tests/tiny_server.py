@@ -14,7 +14,8 @@ from tiny import tiny_cells, tiny_config
 from counting.inputs.photo_sources import PhotoSource
 from counting.networks.checkpoint import Checkpoint
 from counting.networks.counters import build_counter
-from counting.predictor.predictor import Predictor, TrainedCounter
+from counting.predictor.predictor import Predictor
+from counting.predictor.trained_counter import TrainedCounter
 from counting.stats.count_distribution import Calibration
 
 CATEGORIES = ("dog", "person")

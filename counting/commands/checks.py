@@ -75,6 +75,12 @@ def _check_photos(places: list[str], arguments: argparse.Namespace) -> None:
         raise CountingError(f"{places[0]}: no photo found")
 
 
+def _check_place(place: str, arguments: argparse.Namespace) -> None:
+    """Check that a folder of photos exists; patterns are read later."""
+    if not set(place) & set("*?[:") and not expanded(Path(place)).exists():
+        raise CountingError(f"{place}: no photo found")
+
+
 def _check_categories(names: list[str], arguments: argparse.Namespace) -> None:
     """Check that the counter knows each category, by its own name or VOC's or COCO's."""
     from counting.networks.zoo import BEST, find_weights
@@ -123,6 +129,7 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "against": _check_what,
     "photo": _check_photo,
     "photos": _check_photos,
+    "int8": _check_place,
     "category": _check_categories,
     "question": _check_question,
 }

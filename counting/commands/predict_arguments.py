@@ -43,7 +43,8 @@ def counter_options(arguments: argparse.Namespace) -> dict[str, Any]:
     Everything that changes the counts belongs here: other processes load the same counter from these options, and
     an interrupted run is only resumed with the same ones.
     """
-    return {"name": arguments.counter, "device": arguments.device, "categories": arguments.categories}
+    keys = {"name": "counter", "device": "device", "categories": "categories", "runtime": "runtime"}
+    return {key: getattr(arguments, option) for key, option in keys.items()}
 
 
 def _add_outputs(parser: Parser) -> None:
@@ -81,6 +82,12 @@ def _add_engine(parser: Parser) -> None:
         choices=["local", "ray"],
         default="local",
         help="ray: count on a Ray cluster, N photos at a time (default there: one per processor)",
+    )
+    parser.add_argument(
+        "--runtime",
+        choices=["torch", "onnx"],
+        default="torch",
+        help="count with PyTorch (torch, default) or with onnxruntime (onnx), which is faster on a CPU",
     )
     parser.add_argument(
         "--address", metavar="HOST:PORT", help="with --engine ray: the cluster (default: this machine)"

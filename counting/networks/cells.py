@@ -55,9 +55,45 @@ class Cells(nn.Module):
 
 
 def mean_and_max(maps: Sequence[Tensor], side: int) -> Tensor:
-    """Maps of B×C×h×w → B×side²×Σ2C: the mean and the maximum of each map's channels in each cell."""
-    pooled = [pool(features, side) for features in maps for pool in (adaptive_avg_pool2d, adaptive_max_pool2d)]
+    """Maps of B×C×h×w → B×side²×Σ2C: the mean and the maximum of each map's channels in each cell.
+
+    Where the edge of a cell cuts a place of the map, the place counts in the mean with the share of it that is in
+    the cell, and in full in the maximum.
+    """
+    pooled = [pool(features, side) for features in maps for pool in (_means, _maxima)]
     return torch.cat(pooled, dim=1).flatten(2).transpose(1, 2)
+
+
+def _means(features: Tensor, side: int) -> Tensor:
+    height, width = features.shape[-2:]
+    if height % side == 0 and width % side == 0:
+        return adaptive_avg_pool2d(features, side)
+    dtype, device = features.dtype, features.device
+    rows, columns = (torch.tensor(_shares(n, side), dtype=dtype, device=device) for n in (height, width))
+    with torch.autocast(device.type, enabled=False):
+        return rows @ features @ columns.T
+
+
+def _maxima(features: Tensor, side: int) -> Tensor:
+    height, width = features.shape[-2:]
+    if height % side == 0 and width % side == 0:
+        return adaptive_max_pool2d(features, side)
+    for axis, places in ((2, height), (3, width)):
+        touched = [features.narrow(axis, first, last - first) for first, last in _touched(places, side)]
+        features = torch.stack([part.amax(dim=axis) for part in touched], dim=axis)
+    return features
+
+
+def _shares(places: int, side: int) -> NDArray[np.float64]:
+    """side×places: the share of a cell's rows, or columns, that is in each row of a map; each cell's sum to 1."""
+    cells, edges = np.arange(side)[:, None] * places / side, np.arange(places)
+    overlap = np.minimum(cells + places / side, edges + 1) - np.maximum(cells, edges)
+    return np.asarray(overlap.clip(min=0) * side / places)
+
+
+def _touched(places: int, side: int) -> list[tuple[int, int]]:
+    """The first row of a map that each cell touches, and the one after the last."""
+    return [(cell * places // side, -(-(cell + 1) * places // side)) for cell in range(side)]
 
 
 def cut(images: Tensor, side: int) -> Tensor:

@@ -2,12 +2,13 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ MAX_WORKERS = 8
 """Largest default number of threads."""
 
 Points = tuple[NDArray[np.float64], ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +76,24 @@ def count_photos(
     """
     counter.eval()
     size = 1 if next(counter.parameters()).device.type == "cpu" else BATCH
-    work = partial(_count_batch, counter)
-    batches = iter(batched(sources, size))
+    yield from in_threads(partial(_count_batch, counter), batched(sources, size), workers)
+
+
+def in_threads(
+    work: Callable[[Sequence[PhotoSource]], list[T]], groups: Iterable[Sequence[PhotoSource]], workers: int
+) -> Iterator[T]:
+    """Yield what ``work`` returns for each group of photos, in order; ``workers`` threads compute it.
+
+    Each thread has one torch thread. With one worker, no thread is started.
+    """
+    batches = iter(groups)
     if workers == 1:
         for batch in batches:
             yield from work(batch)
         return
     pool = ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1))
     try:
-        pending: deque[Future[list[tuple[PhotoSource, PhotoCounts | PhotoError]]]] = deque(
-            pool.submit(work, batch) for batch in islice(batches, 2 * workers)
-        )
+        pending: deque[Future[list[T]]] = deque(pool.submit(work, batch) for batch in islice(batches, 2 * workers))
         while pending:
             done = pending.popleft().result()
             pending.extend(pool.submit(work, batch) for batch in islice(batches, 1))

@@ -128,7 +128,7 @@ class LocatedCells(Cells):
         The weightiest come first. Peaks below ``FAINT`` are left out, except for the highest peak of a category.
         ``scaled_to`` makes the weights sum to a count.
         """
-        return [[_points(one) for one in photo] for photo in logits.detach().float().cpu()]
+        return [located_points(photo) for photo in peak_heights(logits.detach().float()).cpu().numpy()]
 
     def places(self, side: int) -> int:
         """The number of rows, and columns, of the map of centres for photos of side × side pixels."""
@@ -137,11 +137,16 @@ class LocatedCells(Cells):
         return maps["centres"].shape[-1]
 
 
-def _points(logits: Tensor) -> NDArray[np.float64]:
-    height, width = logits.shape
-    rows, columns = peaks(logits[None, None])[0, 0].nonzero(as_tuple=True)
-    weights = logits[rows, columns].sigmoid().double().numpy()
-    found = np.column_stack([(columns.numpy() + 0.5) / width, (rows.numpy() + 0.5) / height, weights])
+def located_points(heights: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    """K×h×w ``peak_heights`` → for each category, its points, as ``LocatedCells.points`` gives them."""
+    return [_points(one) for one in heights]
+
+
+def _points(heights: NDArray[np.float32]) -> NDArray[np.float64]:
+    rows, columns = heights.nonzero()
+    weights = heights[rows, columns].astype(np.float64)
+    height, width = heights.shape
+    found = np.column_stack([(columns + 0.5) / width, (rows + 0.5) / height, weights])
     found = found[np.argsort(-weights, kind="stable")]
     return found[: max(1, int((weights >= FAINT).sum()))]
 
@@ -162,6 +167,11 @@ def soft_counts(probable: Tensor, side: int) -> Tensor:
     heights = peaks(probable) * probable.float()
     sums = _sum_by_cell(torch.cat([heights, heights**2], dim=1), side)
     return sums.flatten(2).transpose(1, 2)
+
+
+def peak_heights(logits: Tensor) -> Tensor:
+    """B×K×h×w logits of centres → the same shape: the probability at each peak, and 0 elsewhere."""
+    return torch.where(peaks(logits), logits.sigmoid(), 0.0)
 
 
 def peaks(values: Tensor) -> Tensor:

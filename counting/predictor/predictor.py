@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from counting.detection.detectors.registry import COUNTER_FILE, is_detector
 from counting.inputs.photo_sources import PhotoSource, is_folder, is_several, photo_sources
-from counting.networks.inference import PhotoCounts, count_photos, default_workers
-from counting.networks.locating import scaled_to
+from counting.networks.inference import default_workers
 from counting.networks.zoo import BEST, find_counter
 from counting.predictor.count_result import CountResult
+from counting.predictor.trained_counter import TrainedCounter
 from counting_datasets.errors import CountingError, PhotoError
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from counting.predictor.answer import AskedCount
 
 OnError = Literal["raise", "skip"] | Callable[[PhotoError], object]
+
+Runtime = Literal["torch", "onnx"]
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
 
 
 class Engine(Protocol):
@@ -39,45 +42,6 @@ class Engine(Protocol):
     def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
         """…×K raw counts → …×K×(L + 1) probabilities of the counts 0, 1, …; None without calibration."""
         ...
-
-
-class TrainedCounter:
-    """The engine of a trained counter."""
-
-    def __init__(self, checkpoint: "Checkpoint") -> None:
-        self.checkpoint = checkpoint
-        self.categories = checkpoint.counter.categories
-
-    def stream(
-        self, sources: Iterator[PhotoSource], workers: int
-    ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
-        for source, counted in count_photos(self.checkpoint.counter, sources, workers):
-            yield source, counted if isinstance(counted, PhotoError) else self.result(source, counted)
-
-    def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        calibration = self.checkpoint.calibration
-        return None if calibration is None else calibration.distribution(raw)
-
-    def result(self, source: PhotoSource, counted: PhotoCounts) -> CountResult:
-        """The user's result for a photo's raw counts."""
-        raw = counted.counts
-        guesses = self.checkpoint.guesses(raw)
-        points = None
-        if counted.points is not None:
-            scale = (*counted.photo.size, 1.0)
-            points = tuple(
-                scaled_to(guess.expected, one) * scale for guess, one in zip(guesses, counted.points, strict=True)
-            )
-        return CountResult(
-            path=source.path,
-            size=counted.photo.size,
-            categories=self.categories,
-            cells=counted.cells,
-            _guesses=guesses,
-            _distribution=self.distribution(raw),
-            _points=points,
-            _source=source,
-        )
 
 
 class Predictor:
@@ -203,7 +167,10 @@ class Predictor:
 
 
 def load(
-    name: Any = None, device: "str | torch.device | None" = None, categories: Sequence[str] = ()
+    name: Any = None,
+    device: "str | torch.device | None" = None,
+    categories: Sequence[str] = (),
+    runtime: Runtime = "torch",
 ) -> Predictor:
     """A counter, ready to count.
 
@@ -213,10 +180,12 @@ def load(
             its boxes follows (``…+FILE.counter.json``); if None, the default counter.
         device: "cpu", "cuda", "cuda:1" or "mps"; if None, cuda if available, else cpu.
         categories: what a zero-shot detector is to count, in words.
+        runtime: "torch", or "onnx" to count with onnxruntime on a CPU. The counter is exported to the cache folder
+            the first time.
 
     Raises:
-        CountingError: no such counter or device, the counter's file is corrupt, or a counter with categories of
-            its own is given others.
+        CountingError: no such counter, device or runtime, the counter's file is corrupt, or a counter with
+            categories of its own is given others.
 
     Examples:
         >>> counter = load("voc2007-aso-sub")
@@ -224,6 +193,7 @@ def load(
         {}
     """
     called = str(BEST if name is None else name)
+    _check_runtime(runtime, called, device)
     if is_detector(called):
         from counting.predictor.detector_engine import load_engine
 
@@ -232,4 +202,17 @@ def load(
         raise CountingError(f"{called}: a fitted counter follows its detector, such as torchvision:NAME+FILE")
     if categories:
         raise CountingError(f"{called} has categories of its own: only zero-shot detectors take others by name")
+    if runtime == "onnx":
+        from counting.predictor.onnx_engine import onnx_counter
+
+        return Predictor(called, onnx_counter(called))
     return Predictor(called, TrainedCounter(find_counter(called, device)))
+
+
+def _check_runtime(runtime: str, name: str, device: "str | torch.device | None") -> None:
+    if runtime not in RUNTIMES:
+        raise CountingError(f'runtime={runtime!r}: use "torch" or "onnx"')
+    if runtime == "onnx" and is_detector(name):
+        raise CountingError(f"{name} is a detector: runtime onnx counts with trained counters")
+    if runtime == "onnx" and device is not None and str(device) != "cpu":
+        raise CountingError(f"runtime onnx counts on the CPU, not on device {str(device)!r}")

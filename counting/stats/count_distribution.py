@@ -135,12 +135,23 @@ class Calibration(nn.Module):
 
 def hurdle(raw: Tensor, weights: Tensor, largest: int) -> Tensor:
     """…×K raw counts and K×6 weights → …×K×(largest + 1) log-probabilities."""
+    return hurdle_from(raw, weights, log_binomials(weights, largest))
+
+
+def hurdle_from(raw: Tensor, weights: Tensor, binomials: Tensor) -> Tensor:
+    """``hurdle`` with the ``log_binomials`` of the weights, its only part that needs the gamma function."""
     presence, log_mean, log_size = _terms(raw, weights)
-    further = torch.arange(largest - 1, dtype=raw.dtype, device=raw.device)
-    log_present = _negative_binomial(further, log_mean[..., None], log_size[..., None])
+    further = torch.arange(binomials.shape[-1], dtype=raw.dtype, device=raw.device)
+    log_present = binomials + _log_powers(further, log_mean[..., None], log_size[..., None])
     beyond = torch.log1p(-log_present.exp().sum(dim=-1, keepdim=True).clamp(max=1 - 1e-7))
     present = torch.cat([log_present, beyond], dim=-1)
     return torch.cat([logsigmoid(-presence)[..., None], logsigmoid(presence)[..., None] + present], dim=-1)
+
+
+def log_binomials(weights: Tensor, largest: int) -> Tensor:
+    """K×6 weights → K×(largest − 1): log Γ(n + r) / (Γ(r) · n!) for n = 0, 1, … and each category's size r."""
+    further = torch.arange(largest - 1, dtype=weights.dtype, device=weights.device)
+    return _log_binomial(further, _log_size(weights)[:, None])
 
 
 def _terms(raw: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -149,15 +160,26 @@ def _terms(raw: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     log_x = (x + LOG_OFFSET).log()
     presence = weights[:, 0] + weights[:, 1] * log_x + weights[:, 2] * x
     log_mean = weights[:, 3] + weights[:, 4] * log_x
-    return presence, log_mean, weights[:, 5].clamp(max=MAX_LOG_SIZE).expand_as(x)
+    return presence, log_mean, _log_size(weights).expand_as(x)
+
+
+def _log_size(weights: Tensor) -> Tensor:
+    return weights[:, 5].clamp(max=MAX_LOG_SIZE)
 
 
 def _negative_binomial(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
     """log p(n) for the mean exp(log_mean) and the size exp(log_size)."""
+    return _log_binomial(n, log_size) + _log_powers(n, log_mean, log_size)
+
+
+def _log_binomial(n: Tensor, log_size: Tensor) -> Tensor:
     size = log_size.exp()
+    return torch.lgamma(n + size) - torch.lgamma(size) - torch.lgamma(n + 1)
+
+
+def _log_powers(n: Tensor, log_mean: Tensor, log_size: Tensor) -> Tensor:
     log_total = torch.logaddexp(log_mean, log_size)
-    ways = torch.lgamma(n + size) - torch.lgamma(size) - torch.lgamma(n + 1)
-    return ways + size * (log_size - log_total) + n * (log_mean - log_total)
+    return log_size.exp() * (log_size - log_total) + n * (log_mean - log_total)
 
 
 def fit_calibration(raw: Tensor, true: Tensor, known: Tensor | None = None) -> Calibration:

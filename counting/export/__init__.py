@@ -1,0 +1,1 @@
+"""Trained counters as files of other runtimes: ONNX, torch.export and OpenVINO."""
