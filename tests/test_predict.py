@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,26 @@ def test_more_photos_than_a_screen_holds_are_counted_in_one_line(
         photo(tmp_path / "many" / f"{number}.jpg")
     assert predict(tmp_path / "many", "--counter", counter) == 0
     assert "and 2 more photos; write all with --out counts.csv" in capsys.readouterr().out
+
+
+def test_ray_is_asked_for_where_it_is_not_installed(
+    camera: Path, counter: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert predict(camera, "--counter", counter, "--engine", "ray") == 2
+    assert "--engine ray needs Ray: pip install 'everyday-counting[ray]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--address", "auto"], "--address needs --engine ray"),
+        (["--engine", "ray", "--draw", "drawn"], "--draw does not work with --engine ray"),
+        (["--resume"], "--resume needs --out FILE"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    camera: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(camera, *options) == 2
+    assert says in capsys.readouterr().err

@@ -32,7 +32,7 @@ class SavedRows:
     """The rows of a request in a folder: a manifest with the request, and one Parquet file per part."""
 
     def __init__(self, folder: Path, photos: Sequence[NamedPhoto], size: int) -> None:
-        self._folder = folder
+        self.folder = folder
         self._photos = photos
         self._size = size
 
@@ -76,19 +76,19 @@ class SavedRows:
 
     def remove(self) -> None:
         """Delete the folder: first the manifest, as rows without one are not resumed."""
-        (self._folder / MANIFEST).unlink(missing_ok=True)
-        if self._folder.is_dir():
-            for file in self._folder.glob("part-*.parquet"):
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        if self.folder.is_dir():
+            for file in self.folder.glob("part-*.parquet"):
                 file.unlink()
-            remove_partial_files(self._folder)
+            remove_partial_files(self.folder)
             with suppress(OSError):  # files of another program
-                self._folder.rmdir()
+                self.folder.rmdir()
 
     def _part(self, number: int) -> Sequence[NamedPhoto]:
         return self._photos[number * self._size : (number + 1) * self._size]
 
     def _file(self, number: int) -> Path:
-        return self._folder / f"part-{number:06d}.parquet"
+        return self.folder / f"part-{number:06d}.parquet"
 
 
 def _digest(photos: Sequence[NamedPhoto]) -> str:

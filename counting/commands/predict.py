@@ -91,13 +91,18 @@ def _kept(
         folder = out.with_name(f"{out.name}.parts")
         saved = SavedRows.open(folder, photos, _request(contents, arguments), resume=arguments.resume)
     like, failed = None, False
-    with closing(saved.count(count) if saved else count(photos)) as counted:
-        for row in counted:
-            like = like or row.table
-            failed |= bool(row.error)
-            if out and not saved:
-                kept.append(row)
-            yield row
+    try:
+        with closing(saved.count(count) if saved else count(photos)) as counted:
+            for row in counted:
+                like = like or row.table
+                failed |= bool(row.error)
+                if out and not saved:
+                    kept.append(row)
+                yield row
+    except (KeyboardInterrupt, GeneratorExit):
+        if saved:
+            _say(f"what was counted so far is in {saved.folder}: add --resume to count the rest")
+        raise
     if out and like is not None:
         write_rows(saved.read() if saved else kept, out, like, with_errors=failed)
     if saved:
@@ -123,4 +128,8 @@ def _report(skipped: list[str], found: NamedPhotos) -> None:
     """Print on standard error which photos were skipped, and how many files are not photos."""
     report_skipped(skipped)
     if note := found.note():
-        standard_error.print(note, highlight=False, soft_wrap=True, markup=False)
+        _say(note)
+
+
+def _say(line: str) -> None:
+    standard_error.print(line, highlight=False, soft_wrap=True, markup=False)
