@@ -513,3 +513,16 @@ class TestEverybody:
         person.page.keyboard.press("Control+z")
         person.sees(".count .words", "apple: 1")
         person.waits_until_saved()
+
+
+def test_a_server_with_a_token_asks_for_it(browser: tuple[Any, Any], counter: Predictor) -> None:
+    token = "correct-horse-battery-staple"
+    with serving(create_app(counter, token=token)) as address, browser[1].new_context() as context:
+        person = Person(context, address)
+        person.add(photo())
+        for typed in ("wrong", token):
+            person.sees("#token-dialog[open]", "not accepted" if typed == token else "asks for a token")
+            person.page.locator("#token").fill(typed)
+            person.press("Continue")
+        person.sees(".count-name")
+        assert person.problems == []

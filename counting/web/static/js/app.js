@@ -16,6 +16,8 @@ import { drawStage, focusOf } from "./stage.js";
 import { askForToken } from "./token-dialog.js";
 import { drawToolbar } from "./toolbar.js";
 
+const DELAY = 120;
+
 const ui = {
   view: "photo",
   photo: null,
@@ -184,16 +186,27 @@ async function loadMap() {
   }
 }
 
+let drawing = null;
+
+/** Draws a little later: a folder of photos changes the page many times a second. */
+function drawSoon() {
+  drawing ??= setTimeout(() => {
+    drawing = null;
+    draw();
+  }, DELAY);
+}
+
 photos.onChange((photo, what) => {
   drawProgress();
   if (what === "progress") return;
   if (what === "result" && photo.status === "done") announce(`${photo.name}: ${photo.result.text}`);
   if (what === "result" && photo.status === "failed") announce(photo.error);
-  draw();
   if (what === "result" && photo === ui.photo) {
+    draw();
     loadQuestions(photo);
     loadMap();
-  }
+  } else if (what === "result" || (what === "list" && photos.progress().running)) drawSoon();
+  else draw();
 });
 
 document.addEventListener("keydown", (event) => {
@@ -224,6 +237,7 @@ document.addEventListener("click", (event) => {
 listen(async (files) => {
   if (!files.length) return;
   announce(`${plural(files.length, "file")} added`);
+  if (files.length > 1) ui.view = "list";
   const added = await photos.add(files);
   open(added[0], added.length > 1 ? "list" : "photo");
 });

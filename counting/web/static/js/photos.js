@@ -41,33 +41,27 @@ const live = (photo) => ({
 export async function add(files) {
   const given = [];
   for (const file of files) {
-    const name = file.webkitRelativePath || file.path || file.name || "photo";
-    const tooLarge = file.size > LARGEST;
-    const id = tooLarge ? `${name}-${file.size}` : await store.idOf(file);
-    const known = find(id);
-    if (known) {
-      given.push(known);
-      continue;
-    }
-    const photo = live({
-      id,
-      name: name.split("/").pop(),
-      path: name,
-      added: performance.timeOrigin + performance.now(),
-      blob: file,
-    });
-    if (tooLarge) {
-      photo.status = "failed";
-      photo.error = `${photo.name}: ${Math.round(file.size / 2 ** 20)} MB is too large for a photo`;
-    }
-    photos.push(photo);
+    const photo = await addOne(file);
     given.push(photo);
+    if (photo.status === "waiting") count([photo]);
   }
-  changed(null, "list");
-  const waiting = given.filter((photo) => photo.status === "waiting");
-  waiting.forEach(keep);
-  count(waiting);
   return given;
+}
+
+async function addOne(file) {
+  const name = (file.name || "photo").split("/").pop();
+  const tooLarge = file.size > LARGEST;
+  const id = tooLarge ? `${name}-${file.size}` : await store.idOf(file);
+  const known = find(id);
+  if (known) return known;
+  const photo = live({ id, name, added: performance.timeOrigin + performance.now(), blob: file });
+  photos.push(photo);
+  if (tooLarge) {
+    photo.status = "failed";
+    photo.error = `${name}: ${Math.round(file.size / 2 ** 20)} MB is too large for a photo`;
+  } else keep(photo);
+  changed(null, "list");
+  return photo;
 }
 
 let stopping = new AbortController();

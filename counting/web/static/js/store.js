@@ -69,8 +69,8 @@ export async function loadCorrections(id) {
   return found;
 }
 
-export const savePhoto = ({ id, name, path, added, blob }) =>
-  transact("readwrite", (photos) => [photos.put({ id, name, path, added, blob })]);
+export const savePhoto = ({ id, name, added, blob }) =>
+  transact("readwrite", (photos) => [photos.put({ id, name, added, blob })]);
 
 export const saveResult = ({ id, result, thumbnail, counter }) =>
   transact("readwrite", (photos, results) => [results.put({ photo: id, result, thumbnail, counter })]);
