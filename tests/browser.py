@@ -114,6 +114,12 @@ class Person:
         box = self.page.locator(".frame").bounding_box()
         return {"x": x * box["width"], "y": y * box["height"]}
 
+    def left_of(self, selector: str) -> float:
+        """The x of an element, read at once: the page may draw the element again at any time."""
+        self.page.locator(selector).wait_for()
+        read = "selector => document.querySelector(selector).getBoundingClientRect().x"
+        return float(self.page.evaluate(read, selector))
+
     def clicks_photo(self, x: float, y: float) -> None:
         self.page.locator(".frame").click(position=self.place_of(x, y))
 

@@ -200,12 +200,12 @@ class TestCorrections:
         counted.clicks_photo(0.9, 0.1)
         counted.sees(f".count[data-category='{category}'] .words", f"{category}: {count + 1}")
         assert dots(counted) == sum(result["counts"].values()) + 1
-        new = counted.page.locator(f"[data-key='dot-{category}-{count}']")
-        x0 = new.bounding_box()["x"]
-        new.drag_to(counted.page.locator(".frame"), target_position=counted.place_of(0.5, 0.9))
-        moved = counted.page.locator(f"[data-key='dot-{category}-{count}']")
-        assert moved.bounding_box()["x"] < x0 - 50
-        moved.press("Delete")
+        new = f"[data-key='dot-{category}-{count}']"
+        x0 = counted.left_of(new)
+        frame = counted.page.locator(".frame")
+        counted.page.locator(new).drag_to(frame, target_position=counted.place_of(0.5, 0.9))
+        assert counted.left_of(new) < x0 - 50
+        counted.page.locator(new).press("Delete")
         counted.sees(f".count[data-category='{category}'] .words", f"{category}: {count}")
         counted.sees(f".count[data-category='{category}']", "counter: ")
         counted.waits_until_saved()
@@ -331,10 +331,14 @@ class TestRegions:
     def test_corners_are_moved_by_keys_and_a_region_is_deleted(self, counted: Person) -> None:
         counted.press("Regions")
         counted.press("Add a rectangle")
-        corner = counted.page.locator("[data-key='corner-0-0']")
-        x0 = corner.bounding_box()["x"]
-        corner.press("ArrowLeft")
-        assert counted.page.locator("[data-key='corner-0-0']").bounding_box()["x"] < x0
+        corner = "[data-key='corner-0-0']"
+        x0 = counted.left_of(corner)
+        counted.page.locator(corner).press("ArrowLeft")
+        assert counted.left_of(corner) < x0
+        counted.press("Add a corner")
+        counted.sees_exactly(5, ".corner.handle")
+        counted.page.keyboard.press("Delete")
+        counted.sees_exactly(4, ".corner.handle")
         counted.press("Delete region 1")
         assert not counted.page.locator("#regions").is_visible()
 

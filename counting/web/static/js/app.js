@@ -9,7 +9,7 @@ import { evidence, keyOf } from "./evidence.js";
 import { openExport } from "./export-dialog.js";
 import { listen } from "./intake.js";
 import { drawList, thumbnail } from "./list.js";
-import { drawCounts } from "./panel.js";
+import { drawCounts, drawSaved } from "./panel.js";
 import * as photos from "./photos.js";
 import { drawRegionPanel } from "./region-panel.js";
 import { drawStage, focusOf } from "./stage.js";
@@ -98,17 +98,22 @@ function draw() {
   if (!ui.photo || !all.includes(ui.photo)) ui.photo = all.at(-1) ?? null;
   const none = all.length === 0;
   byId("empty").hidden = !none;
-  byId("views").hidden = all.length < 2;
-  byId("actions").hidden = none;
   if (all.length < 2) ui.view = "photo";
-  byId("how-many-photos").textContent = String(all.length);
-  for (const button of byId("views").children)
-    button.setAttribute("aria-pressed", String(button.dataset.view === ui.view));
+  drawBar();
   byId("photo-view").hidden = none || ui.view !== "photo";
   byId("list-view").hidden = none || ui.view !== "list";
   if (none) return;
   if (ui.view === "list") drawList(byId("list-view"), ui);
   else drawPhoto();
+}
+
+function drawBar() {
+  const all = photos.photos;
+  byId("views").hidden = all.length < 2;
+  byId("actions").hidden = all.length === 0;
+  byId("how-many-photos").textContent = String(all.length);
+  for (const button of byId("views").children)
+    button.setAttribute("aria-pressed", String(button.dataset.view === ui.view));
 }
 
 function drawPhoto() {
@@ -188,11 +193,18 @@ async function loadMap() {
 
 let drawing = null;
 
-/** Draws a little later: a folder of photos changes the page many times a second. */
-function drawSoon() {
+/**
+ * Draws what other photos changed, a little later: a folder of photos changes it many times a second. The open photo
+ * is left alone, since somebody may be dragging a dot on it.
+ */
+function drawOthersSoon() {
   drawing ??= setTimeout(() => {
     drawing = null;
-    draw();
+    if (!ui.photo || ui.view === "list") draw();
+    else {
+      drawBar();
+      drawStrip();
+    }
   }, DELAY);
 }
 
@@ -205,7 +217,9 @@ photos.onChange((photo, what) => {
     draw();
     loadQuestions(photo);
     loadMap();
-  } else if (what === "result" || (what === "list" && photos.progress().running)) drawSoon();
+  } else if (what === "saved") {
+    if (photo === ui.photo) drawSaved(photo);
+  } else if (what === "result" || (what === "list" && photos.progress().running)) drawOthersSoon();
   else draw();
 });
 

@@ -29,6 +29,11 @@ export function drawCounts(container, ui) {
   );
 }
 
+/** Says whether the corrections are on the disk, and leaves the rest as it is. */
+export function drawSaved(photo) {
+  document.getElementById("saved")?.replaceWith(saved(photo));
+}
+
 function listed(ui) {
   const counts = countsOf(ui.photo);
   const chosen = ui.mode === "correct" ? ui.chosen : null;
