@@ -62,7 +62,9 @@ def opens(address: str, browser: tuple[Any, Any]) -> Iterator[Opens]:
 
         def open_page(**options: Any) -> Person:
             context = stack.enter_context(
-                browser[1].new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+                browser[1].new_context(
+                    **{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **options}
+                )
             )
             people.append(Person(context, address))
             return people[-1]
@@ -465,7 +467,8 @@ class TestEverybody:
                 person.page.emulate_media(color_scheme=scheme)
                 person.keeps_screenshot(f"{name}-{scheme}-{width}")
                 found = axe.Axe().run(person.page, options={"runOnly": rules}).response["violations"]
-                assert [one for one in found if one["impact"] in ("serious", "critical")] == []
+                serious = [one for one in found if one["impact"] in ("serious", "critical")]
+                assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == []
             assert not person.scrolls_sideways()
 
         look("empty")
