@@ -97,6 +97,91 @@ class TestUltralytics:
             counting.load(f"ultralytics:{file}", "cpu", categories=["apple"])
 
 
+class TestTransformers:
+    @pytest.fixture(autouse=True)
+    def library(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Model:
+            config = SimpleNamespace(id2label={0: "dog", 1: "cat"})
+
+            @classmethod
+            def from_pretrained(cls, name: str) -> "Model":
+                return cls()
+
+            def to(self, device: torch.device) -> "Model":
+                return self
+
+            def eval(self) -> "Model":
+                return self
+
+            def __call__(self, **inputs: Any) -> dict[str, Any]:
+                return inputs
+
+        class Inputs(dict[str, Any]):
+            def to(self, device: torch.device) -> "Inputs":
+                return self
+
+        class Processor:
+            @classmethod
+            def from_pretrained(cls, name: str) -> "Processor":
+                return cls()
+
+            def __call__(self, **inputs: Any) -> Inputs:
+                return Inputs(inputs)
+
+            def post_process_object_detection(self, outputs: Any, *, threshold: float, target_sizes: Any) -> Any:
+                assert (threshold, target_sizes) == (0.02, [(60, 100)])
+                boxes = torch.tensor([[0, 0, 20, 20], [80, 40, 100, 60.0]])
+                return [{"boxes": boxes, "scores": torch.tensor([0.9, 0.6]), "labels": torch.tensor([1, 1])}]
+
+            def post_process_grounded_object_detection(
+                self, outputs: Any, *, threshold: float, target_sizes: Any, text_labels: list[list[str]]
+            ) -> Any:
+                (found,) = self.post_process_object_detection(
+                    outputs, threshold=threshold, target_sizes=target_sizes
+                )
+                assert outputs["text"] == text_labels
+                return [{**found, "labels": None, "text_labels": ["a traffic cone", "cone of ice"]}]
+
+        class ZeroShot(SimpleNamespace):
+            pass
+
+        def config(name: str) -> Any:
+            if name == "none":
+                raise OSError("none is not a model\nsee the hub")
+            return ZeroShot() if name == "owl" else SimpleNamespace()
+
+        stand_in(
+            monkeypatch,
+            "transformers",
+            AutoConfig=SimpleNamespace(from_pretrained=config),
+            AutoModelForObjectDetection=Model,
+            AutoModelForZeroShotObjectDetection=Model,
+            AutoImageProcessor=Processor,
+            AutoProcessor=Processor,
+            MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING={ZeroShot: Model},
+        )
+
+    def test_a_model_counts_its_classes(self) -> None:
+        counter = counting.load("transformers:detr", "cpu")
+        assert counter.categories == ("dog", "cat")
+        assert counter.count(PHOTO).counts == {"cat": 2}
+        with pytest.raises(CountingError, match="categories of its own"):
+            counting.load("transformers:detr", "cpu", categories=["apple"])
+        assert find_detector("transformers:detr", "cpu", default_categories=["apple"]).categories == ("dog", "cat")
+
+    def test_a_zero_shot_model_counts_what_it_is_told(self) -> None:
+        counter = counting.load("transformers:owl", "cpu", categories=["apple", "traffic cone"])
+        assert counter.categories == ("apple", "traffic cone")
+        assert counter.count(PHOTO).counts == {"traffic cone": 1}
+        with pytest.raises(CountingError, match="finds what you name: add --categories"):
+            counting.load("transformers:owl", "cpu")
+        assert find_detector("transformers:owl", "cpu", default_categories=["apple"]).categories == ("apple",)
+
+    def test_a_missing_model_is_one_line(self) -> None:
+        with pytest.raises(CountingError, match=r"transformers:none: cannot be loaded \(none is not a model\)$"):
+            counting.load("transformers:none", "cpu")
+
+
 class TestRfdetr:
     @pytest.fixture
     def library(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:

@@ -66,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _boxes(arguments: argparse.Namespace, scenes: SceneSet, truth: CountTable) -> tuple[Detections, CountTable]:
     """The boxes in the photos that could be read, and their true counts."""
     if is_detector(arguments.boxes):
-        detections, skipped = detect_scenes(find_detector(arguments.boxes, arguments.device), scenes, truth)
+        detections, skipped = detect_scenes(
+            find_detector(arguments.boxes, arguments.device, default_categories=truth.categories), scenes, truth
+        )
         report_skipped(list(skipped.values()))
         return detections, truth.select(detections.images)
     if not is_results_file(arguments.boxes) or Path(arguments.boxes).suffix.lower() != ".json":

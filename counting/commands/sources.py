@@ -190,11 +190,12 @@ def _detector(member: _Member, split: Split, fit: Fit, device: str | None) -> Co
         raise CountingError(f"{member.name} needs photos, but --truth gives none: use --data")
     if member.counter:
         counter = read_box_counter(member.counter)
-        detector = find_detector(member.name, device)
+        detector = find_detector(member.name, device, default_categories=counter.categories)
         photos = _photos(split.truth, counter.categories)
         detections, skipped = detect_scenes(detector, split.scenes, photos)
         return Counts(counter.counts(detections).in_categories(split.truth.categories), skipped=skipped)
-    detector, val = find_detector(member.name, device), fit.val()
+    detector = find_detector(member.name, device, default_categories=split.truth.categories)
+    val = fit.val()
     if val.scenes is None:
         raise CountingError(f"{member.name} needs photos, but --fit-truth gives none: use --data")
     on_val, skipped_on_val = detect_scenes(detector, val.scenes, val.truth)

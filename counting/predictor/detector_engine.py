@@ -36,7 +36,7 @@ def load_engine(
     """
     name, file = split_counter_file(what)
     counter = None if file is None else read_box_counter(file)
-    return DetectorEngine(find_detector(name, device, categories), counter)
+    return DetectorEngine(find_detector(name, device, categories, counter.categories if counter else ()), counter)
 
 
 class DetectorEngine:

@@ -5,6 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from counting_datasets.errors import CountingError
+
 if TYPE_CHECKING:
     import torch
 
@@ -34,10 +36,19 @@ def split_counter_file(what: str) -> tuple[str, Path | None]:
     return next((split for split in splits if split[1].is_file()), splits[-1] if splits else (what, None))
 
 
+class WordsNeededError(CountingError):
+    """A zero-shot detector was not told what to find."""
+
+
 def find_detector(
-    what: str, device: "str | torch.device | None" = None, categories: Sequence[str] = ()
+    what: str,
+    device: "str | torch.device | None" = None,
+    categories: Sequence[str] = (),
+    default_categories: Sequence[str] = (),
 ) -> "Detector":
     """The detector called ``what``, ready on ``device``; ``categories`` are the words for a zero-shot detector.
+
+    ``default_categories`` are its words if there are no ``categories``; other detectors ignore them.
 
     Raises:
         CountingError: its library is not installed, there is no such detector, file or device, or a detector with
@@ -46,5 +57,11 @@ def find_detector(
     from counting.utils.devices import find_device
 
     family, _, name = what.partition(":")
-    detector: Detector = import_module(FAMILIES[family]).build(name, find_device(device), tuple(categories))
+    build, place = import_module(FAMILIES[family]).build, find_device(device)
+    try:
+        detector: Detector = build(name, place, tuple(categories))
+    except WordsNeededError:
+        if not default_categories:
+            raise
+        detector = build(name, place, tuple(default_categories))
     return detector

@@ -19,8 +19,8 @@ from counting.detection.detectors.base import (
     loading,
     refuse_categories,
 )
+from counting.detection.detectors.registry import WordsNeededError
 from counting_datasets.categories import canonical
-from counting_datasets.errors import CountingError
 
 
 class TransformersDetector:
@@ -91,7 +91,7 @@ def build(
         config = library.AutoConfig.from_pretrained(name)
         if type(config) in library.MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING:
             if not categories:
-                raise CountingError(f'{what} finds what you name: add --categories "apple, traffic cone"')
+                raise WordsNeededError(f'{what} finds what you name: add --categories "apple, traffic cone"')
             model = library.AutoModelForZeroShotObjectDetection.from_pretrained(name)
             return ZeroShotDetector(model, library.AutoProcessor.from_pretrained(name), device, categories)
         refuse_categories(what, categories)
