@@ -4,7 +4,8 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -98,6 +99,7 @@ def test_a_file_that_is_no_photo_is_refused(client: TestClient, content: bytes, 
         ("explain", {"files": photos(encoded()), "data": {"category": "dig"}}, 422, "does not count 'dig'"),
         ("questions", {"files": photos(encoded()[:300])}, 422, "0.jpg: not a readable image"),
         ("nothing", {}, 404, "/v1/nothing: no such page"),
+        ("nothing" * 1000, {}, 404, "nothing: no such page"),
     ],
 )  # fmt: skip
 def test_a_malformed_request_is_refused_in_one_line(
@@ -108,6 +110,7 @@ def test_a_malformed_request_is_refused_in_one_line(
     assert list(answer.json()) == ["error"]
     assert error in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
+    assert len(answer.json()["error"]) < 400
 
 
 def test_other_methods_are_refused(client: TestClient) -> None:
@@ -181,6 +184,20 @@ def test_a_photo_that_meets_a_bug_fails_alone(held: Held) -> None:
         poison.result(60)
     assert worker.call(lambda: "goes on").result(60) == "goes on"
     worker.stop()
+
+
+def test_a_worker_that_stops_cancels_what_waits_and_takes_no_more(held: Held) -> None:
+    worker = started(held, waiting=1)
+    (waiting,) = worker.count(sources("a"))
+    stopping = Thread(target=worker.stop)
+    stopping.start()
+    with pytest.raises(CancelledError):
+        waiting.result(60)
+    with pytest.raises(QueueFullError):
+        worker.count(sources("b"))
+    held.released.set()
+    stopping.join()
+    assert held.counted == ["first"]
 
 
 def busy(answer: Any) -> bool:

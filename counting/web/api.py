@@ -193,6 +193,8 @@ def _as_answer(error: BaseException) -> HTTPException:
             return HTTPException(422, str(error))
         case MemoryError() | torch.OutOfMemoryError():
             return unavailable("not enough memory")
+        case asyncio.CancelledError():
+            return unavailable("the server is stopping")
         case _:
             raise error
 

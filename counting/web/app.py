@@ -23,6 +23,9 @@ from counting.web.worker import Worker
 STATIC = Path(__file__).parent / "static"
 """The files of the page."""
 
+LONGEST_PATH = 200
+"""Number of characters of a path that an error repeats."""
+
 DOCUMENTATION = Path(__file__).parent / "documentation"
 """The files of the documentation page."""
 
@@ -107,9 +110,9 @@ async def _refused(request: Request, error: Exception) -> Response:
 def _sentence(request: Request, error: HTTPException) -> str:
     match error.status_code:
         case 404:
-            return f"{request.url.path}: no such page"
+            return f"{request.url.path[:LONGEST_PATH]}: no such page"
         case 405:
-            return f"{request.url.path} does not accept {request.method}"
+            return f"{request.url.path[:LONGEST_PATH]} does not accept {request.method}"
         case _:
             return str(error.detail)
 

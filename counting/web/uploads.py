@@ -190,7 +190,9 @@ async def _upload(request: Request, body: _Body) -> Upload:
         content = b"".join([chunk async for chunk in body.chunks()])
         return Upload((Photo(None, content),) if content else (), fields)
     if kind != "multipart/form-data":
-        raise HTTPException(415, f"{kind}: send a form (multipart/form-data) or the bytes of an image")
+        raise HTTPException(
+            415, f"{kind[:LONGEST_NAME]}: send a form (multipart/form-data) or the bytes of an image"
+        )
     parts = await read_parts(content_type, body.chunks())
     photos = tuple(Photo(plain_name(part.file_name), part.content) for part in parts if part.name == PHOTO)
     others = (part for part in parts if part.name != PHOTO and part.file_name is None)
