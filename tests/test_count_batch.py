@@ -1,5 +1,6 @@
 """CountBatch: batches of columns in, the columns of `counting predict` out."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,18 @@ def test_hugging_face_datasets_are_counted(counter: Path, photos: list[Path]) ->
     rows = datasets.Dataset.from_dict({"path": [str(photo) for photo in photos]})
     counted = rows.map(CountBatch(counter), batched=True, batch_size=2, new_fingerprint="counted")
     check_counts(counted.with_format("numpy")[:], counter, photos)
+
+
+def test_the_function_of_the_recipe_for_spark_counts_data_frames() -> None:
+    """Spark itself calls it with an iterator of pandas frames, one for each Arrow batch."""
+    pandas = pytest.importorskip("pandas", reason="needs pandas")
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "how_to" / "many_photos.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"^def count\(batches\):\n.*?(?=^photos)", page, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"pd": pandas}
+    exec(recipe, names)
+    photos = [str(root / "docs" / "photos" / "astronaut.jpg"), "missing.jpg"]
+    frames = list(names["count"](iter([pandas.DataFrame({"path": photos})] * 2)))
+    assert [list(frame.columns) for frame in frames] == [["path", "error", "person"]] * 2
+    assert frames[0]["error"].tolist() == ["", "no such photo"]
+    assert frames[0]["person"].isna().tolist() == [False, True]
