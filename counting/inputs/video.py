@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from PIL import Image
 
+from counting.utils.clock import clock
 from counting_datasets.errors import CountingError, PhotoError
 from counting_datasets.photo import MAX_PIXELS
 from counting_datasets.photo_files import is_photo_name
@@ -23,6 +24,9 @@ CAMERAS = {"linux": ("v4l2", "/dev/video0"), "darwin": ("avfoundation", "0"), "w
 
 MOVING = (".gif", ".webp", ".avif", ".png")
 """File name suffixes of photos that may be animations."""
+
+LATE, LATE_SHARE = 2.0, 0.1
+"""Largest time from the last frame to the end by the header: in seconds, and as a share of the length."""
 
 _ONLY_FILES = {"protocol_whitelist": "file,pipe"}
 """Playlists must not make FFmpeg open network addresses."""
@@ -70,6 +74,7 @@ class Video:
             PhotoError: no frame at all can be decoded, or frames are too large.
         """
         first: float | None = None
+        elapsed = 0.0
         ticks = 0
         for second, frame in self._timed():
             first = second if first is None else first
@@ -81,6 +86,8 @@ class Video:
         if first is None:
             why = f" ({self.damage})" if self.damage else ""
             raise PhotoError(f"{self.name}: no frame can be decoded{why}")
+        if self.duration is not None and self.duration - elapsed > max(LATE, LATE_SHARE * self.duration):
+            self.damage = f"ends at {clock(elapsed)}, but its header says {clock(self.duration)}"
 
     def _timed(self) -> Iterator[tuple[float, "VideoFrame"]]:
         """Frames with rising times; one without a time stamp follows the last by the average frame rate."""
