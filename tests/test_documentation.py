@@ -1,5 +1,6 @@
 """The pages: links lead somewhere, commands are accepted, Python runs, and the manual lists every page."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import yaml
 import counting
 from counting.cli import parse
 from counting.networks.config import Config
-from counting.networks.zoo.cards import models
+from counting.networks.zoo.cards import models, zoo_names
 from counting_datasets.generated.writing import draw_scene
 
 ROOT = Path(__file__).parents[1]
@@ -120,3 +121,8 @@ def test_generated_pages_name_every_command_option_key_and_counter(generate: Mod
         assert text in commands
     assert all(f"| `{key}` |" in pages["reference/configuration.md"] for key in Config.model_fields)
     assert all(f"## {name}\n" in pages["models.md"] for name in models())
+
+
+def test_every_shipped_counter_is_pinned_as_the_manual_says() -> None:
+    pinned = json.loads((ROOT / "tests/fixtures/shipped_counters.json").read_text(encoding="utf-8"))
+    assert sorted(pinned) == sorted(zoo_names()), "a new counter: run python -m recipes.pin_counters"

@@ -1,14 +1,20 @@
 """A user's own counter, from a Python file that a configuration names."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from tiny import write_voc
 
+from counting.inputs.grid import Grid
+from counting.networks.backbones import build_backbone
+from counting.networks.cells import Cells
 from counting.networks.config import read_config
+from counting.networks.counters import build_counter
 from counting.networks.plugins import import_plugins
 from counting_datasets.errors import CountingError
 
@@ -95,3 +101,16 @@ def test_a_plugin_is_run_once(tmp_path: Path) -> None:
     import_plugins([file])
     import_plugins([file, file])
     assert vars(sys)["counting_runs"] == 1
+
+
+def test_the_counter_and_the_backbone_of_the_manual_can_be_built() -> None:
+    page = Path(__file__).parents[1] / "docs" / "how_to" / "plugins.md"
+    for snippet in re.findall(
+        r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        exec(compile(snippet, page.name, "exec"), {})
+    backbone = build_backbone("tiny", None)
+    (features,) = backbone(torch.zeros(2, 3, 64, 64))
+    assert features.shape == (2, 64, 8, 8)
+    counter = build_counter("linear", Cells(backbone, Grid(2), 64, "pool"), ("apple", "pear"), {"dropout": 0.2})
+    assert counter(torch.zeros(2, 3, 64, 64)).shape == (2, 4, 2)
