@@ -16,6 +16,9 @@ LONGEST_NAME = 255
 LONGEST_PATH = 4095
 """Maximum length in bytes of a path on Linux."""
 
+MOST_TILES = 16
+"""Maximum number of tiles along a side of a photo."""
+
 _SHOWN = 40
 """Maximum number of characters of an argument that an error message quotes."""
 
@@ -87,6 +90,11 @@ def integer(low: int, high: int) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def tile(text: str) -> "int | str":
+    """Number of tiles along the longer side of a photo, or "auto"."""
+    return text if text == "auto" else integer(1, MOST_TILES)(text)
 
 
 def number(low: float, high: float) -> Callable[[str], float]:

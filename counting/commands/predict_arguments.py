@@ -3,7 +3,17 @@
 import argparse
 from typing import Any
 
-from counting.commands.arguments import Commands, Parser, add_command, add_counter, add_device, integer, name, path
+from counting.commands.arguments import (
+    Commands,
+    Parser,
+    add_command,
+    add_counter,
+    add_device,
+    integer,
+    name,
+    path,
+    tile,
+)
 from counting.commands.video_arguments import add_over_time
 from counting_datasets.errors import CountingError
 
@@ -32,6 +42,12 @@ def add_predict(commands: Commands) -> None:
     parser.add_argument("photos", nargs="*", type=name, metavar="PHOTO|FOLDER|GLOB", help="what to count in")
     add_counter(parser)
     add_device(parser)
+    parser.add_argument(
+        "--tile",
+        type=tile,
+        metavar="auto|N",
+        help="count large photos also in tiles, N along the longer side (auto: by the photo's size and content)",
+    )
     _add_outputs(parser)
     _add_engine(parser)
     add_over_time(parser)
@@ -43,7 +59,13 @@ def counter_options(arguments: argparse.Namespace) -> dict[str, Any]:
     Everything that changes the counts belongs here: other processes load the same counter from these options, and
     an interrupted run is only resumed with the same ones.
     """
-    keys = {"name": "counter", "device": "device", "categories": "categories", "runtime": "runtime"}
+    keys = {
+        "name": "counter",
+        "device": "device",
+        "categories": "categories",
+        "runtime": "runtime",
+        "tile": "tile",
+    }
     return {key: getattr(arguments, option) for key, option in keys.items()}
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 Interpolation = Literal["bilinear", "bicubic"]
-_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ class Normalization:
 
 def to_square(photo: Image.Image, side: int, interpolation: Interpolation) -> Tensor:
     """A photo stretched to side × side pixels, as 3×side×side bytes."""
-    resized = photo.resize((side, side), _RESAMPLING[interpolation])
+    resized = photo.resize((side, side), RESAMPLING[interpolation])
     return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1)

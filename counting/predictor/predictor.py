@@ -12,6 +12,7 @@ from counting.inputs.photo_sources import PhotoSource, is_folder, is_several, ph
 from counting.networks.inference import default_workers
 from counting.networks.zoo import BEST, find_counter
 from counting.predictor.count_result import CountResult
+from counting.predictor.tiling import Tile, check_tile
 from counting.predictor.trained_counter import TrainedCounter
 from counting_datasets.errors import CountingError, PhotoError
 
@@ -61,11 +62,12 @@ class Predictor:
         self.categories = engine.categories
         self._engine = engine
 
-    def count(self, photo: Any) -> Any:
+    def count(self, photo: Any, *, tile: Tile | None = None) -> Any:
         """Count in one photo, or in several.
 
         Args:
             photo: a photo, or several: a list or other iterable of photos, or the path of a folder.
+            tile: to count large photos also in overlapping tiles, their number along the longer side, or "auto".
 
         Returns:
             A ``CountResult``; for several photos, a list of them, in order.
@@ -75,12 +77,12 @@ class Predictor:
             CountingError: a folder without photos, or an empty name.
         """
         if is_several(photo) or is_folder(photo):
-            return list(self.stream(photo))
-        (result,) = self.stream(photo, workers=1)
+            return list(self.stream(photo, tile=tile))
+        (result,) = self.stream(photo, workers=1, tile=tile)
         return result
 
     def stream(
-        self, photos: Any, *, on_error: OnError = "raise", workers: int | None = None
+        self, photos: Any, *, on_error: OnError = "raise", workers: int | None = None, tile: Tile | None = None
     ) -> Iterator[CountResult]:
         """Count any number of photos, with a bounded number in memory at a time.
 
@@ -89,17 +91,32 @@ class Predictor:
             on_error: for a photo that cannot be read, "raise" a ``PhotoError``, "skip" the photo, or call this
                 function with the error and continue.
             workers: number of threads; by default one per processor, at most 8.
+            tile: as for ``count``.
 
         Raises:
             PhotoError: a photo cannot be read, with ``on_error="raise"``.
-            CountingError: a folder without photos, an empty name or an invalid ``on_error`` or ``workers``.
+            CountingError: a folder without photos, an empty name, an invalid ``on_error``, ``workers`` or
+                ``tile``, or tiles for a counter that does not locate objects.
         """
         if on_error not in ("raise", "skip") and not callable(on_error):
             raise CountingError(f'on_error={on_error!r}: use "raise", "skip" or a function')
         threads = default_workers() if workers is None else workers
         if threads < 1:
             raise CountingError(f"workers={threads}: there must be at least one")
+        if tile is not None:
+            return self.tiled(tile).stream(photos, on_error=on_error, workers=threads)
         return self._stream(photos, on_error, threads)
+
+    def tiled(self, tile: Tile) -> "Predictor":
+        """This counter, counting large photos also in tiles, as for ``count``.
+
+        Raises:
+            CountingError: an invalid ``tile``, or the counter does not locate objects.
+        """
+        check_tile(tile)
+        if type(self._engine) is not TrainedCounter:
+            raise CountingError(f"{self.name}: tiles need a loc-sub counter, run by PyTorch")
+        return Predictor(self.name, TrainedCounter(self._engine.checkpoint, tile))
 
     def _stream(self, photos: Any, on_error: OnError, workers: int) -> Iterator[CountResult]:
         for _, counted in self._engine.stream(photo_sources(photos), workers):
@@ -171,6 +188,7 @@ def load(
     device: "str | torch.device | None" = None,
     categories: Sequence[str] = (),
     runtime: Runtime = "torch",
+    tile: Tile | None = None,
 ) -> Predictor:
     """A counter, ready to count.
 
@@ -182,10 +200,11 @@ def load(
         categories: what a zero-shot detector is to count, in words.
         runtime: "torch", or "onnx" to count with onnxruntime on a CPU. The counter is exported to the cache folder
             the first time.
+        tile: count all photos in tiles, as ``Predictor.count`` does.
 
     Raises:
-        CountingError: no such counter, device or runtime, the counter's file is corrupt, or a counter with
-            categories of its own is given others.
+        CountingError: no such counter, device or runtime, the counter's file is corrupt, a counter with categories
+            of its own is given others, or tiles for a counter that does not locate objects.
 
     Examples:
         >>> counter = load("voc2007-aso-sub")
@@ -194,6 +213,13 @@ def load(
     """
     called = str(BEST if name is None else name)
     _check_runtime(runtime, called, device)
+    predictor = _load(called, device, categories, runtime)
+    return predictor if tile is None else predictor.tiled(tile)
+
+
+def _load(
+    called: str, device: "str | torch.device | None", categories: Sequence[str], runtime: Runtime
+) -> Predictor:
     if is_detector(called):
         from counting.predictor.detector_engine import load_engine
 

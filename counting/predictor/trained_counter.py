@@ -10,6 +10,7 @@ from counting.inputs.photo_sources import PhotoSource
 from counting.networks.inference import PhotoCounts, count_photos
 from counting.networks.locating import scaled_to
 from counting.predictor.count_result import CountResult
+from counting.predictor.tiling import Tile, count_in_tiles, for_large_photos
 from counting_datasets.errors import PhotoError
 
 if TYPE_CHECKING:
@@ -19,14 +20,19 @@ if TYPE_CHECKING:
 class TrainedCounter:
     """The engine of a trained counter."""
 
-    def __init__(self, checkpoint: "Checkpoint") -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: "Checkpoint", tile: Tile | None = None) -> None:
+        self.checkpoint = checkpoint if tile is None else for_large_photos(checkpoint)
         self.categories = checkpoint.counter.categories
+        self._tile = tile
 
     def stream(
         self, sources: Iterator[PhotoSource], workers: int
     ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
-        for source, counted in count_photos(self.checkpoint.counter, sources, workers):
+        if self._tile is None:
+            photos = count_photos(self.checkpoint.counter, sources, workers)
+        else:
+            photos = count_in_tiles(self.checkpoint, sources, workers, self._tile)
+        for source, counted in photos:
             yield source, counted if isinstance(counted, PhotoError) else self.result(source, counted)
 
     def distribution(self, raw: NDArray[np.float64]) -> NDArray[np.float32] | None:

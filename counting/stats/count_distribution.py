@@ -122,6 +122,10 @@ class Calibration(nn.Module):
         self.largest = largest
         self.shown_from = shown_from
 
+    def up_to(self, largest: int) -> "Calibration":
+        """The same calibration with distributions up to ``largest``, if that is more."""
+        return Calibration(self.weights, max(self.largest, largest), self.shown_from)
+
     def distribution(self, counts: NDArray[np.float64]) -> NDArray[np.float32]:
         """…×K raw counts → …×K×(largest + 1) probabilities, as in a CountTable."""
         with torch.inference_mode():
