@@ -20,7 +20,7 @@ from counting_datasets.errors import CountingError
 WEBCAM_EVERY = 1.0
 """Default of --every for a camera, in seconds."""
 
-_FOR_PHOTOS = ("draw", "region", "resume", "address")
+_FOR_PHOTOS = ("draw", "region", "resume", "address", "tile")
 """Options that apply only to photos."""
 
 

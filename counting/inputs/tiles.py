@@ -10,6 +10,9 @@ from PIL import Image
 OVERLAP = 1 / 3
 """Share of a tile's side that it has in common with the next."""
 
+MARGIN = 1
+"""Outermost places of a tile that count for its neighbour: objects there are cut."""
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -34,7 +37,7 @@ class Tiles:
     @property
     def overlap(self) -> int:
         """Common places of neighbouring tiles."""
-        return max(1, round(self.places * OVERLAP))
+        return max(2 * MARGIN + 1, round(self.places * OVERLAP))
 
     @property
     def step(self) -> int:
@@ -68,9 +71,10 @@ class Tiles:
 
         It falls from 1 to 0 across the overlap with a neighbour, so the shares of all tiles at a place sum to 1.
         """
-        before = np.where(origin > 0, points / self.overlap, 1)
-        behind = np.where(origin < self.step * (np.array([self.columns, self.rows]) - 1), points, 0)
-        after = (self.places - behind) / self.overlap
+        width = self.overlap - 2 * MARGIN
+        last = self.step * (np.array([self.columns, self.rows]) - 1)
+        before = np.where(origin > 0, (points - MARGIN) / width, 1)
+        after = np.where(origin < last, (self.places - MARGIN - points) / width, 1)
         return np.asarray(np.minimum(before, after).clip(0, 1).prod(axis=1))
 
 

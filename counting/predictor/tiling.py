@@ -24,7 +24,7 @@ from torch.nn.functional import max_pool2d
 from counting.inputs.batches import batched
 from counting.inputs.photo_sources import PhotoSource
 from counting.inputs.preprocessing import RESAMPLING
-from counting.inputs.tiles import Tiles, fitting_tiles
+from counting.inputs.tiles import MARGIN, Tiles, fitting_tiles
 from counting.networks.checkpoint import Checkpoint
 from counting.networks.inference import BATCH, PhotoCounts, in_threads
 from counting.networks.locating import LocatedCells
@@ -219,7 +219,7 @@ def _agreement(
 ) -> NDArray[np.float64]:
     """For each point of a tile, the mean over the other tiles that see it of their probability of it, by its own.
 
-    Tiles do not see their outermost places, in which a network sees half of the surroundings at most.
+    Tiles do not see what is in their ``MARGIN``.
     """
     places = nearby.shape[-1]
     total, tiles = np.zeros(len(local)), np.zeros(len(local))
@@ -227,21 +227,24 @@ def _agreement(
         if other == number or (np.abs(origin - origins[number]) >= places).any():
             continue
         columns, rows = np.floor(local + origins[number] - origin).astype(np.int64).T
-        sees = (columns >= 1) & (columns < places - 1) & (rows >= 1) & (rows < places - 1)
+        sees = (np.minimum(columns, rows) >= MARGIN) & (np.maximum(columns, rows) < places - MARGIN)
         total[sees] += np.minimum(1, nearby[other, rows[sees], columns[sees]] / probability[sees])
         tiles += sees
     return np.where(tiles > 0, total / np.maximum(tiles, 1), np.nan)
 
 
 def _combined(coarse: Estimate, found: Found, tiles: Tiles, side: int) -> Estimate:
-    """A coarse estimate and the points of finer tiles, by how far the tiles agree about each category."""
+    """A coarse estimate and the points of finer tiles, by how far the tiles agree about each category.
+
+    A category that is nowhere seen by two tiles is trusted as much as the others.
+    """
     categories = coarse.cells.shape[1]
     known = ~np.isnan(found.agreement)
     weight = found.weight * known
     seen_twice = np.bincount(found.category, weight, categories)
     agreed = np.bincount(found.category, weight * np.nan_to_num(found.agreement), categories)
     in_general = agreed.sum() / max(seen_twice.sum(), LEAST)
-    trust = (agreed + in_general) / (seen_twice + 1)  # as if one more object had been seen, as others are
+    trust = np.where(seen_twice > 0, agreed / np.maximum(seen_twice, LEAST), in_general)
     finer = _cells(found, tiles.shape, side, categories)
     points = []
     for k in range(categories):
