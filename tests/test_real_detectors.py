@@ -102,7 +102,8 @@ def tokenizer(library: Any, folder: Path) -> Any:
     tokens = ["<|pad|>", "<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
     (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    return library.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), pad_token="<|pad|>")
+    files = (str(folder / "vocab.json"), str(folder / "merges.txt"))
+    return library.CLIPTokenizer(*files, pad_token="<|pad|>", model_max_length=16)
 
 
 def test_rfdetr(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class ZeroShotDetector:
     def detect(self, photo: Image.Image) -> PhotoBoxes:
         """The boxes in an RGB photo."""
         words = [list(self.categories)]
-        inputs = self._processor(images=photo, text=words, return_tensors="pt").to(self._device)
+        inputs = self._processor(images=photo, text=words, truncation=True, return_tensors="pt").to(self._device)
         (found,) = self._processor.post_process_grounded_object_detection(
             self._model(**inputs), threshold=MIN_SCORE, target_sizes=[photo.size[::-1]], text_labels=words
         )
