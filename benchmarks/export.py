@@ -13,8 +13,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -31,7 +31,7 @@ from counting.tables.count_table import CountTable
 from counting.utils.memory import keep_freed_memory
 from counting_datasets.catalog import load
 from counting_datasets.protocol import Protocol
-from counting_datasets.scene import Scene
+from counting_datasets.scene import Scene, SceneSet
 
 COMPARED = 10
 """Number of photos that PyTorch counts too."""
@@ -72,7 +72,7 @@ def _measure(name: str, arguments: argparse.Namespace) -> None:
         sizes = {"onnx": files[0].stat().st_size, "onnx int8": files[1].stat().st_size}
         milliseconds = _time(runs, _pixels(checkpoint, val[0]), arguments.repeats)
         print(f"  torch {milliseconds.pop('torch'):.1f} ms a photo", flush=True)
-        torch_counts = np.stack([runs["torch"](_pixels(checkpoint, scene)) for scene in val[:COMPARED]])
+        torch_counts = np.stack([runs["torch"](_pixels(checkpoint, scene)) for scene in val.scenes[:COMPARED]])
         counts = {run: np.zeros((len(val), len(checkpoint.counter.categories))) for run in sizes}
         for row, scene in enumerate(val):
             pixels = _pixels(checkpoint, scene)
@@ -80,19 +80,23 @@ def _measure(name: str, arguments: argparse.Namespace) -> None:
                 found[row] = runs[run](pixels)
     truth = CountTable.from_scenes(val, Protocol())
     for run, found in counts.items():
-        table = CountTable(truth.images, checkpoint.counter.categories, found).in_categories(truth.categories)
-        score = evaluate(table, truth, counter=name, data="voc2007", split="val", protocol="all", rounded=True)
+        mrmse = _mrmse(name, found, checkpoint.counter.categories, truth)
         print(
             f"  {run} {sizes[run] / 1e6:.1f} MB, {milliseconds[run]:.1f} ms a photo, "
             f"largest difference {np.abs(found[:COMPARED] - torch_counts).max():.6f}, "
-            f"mRMSE {score.metrics.mRMSE:.4f} on {len(val)} photos"
+            f"mRMSE {mrmse:.4f} on {len(val)} photos"
         )
 
 
-def _spread(scenes: Any, number: int) -> list[Scene]:
+def _spread(scenes: SceneSet, number: int) -> SceneSet:
     """``number`` evenly spaced scenes whose photos are there."""
     there = [scene for scene in scenes if scene.path.is_file()]
-    return [there[i * len(there) // number] for i in range(min(number, len(there)))]
+    return replace(scenes, scenes=tuple(there[i * len(there) // number] for i in range(min(number, len(there)))))
+
+
+def _mrmse(name: str, found: NDArray[np.float64], categories: tuple[str, ...], truth: CountTable) -> float:
+    table = CountTable(truth.images, categories, found)
+    return evaluate(table, truth, counter=name, data="voc2007", split="val", protocol="all").metrics.mRMSE
 
 
 def _pixels(checkpoint: Checkpoint, scene: Scene) -> NDArray[np.float32]:
