@@ -66,6 +66,21 @@ def test_photos_are_answered_in_order_and_a_bad_one_among_them_by_its_error(
         assert one["rows"][0]["count_raw"] == counter.count(encoded(seed)).to_dict()["rows"][0]["count_raw"]
 
 
+@pytest.mark.parametrize("tile", ["auto", 2])
+def test_a_large_photo_is_counted_in_tiles(client: TestClient, counter: Predictor, tile: Any) -> None:
+    photo = encoded(size=(640, 480))
+    answer = client.post("/v1/count", params={"tile": tile}, content=photo)
+    assert answer.json() == {"results": [counter.count(photo, tile=tile).to_dict()]}
+    assert answer.json() != client.post("/v1/count", content=photo).json()
+
+
+@pytest.mark.parametrize("tile", ["0", "99", "-1", "two", "1.5", "9" * 5000])
+def test_what_is_no_number_of_tiles_is_refused(client: TestClient, tile: str) -> None:
+    answer = client.post("/v1/count", **form(encoded(), tile=tile))
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("tile=")
+
+
 def test_questions_are_answered_as_in_python(client: TestClient, counter: Predictor) -> None:
     for question in ("how many people are there?", "how many red dogs are there?"):
         answer = client.post("/v1/ask", **form(encoded(), question=question))

@@ -150,6 +150,17 @@ def test_what_waits_is_counted_together_in_order_without_what_was_cancelled(held
     assert sizes == [3]
 
 
+def test_photos_in_tiles_are_counted_apart_from_others(held: Held) -> None:
+    sizes: list[int] = []
+    worker = Worker(held, waiting=9, on_batch=sizes.append)  # type: ignore[arg-type]
+    futures = worker.count(sources("a")) + worker.count(sources("b", "c"), 2) + worker.count(sources("d"))
+    held.released.set()
+    worker.start()
+    assert [future.result(60) for future in futures] == ["a", "b", "c", "d"]
+    worker.stop()
+    assert sizes == [1, 2, 1]
+
+
 def test_a_full_queue_takes_all_photos_of_a_request_or_none(held: Held) -> None:
     worker = started(held, waiting=2)
     waiting = worker.count(sources("a"))

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,15 +18,19 @@ from starlette.exceptions import HTTPException
 from counting.explain.explanation import Explanation
 from counting.networks.zoo.cards import models
 from counting.predictor.count_result import CountResult
+from counting.predictor.tiling import Tile, check_tile
 from counting.web import schemas
 from counting.web.limits import Limits
 from counting.web.metrics import Metrics
-from counting.web.uploads import Photo, Reader, unavailable
+from counting.web.uploads import Photo, Reader, Upload, unavailable
 from counting.web.worker import QueueFullError, Worker
 from counting_datasets.errors import CountingError
 
 LONGEST_MAP = 1024
 """Largest width or height in pixels of the map of an explanation."""
+
+LONGEST_TILE = 8
+"""Number of characters that are read of a number of tiles."""
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": schemas.Error, "description": "The request is malformed, incomplete or too slow."},
@@ -52,7 +56,7 @@ class Api:
 
     def router(self) -> APIRouter:
         router = APIRouter(responses=ERRORS, tags=["counting"])
-        several, one = _body(several=True), _body()
+        several, one = _body("tile", several=True, optional=True), _body()
         question, category = _body("question"), _body("category")
         answer: dict[str, Any] = {"response_description": "The answer."}
         router.post("/v1/count", response_model=schemas.Counts, openapi_extra=several, **answer)(self.count)
@@ -67,10 +71,11 @@ class Api:
     async def count(self, request: Request) -> Response:
         """Count objects in one photo or several.
 
-        If a photo cannot be counted, its result is an error; a request with a single photo is then refused.
+        If a photo cannot be counted, its result is an error; a request with a single photo is then refused. `tile`
+        counts small objects in large photos: the number of tiles along the longer side, or `auto`.
         """
         async with self._reader.read(request) as upload:
-            outcomes = await self._count(request, upload.photos)
+            outcomes = await self._count(request, upload.photos, _tile(upload))
             if len(outcomes) == 1 and isinstance(outcomes[0], HTTPException):
                 raise outcomes[0]
             results = [
@@ -123,11 +128,15 @@ class Api:
             }
         )
 
-    async def _count(self, request: Request, photos: Sequence[Photo]) -> list[CountResult | HTTPException]:
+    async def _count(
+        self, request: Request, photos: Sequence[Photo], tile: Tile | None
+    ) -> list[CountResult | HTTPException]:
         """The result of each photo, or why there is none."""
         refused = await asyncio.gather(*(self._refusal(photo) for photo in photos))
         accepted = [photo for photo, refusal in zip(photos, refused, strict=True) if refusal is None]
-        counted = iter(await self._wait(request, lambda: self._worker.count([photo.source for photo in accepted])))
+        counted = iter(
+            await self._wait(request, lambda: self._worker.count([photo.source for photo in accepted], tile))
+        )
         outcomes = [refusal or _outcome(next(counted)) for refusal in refused]
         for outcome in outcomes:
             self._metrics.photos.labels("refused" if isinstance(outcome, HTTPException) else "counted").inc()
@@ -182,6 +191,23 @@ async def _closed(request: Request) -> None:
         pass
 
 
+def _tile(upload: Upload) -> Tile | None:
+    """The field ``tile``.
+
+    Raises:
+        HTTPException: 422 if it is not a number of tiles.
+    """
+    sent = upload.fields.get("tile", "").strip()[:LONGEST_TILE]
+    if not sent:
+        return None
+    tile = int(sent) if sent.isdecimal() else sent
+    try:
+        check_tile(tile)
+    except CountingError as error:
+        raise _as_answer(error) from None
+    return cast(Tile, tile)
+
+
 def _outcome(outcome: CountResult | BaseException) -> CountResult | HTTPException:
     return outcome if isinstance(outcome, CountResult) else _as_answer(outcome)
 
@@ -218,14 +244,14 @@ def _map_png(found: Explanation) -> bytes:
     return file.getvalue()
 
 
-def _body(field: str | None = None, *, several: bool = False) -> dict[str, Any]:
+def _body(field: str | None = None, *, several: bool = False, optional: bool = False) -> dict[str, Any]:
     """The OpenAPI description of a request: a form with photos and a field, or the bytes of one photo."""
     photo: dict[str, Any] = {"type": "string", "format": "binary"}
     properties = {"photo": {"type": "array", "items": photo} if several else photo}
     required, parameters = ["photo"], []
     if field:
         properties[field] = {"type": "string"}
-        required.append(field)
+        required += [] if optional else [field]
         parameters = [{
             "name": field,
             "in": "query",

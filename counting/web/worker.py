@@ -13,6 +13,7 @@ from counting.inputs.photo_sources import PhotoSource
 from counting.networks.inference import default_workers
 from counting.predictor.count_result import CountResult
 from counting.predictor.predictor import Predictor
+from counting.predictor.tiling import Tile
 
 Result = TypeVar("Result")
 
@@ -31,6 +32,7 @@ class QueueFullError(Exception):
 @dataclass(eq=False)
 class _Photo:
     source: PhotoSource
+    tile: Tile | None
     future: "Future[CountResult]" = field(default_factory=Future)
 
 
@@ -88,13 +90,15 @@ class Worker:
         with self._changed:
             return sum(not job.future.cancelled() for job in self._jobs)
 
-    def count(self, sources: Sequence[PhotoSource]) -> "list[Future[CountResult]]":
-        """Put photos in the queue, all or none. Each future has a result, or a ``PhotoError``.
+    def count(self, sources: Sequence[PhotoSource], tile: Tile | None = None) -> "list[Future[CountResult]]":
+        """Put photos in the queue, all or none; ``tile`` is as for ``Predictor.count``.
+
+        Each future has a result, or a ``CountingError``.
 
         Raises:
             QueueFullError: there is no room for all of them.
         """
-        jobs = [_Photo(source) for source in sources]
+        jobs = [_Photo(source, tile) for source in sources]
         self._put(jobs)
         return [job.future for job in jobs]
 
@@ -134,7 +138,7 @@ class Worker:
                 if self._stopping:
                     return
                 batch: list[_Photo] = []
-                while self._jobs and isinstance(self._jobs[0], _Photo) and len(batch) < MAX_BATCH:
+                while self._jobs and _belongs(self._jobs[0], batch):
                     job = cast(_Photo, self._jobs.popleft())
                     if job.future.set_running_or_notify_cancel():
                         batch.append(job)
@@ -152,6 +156,7 @@ class Worker:
                 [photo.source for photo in photos],
                 on_error=lambda error: next(left).future.set_exception(error),
                 workers=min(self._threads, len(photos)),
+                tile=photos[0].tile,
             ):
                 next(left).future.set_result(result)
         except Exception as error:
@@ -161,6 +166,11 @@ class Worker:
             else:
                 for photo in unfinished:
                     self._count([photo])
+
+
+def _belongs(job: _Photo | _Call, batch: Sequence[_Photo]) -> bool:
+    """Whether a job can be counted together with ``batch``."""
+    return isinstance(job, _Photo) and (not batch or (len(batch) < MAX_BATCH and job.tile == batch[0].tile))
 
 
 def _finish(future: "Future[Any]", function: Callable[[], Any]) -> None:
