@@ -167,22 +167,24 @@ class Api:
             HTTPException: 503 if the queue is full, or if it takes too long; 400 if the client is gone.
         """
         try:
-            results = asyncio.gather(*map(asyncio.wrap_future, put()), return_exceptions=True)
+            results = [asyncio.wrap_future(future) for future in put()]
         except QueueFullError:
             raise unavailable("too many photos are waiting") from None
         closed = asyncio.ensure_future(_closed(request))
+        answered = asyncio.gather(*results, return_exceptions=True)
         try:
             await asyncio.wait(
-                (results, closed), timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED
+                (answered, closed), timeout=self._limits.seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            if results.done():
-                return results.result()
+            if answered.done():
+                return answered.result()
             if closed.done():
                 raise HTTPException(400, "the client closed the connection")
             raise unavailable(f"no answer in {self._limits.seconds:g} seconds")
         finally:
-            results.cancel()
             closed.cancel()
+            for result in results:
+                result.cancel()
 
 
 async def _closed(request: Request) -> None:
