@@ -8,7 +8,7 @@ of Count-QA. Counts come in three kinds:
     true        an upper bound
     simulated   drawn with the errors of the counter NAME (default: the default counter), from its calibration;
                 categories that it does not count are unknown
-    predicted   NAME's own counts on the COCO photos available: a sanity check on some sixty questions
+    predicted   NAME's own counts on COCO photos that are at hand and that no counter was trained on
 
 --val reports the validation questions, on which the head was chosen, instead of COCO-QA test and VQA v2 valid and
 test.
@@ -34,6 +34,9 @@ from counting_datasets.questions import Question
 from recipes.head_training import hold_out
 from recipes.ship_how_many import held_out_photos, questions_of, simulated, true_counts
 from recipes.simulated_counter import SimulatedCounter
+
+HELD_OUT = ("val2014_subset", "test2014_subset")
+"""Splits of the COCO data in DIR/coco that no counter was trained on."""
 
 CONSOLE = Console(highlight=False, width=120)
 Truth = dict[str, list[float]]
@@ -62,10 +65,11 @@ def simulated_table(questions: Sequence[Question], truth: Truth, counter: Simula
 
 
 def predicted(data: Path, name: str, questions: Sequence[Question]) -> tuple[list[Question], CountTable]:
-    """The questions about the COCO photos available, and a counter's counts in those photos."""
-    table, _ = count_scenes(find_counter(name), load("coco", "train2017_subset", Place(data / "coco")))
-    at_hand = {image.lstrip("0") for image in table.images}
-    kept, counts, _ = with_counts([question for question in questions if question.image in at_hand], [table], name)
+    """The questions about the held-out COCO photos, and a counter's counts in those photos."""
+    checkpoint = find_counter(name)
+    tables = [count_scenes(checkpoint, load("coco", split, Place(data / "coco")))[0] for split in HELD_OUT]
+    at_hand = {number for table in tables for number in table.numbers or ()}
+    kept, counts, _ = with_counts([question for question in questions if question.image in at_hand], tables, name)
     return kept, counts
 
 
@@ -95,7 +99,7 @@ def main() -> None:
     everything = [question for of_file in questions.values() for question in of_file]
     kept, counts = predicted(data, arguments.counter, everything)
     learned = train["cocoqa"][0] + train["vqa2"][0]
-    report(f"sanity check: photos here, counts predicted by {arguments.counter}", kept, counts, model, learned)
+    report(f"held-out photos, counts predicted by {arguments.counter}", kept, counts, model, learned)
 
 
 if __name__ == "__main__":
