@@ -29,7 +29,6 @@ from recipes.cached_maps import CachedMaps, Stages, stacked
 BATCH = 16
 
 
-@torch.inference_mode()
 def fill(name: str, maps: Path | None, part: int, parts: int) -> None:
     """Store the features of the training photos, by the cells of the configuration's start."""
     config = read_config(name)
@@ -42,7 +41,7 @@ def fill(name: str, maps: Path | None, part: int, parts: int) -> None:
     scenes = [scene for scene in data.train if scene.path.is_file()][part - 1 :: parts]
     cached, cache = CachedMaps(Stages(counter).eval(), maps or Path()), FeatureCache(counter.cells)
     for some in track([scenes[i : i + BATCH] for i in range(0, len(scenes), BATCH)], "features", unit=BATCH):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode():
             features = from_maps(cached, some) if maps else from_photos(counter, some)
         for scene, of_scene in zip(some, features.float(), strict=True):
             cache.store(scene, cached.view(scene, 0), of_scene)
@@ -51,12 +50,15 @@ def fill(name: str, maps: Path | None, part: int, parts: int) -> None:
 def from_maps(cached: CachedMaps, scenes: Sequence[Scene]) -> Tensor:
     """B×cells×width features, from the maps of the frozen part of the backbone."""
     fine, coarse = (stacked(maps) for maps in zip(*(cached.read(scene) for scene in scenes), strict=True))
-    return cached.stages.features(fine, coarse)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        return cached.stages.features(fine, coarse)[0]
 
 
 def from_photos(counter: Counter, scenes: Sequence[Scene]) -> Tensor:
     """B×cells×width features, from the photos."""
-    features: Tensor = counter.cells(torch.stack([counter.preprocess(scene.image()) for scene in scenes]))
+    photos = torch.stack([counter.preprocess(scene.image()) for scene in scenes])
+    with torch.autocast("cpu", torch.bfloat16):
+        features: Tensor = counter.cells(photos)
     return features
 
 
