@@ -6,7 +6,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 
-BEST = "voc2007-loc-sub-final"
+BEST = "everyday80"
 """Name of the default counter."""
 
 
