@@ -38,7 +38,7 @@ def main() -> None:
     counter = counting.load(arguments.counter)
     scenes = load(arguments.data, arguments.split, Place(arguments.root))
     scenes = in_categories(scenes, counter.categories, partly=True)[:: arguments.every]
-    chosen = [scene for scene in scenes if arguments.only is None or scene.path.name in names(arguments.only)]
+    chosen = [scene for scene in scenes if arguments.only is None or scene.id in names(arguments.only)]
     print(f"{arguments.counter} on {arguments.data} {arguments.split}, {len(chosen)} photos", flush=True)
     results = list(counter.stream([scene.path for scene in chosen], workers=1))
     errors(arguments.counter, chosen, results, scenes)
@@ -48,8 +48,8 @@ def main() -> None:
 
 
 def names(file: Path) -> set[str]:
-    """The file names in a list."""
-    return {Path(line.strip()).name for line in file.read_text().splitlines() if line.strip()}
+    """The names of photos in a list, without folder and ending."""
+    return {Path(line.strip()).stem for line in file.read_text().splitlines() if line.strip()}
 
 
 def errors(name: str, scenes: Sequence[Scene], results: Sequence[CountResult], of: SceneSet) -> None:

@@ -23,8 +23,8 @@ MAYBE_BELOW = 0.8
 ABOUT_BELOW = 0.4
 """Probability of the best guess, below which an answer says "about" and gives the interval."""
 
-THRESHOLDS = tuple(step / 100 for step in range(30, 85, 5))
-"""Candidates for ``shown_from``."""
+THRESHOLDS = tuple(step / 100 for step in range(50, 85, 5))
+"""Candidates for ``shown_from``: nothing is shown that is more likely absent than present."""
 
 _READABLE = {"pottedplant": "potted plant", "diningtable": "dining table", "tvmonitor": "TV"}
 
