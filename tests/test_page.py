@@ -155,6 +155,16 @@ class TestCounts:
             counted.page.locator(".map").get_attribute("aria-label") == f"Evidence for {only(result['counts'])[0]}"
         )
 
+    def test_a_large_photo_is_counted_in_tiles_on_request(self, person: Person, counter: Predictor) -> None:
+        large = {**photo("large.png"), "buffer": encoded(0, (1000, 750))}
+        person.add(large)
+        whole, tiled = (counter.count(large["buffer"], tile=tile).to_dict() for tile in (None, "auto"))
+        person.sees("#counts-title")
+        assert person.texts(".count .words") == words(whole)
+        person.page.get_by_label("Large photo").check()
+        person.sees("[data-key=tiles]:checked")
+        assert person.texts(".count .words") == words(tiled) != words(whole)
+
     def test_a_photo_can_be_dropped_or_pasted(self, person: Person) -> None:
         script = """([bytes, kind]) => {
             const data = new DataTransfer();

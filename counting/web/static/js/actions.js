@@ -196,6 +196,11 @@ export function actionsOn(ui, draw, drawOnStage, focusOn) {
     },
 
     again: (photo) => photos.count([photo]),
+
+    inTiles(photo, chosen) {
+      photo.tile = chosen ? "auto" : null;
+      photos.count([photo]);
+    },
   };
   return actions;
 }

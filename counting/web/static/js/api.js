@@ -17,9 +17,9 @@ export function onTokenNeeded(ask) {
   askForToken = ask;
 }
 
-/** The result of one photo, as `CountResult.to_dict` writes it. */
-export async function count(photo, options = {}) {
-  const { results } = await post("v1/count", photo, {}, options);
+/** The result of one photo, as `CountResult.to_dict` writes it; `tile` is as in the API, or null. */
+export async function count(photo, { tile = null, ...options } = {}) {
+  const { results } = await post("v1/count", photo, tile ? { tile } : {}, options);
   if (results[0].error) throw new ApiError(results[0].error, true);
   return results[0];
 }

@@ -231,6 +231,14 @@ function saved(photo) {
   );
 }
 
+/** The long side in pixels from which tiles show a counter more than the whole photo does. */
+const LARGE = 720;
+
+/** Only counters that locate objects count in tiles. */
+function canBeTiled(photo) {
+  return Math.max(...photo.result.size) >= LARGE && photo.result.rows.some((row) => row.points);
+}
+
 function foot(ui) {
   const { photo } = ui;
   const confirmed = isConfirmed(photo);
@@ -249,6 +257,19 @@ function foot(ui) {
       }),
       "I checked: every count is right",
     ),
+    canBeTiled(photo)
+      ? h(
+          "label",
+          { class: "check" },
+          h("input", {
+            type: "checkbox",
+            ...(photo.result.tile ? { checked: true } : {}),
+            data: { key: "tiles" },
+            onchange: (event) => ui.actions.inTiles(photo, event.target.checked),
+          }),
+          "Large photo: look for small objects in tiles (slower)",
+        )
+      : null,
     photo.counter && ui.counter && photo.counter !== ui.counter
       ? h(
           "p",

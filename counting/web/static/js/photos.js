@@ -102,7 +102,8 @@ async function countOne(photo) {
   photo.status = "counting";
   changed(photo, "result");
   try {
-    photo.result = await api.count(photo, { signal: stopping.signal });
+    const tile = photo.tile ?? null;
+    photo.result = { ...(await api.count(photo, { tile, signal: stopping.signal })), tile };
     photo.thumbnail ??= await thumbnail(photo.blob);
     photo.counter = await api.counterName();
     photo.suggested = null;
