@@ -55,7 +55,7 @@ def ship(
     overrides = "".join(f" {key}={value}" for key in ("start", "final") if (value := getattr(config, key)))
     card = {
         "counter": config.counter,
-        "data": best.card["data"],
+        "data": _trained_on(data) or best.card["data"],
         "chosen_on": _chosen_on(data),
         "backbone": _backbone(config),
         "command": f"counting train {config_name}{overrides}",
@@ -78,6 +78,10 @@ def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
     truth = CountTable.from_scenes(val, Protocol.parse(config.data.protocol, val.family))
     difficult = without_difficult(val, Protocol.parse(config.data.protocol, val.family))
     return calibrate(weights, count_scenes(trained, val)[0], truth, difficult)
+
+
+def _trained_on(data: DataConfig) -> str:
+    return ", ".join(f"{source.name}/{source.train}" for source in data.sources if source.train)
 
 
 def _chosen_on(data: DataConfig) -> str:

@@ -52,7 +52,7 @@ def test_an_onnx_file_counts_as_the_counter_in_batches_of_any_size(
         ("export torchvision:ssd300_vgg16", "only trained counters are exported"),
         ("export --format onx", "did you mean 'onnx'"),
         ("export --out counter.pt2", "must end in .onnx"),
-        ("export --format torch-export --int8 photos", "--int8 needs --format onnx"),
+        ("export --format torch-export --int8 scene.jpg", "--int8 needs --format onnx"),
         ("export --int8 nowhere", "nowhere: no photo found"),
         ("predict scene.jpg --runtime onnx --device cuda", "counts on the CPU"),
         ("predict scene.jpg --runtime onnx --counter torchvision:ssd300_vgg16", "is a detector"),

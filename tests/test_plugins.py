@@ -109,7 +109,7 @@ def test_the_counter_and_the_backbone_of_the_manual_can_be_built() -> None:
         r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     ):
         exec(compile(snippet, page.name, "exec"), {})
-    backbone = build_backbone("tiny", None)
+    backbone = build_backbone("three_layers", None)
     (features,) = backbone(torch.zeros(2, 3, 64, 64))
     assert features.shape == (2, 64, 8, 8)
     counter = build_counter("linear", Cells(backbone, Grid(2), 64, "pool"), ("apple", "pear"), {"dropout": 0.2})

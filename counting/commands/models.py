@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.console import Console
 from counting.networks.baselines import BASELINES
 from counting.networks.config import config_names
 from counting.networks.zoo.cards import BEST, read_card, zoo_names
+
+WIDTH = 60
+"""Largest number of characters in a line of a card."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -37,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _lines(name: str, card: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {name}{' (default)' if name == BEST else ''}"
-    yield f"    trained on {card['data']}"
+    yield from wrap(f"trained on {card['data']}", WIDTH, initial_indent="    ", subsequent_indent="      ")
     for score in card["scores"]:
         protocol = "" if score["protocol"] == "all" else f", {score['protocol']}"
         yield f"    mRMSE {score['mRMSE']:.3f} on {score['data']} {score['split']}{protocol}"
