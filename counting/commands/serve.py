@@ -1,10 +1,14 @@
 """counting serve"""
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from counting.utils.output import print_error
 from counting_datasets.errors import CountingError
+
+PACKAGES = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
+"""The packages of the extra ``web``."""
 
 SHORTEST_TOKEN = 16
 """Smallest number of characters of a token."""
@@ -12,13 +16,8 @@ SHORTEST_TOKEN = 16
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer requests until the server is stopped."""
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise CountingError("needs the web packages: pip install 'everyday-counting[web]'") from None
+    if not all(map(find_spec, PACKAGES)):
+        raise CountingError("needs the web packages: pip install 'everyday-counting[web]'")
     from counting.web.server import bind
 
     token = _token(arguments.token_file) if arguments.token_file else None

@@ -122,7 +122,7 @@ class Video:
         """The frame with square pixels, turned upright."""
         if frame.width * frame.height > MAX_PIXELS:
             raise PhotoError(f"{self.name}: {frame.width}×{frame.height} pixels, the maximum is {MAX_PIXELS:,}")
-        photo: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
+        photo: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]  # av has no types for it
         shape = self._stream.sample_aspect_ratio
         if shape and shape != 1:
             photo = photo.resize((max(1, round(photo.width * float(shape))), photo.height))

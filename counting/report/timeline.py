@@ -56,7 +56,7 @@ def timelines_figure(
     columns = 1 if len(shown) <= 3 else 2
     rows = max(1, -(-len(shown) // columns))
     figure = Figure(figsize=(9.0, 0.9 + 1.75 * rows), facecolor=theme.surface, layout="constrained")
-    figure.get_layout_engine().set(hspace=0.08, wspace=0.05)  # type: ignore[union-attr,call-arg]
+    figure.get_layout_engine().set(hspace=0.08, wspace=0.05)  # type: ignore[union-attr,call-arg]  # it is constrained
     left_out = len(timelines) - len(shown)
     note = f"; {left_out} rarer categories are not shown" if left_out else ""
     caption = f"{title}: expected count and {LEVEL:.0%} interval{note}"
