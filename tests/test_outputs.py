@@ -116,6 +116,13 @@ def test_models_into_head_exits_with_0() -> None:
     assert len(done.stdout.splitlines()) == 1
 
 
+def test_a_command_that_is_told_to_terminate_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("counting.commands.models.run", lambda _: sys.exit(15))  # as Ray does on SIGTERM
+    with pytest.raises(SystemExit) as ended:
+        main(["models"])
+    assert ended.value.code == 15
+
+
 def test_the_broken_pipe_of_a_socket_is_no_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

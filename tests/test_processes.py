@@ -1,5 +1,7 @@
 """Counting in worker processes: the same rows as in one process, also around photos that do harm."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,18 @@ def test_photos_of_a_process_that_ended_by_chance_are_counted_again(
 def test_a_counter_that_cannot_be_loaded_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CountingError, match="no such weights file"):
         in_processes(tmp_path / "none.safetensors", named(tmp_path / "a.jpg"), workers=1)
+
+
+def test_a_process_without_work_ends_with_a_parent_that_is_killed() -> None:
+    killed = """
+import os, signal
+from counting.bulk.processes import one_process
+print(one_process().submit(os.getpid).result(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    # its output is complete when no process is left that could write to it
+    done = subprocess.run([sys.executable, "-c", killed], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stdout.strip().isdigit(), done.stderr
 
 
 def test_the_command_writes_the_same_files_with_workers(

@@ -14,6 +14,7 @@ from counting.bulk.rows import Contents, NamedPhoto, Row, count_rows
 from counting.cli import main
 from counting.predictor.predictor import load
 
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # read when Ray is imported
 ray = pytest.importorskip("ray", reason="needs the extra ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs the extra ray")
 
@@ -30,9 +31,8 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", paths)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = cluster_utils.Cluster(
-            initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-        )
+        cluster = cluster_utils.Cluster()
+        cluster.add_node(num_cpus=0, include_dashboard=False)
         for _ in range(2):
             cluster.add_node(num_cpus=1)
         yield cluster

@@ -83,7 +83,7 @@ class _Worker:
         self._executor = self._started()
 
     def _started(self) -> ProcessPoolExecutor:
-        executor = ProcessPoolExecutor(1, mp_context=_context())
+        executor = one_process()
         self._ready = executor.submit(self._start)
         return executor
 
@@ -131,6 +131,11 @@ class _Worker:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
+def one_process() -> ProcessPoolExecutor:
+    """An executor with a process that ends when this one is killed, even before its first task."""
+    return ProcessPoolExecutor(1, mp_context=_context(), initializer=_end_with_parent)
+
+
 def _context() -> BaseContext:
     """Processes forked from one that has imported everything on Linux, new ones elsewhere."""
     if not sys.platform.startswith("linux"):
@@ -152,13 +157,16 @@ def _prepare(options: dict[str, Any], contents: Contents) -> None:
     from counting.utils.memory import keep_freed_memory
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent stops the workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     keep_freed_memory()
     torch.set_num_threads(1)
     _counter, _contents = load(**options), contents
 
 
 def _end_with_parent() -> None:
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for_end([parent.sentinel])

@@ -101,11 +101,14 @@ def _connected(address: str | None) -> Any:
         import ray.data
     except ImportError as error:
         raise CountingError(f"--engine ray needs Ray: pip install 'everyday-counting[ray]' ({error})") from None
+    address = address or os.environ.get("RAY_ADDRESS") or "local"  # None may join a cluster that has ended
+    if address != "local":
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")  # one attempt, of half a minute, not twenty
     try:
         ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = next(iter(str(error).splitlines()), "")
-        raise CountingError(f"cannot connect to the Ray cluster {address or ''}: {reason}") from None
+        raise CountingError(f"cannot connect to the Ray cluster {address}: {reason}") from None
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False

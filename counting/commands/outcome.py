@@ -19,8 +19,10 @@ def run_command(parsed: argparse.Namespace, output: Output) -> int:
         try:
             check_request(parsed)
             code: int = import_module(f"counting.commands.{parsed.command}").run(parsed)
-        except SystemExit:  # raised by rich when standard output is closed
-            return DONE
+        except SystemExit as ended:
+            if ended.code == 1:  # raised by rich when standard output is closed
+                return DONE
+            raise  # such as 15, with which Ray ends a program that is told to terminate
         except (Exception, KeyboardInterrupt) as error:
             if interruption.occurred or isinstance(error, KeyboardInterrupt):
                 print_error(f"{command}: stopped")

@@ -99,7 +99,7 @@ def _kept(
                 if out and not saved:
                     kept.append(row)
                 yield row
-    except (KeyboardInterrupt, GeneratorExit):
+    except (KeyboardInterrupt, GeneratorExit, SystemExit):
         if saved:
             _say(f"what was counted so far is in {saved.folder}: add --resume to count the rest")
         raise
