@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from counting.inputs.augmentation import VISIBLE_SHARE, augment
+from counting.inputs.augmentation import VISIBLE_SHARE, augment, with_area
 from counting.inputs.grid import Grid
 from counting.inputs.views import View, view_of
 from counting_datasets.protocol import Protocol
@@ -68,6 +68,30 @@ def test_an_object_counts_while_enough_of_its_box_stays_in_the_frame(seed: int) 
     share = np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / np.prod(placed[:, 2:] - placed[:, :2], axis=1)
     assert view.kept.tolist() == np.flatnonzero(share >= VISIBLE_SHARE).tolist()
     np.testing.assert_allclose(view.boxes, clipped[view.kept], atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_object_marked_by_a_point_counts_while_the_point_stays_in_the_frame(seed: int) -> None:
+    ((x0, y0, x1, y1),) = box = tiles(11)[[24]]
+    centre = (box[:, :2] + box[:, 2:]) / 2
+    points = np.array([[0, 0], *centre, [SIZE[0], SIZE[1]], [SIZE[0] + 9, 30]])
+    photo = Image.new("RGB", SIZE)
+    ImageDraw.Draw(photo).rectangle((x0, y0, x1 - 1, y1 - 1), fill="white")
+    picture, boxes, kept = augment(photo, np.hstack([points, points]), SIDE, seed)
+    bright = np.argwhere(np.asarray(picture.convert("L")) > 110)
+    if len(bright) == 0:
+        assert 1 not in kept
+    elif bright.min() > 0 and bright.max() < SIDE - 1:
+        place = boxes[kept.tolist().index(1)].reshape(2, 2).mean(axis=0) * SIDE
+        np.testing.assert_allclose(place, bright.mean(axis=0)[::-1], atol=2)
+
+
+def test_a_point_at_or_beyond_the_border_becomes_a_pixel_inside() -> None:
+    points = np.array([[0, 0], [120, 80], [130, 40]], dtype=float)
+    pixels = with_area(np.hstack([points, points]), SIZE)
+    assert pixels.tolist() == [[0, 0, 1, 1], [119, 79, 120, 80], [119, 39.5, 120, 40.5]]
+    box = np.array([[3, 4, 30, 40.0]])
+    assert with_area(box, SIZE).tolist() == box.tolist()
 
 
 @pytest.mark.parametrize("number", range(12))

@@ -38,7 +38,8 @@ def augment(
     """A random view of an RGB photo, side × side pixels: cropped, and by chance mirrored or colour-jittered.
 
     With ``zoom_out``, some photos are shrunk on a grey background before the crop; with ``blur``, some views lose
-    detail. ``boxes`` is n×4 (x0, y0, x1, y1) in the photo's pixels. The same seed gives the same view.
+    detail. ``boxes`` is n×4 (x0, y0, x1, y1) in the photo's pixels; a point, whose box has no area, is seen as one
+    pixel. The same seed gives the same view.
 
     Returns:
         The view, m×4 boxes that are still visible, as shares of its width and height, and their m indices in
@@ -46,10 +47,21 @@ def augment(
     """
     transform = _transform(side, zoom_out, blur)
     transform.set_random_seed(seed)
-    out = transform(image=np.asarray(photo), bboxes=boxes.reshape(-1, 4), objects=np.arange(len(boxes)))
+    boxes = with_area(boxes.reshape(-1, 4), photo.size)
+    out = transform(image=np.asarray(photo), bboxes=boxes, objects=np.arange(len(boxes)))
     visible = np.asarray(out["bboxes"], dtype=np.float64).reshape(-1, 4) / side
     kept = np.asarray(out["objects"], dtype=np.int64).reshape(-1)
     return Image.fromarray(out["image"]), visible, kept
+
+
+def with_area(boxes: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
+    """n×4 boxes, clipped to a photo of ``size`` (width, height); one without width or height gets one pixel."""
+    extent = np.array([*size, *size], dtype=np.float64)
+    clipped = np.clip(boxes, 0, extent)
+    low, high, limit = clipped[:, :2], clipped[:, 2:], extent[:2]
+    start = np.clip((low + high - 1) / 2, 0, limit - 1)
+    flat = high <= low
+    return np.hstack([np.where(flat, start, low), np.where(flat, start + 1, high)])
 
 
 @cache
