@@ -39,10 +39,9 @@ demo: env  ## draw scenes, train three counters on them, write a report
 	$(BIN)/python examples/demo.py
 
 docs: env  ## build the manual into site/; a warning is an error
-	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	$(BIN)/python docs/generate.py
 	$(BIN)/zensical build --clean --strict
 
 lock: env  ## bring requirements.lock in line with pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --extra dev --extra export --extra video --extra web pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-annotate --extra dev --extra docs --extra export --extra video --extra web pyproject.toml -o requirements.lock
