@@ -254,7 +254,10 @@ def main() -> None:
     )
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, draw in DRAWINGS.items():
-        draw().savefig(FOLDER / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight", pad_inches=0.08)
+        figure = draw()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out; a second layout with a tight box would cut off the titles
+        figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight", pad_inches=0.12)
 
 
 if __name__ == "__main__":
