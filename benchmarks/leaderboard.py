@@ -16,6 +16,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -92,7 +93,8 @@ class Scored:
 def main() -> None:
     arguments = parse_arguments()
     pages = [leaderboard(arguments, protocol) for protocol in PROTOCOLS]
-    text = "\n\n".join([HEAD, *([] if arguments.rows else [MEASURED]), *pages]) + "\n"
+    measured = f"Measured on {datetime.now(UTC).date()}."
+    text = "\n\n".join([HEAD, *([] if arguments.rows else [MEASURED]), measured, *pages]) + "\n"
     if arguments.out:
         write_text(arguments.out, text)
     else:

@@ -109,6 +109,14 @@ def test_the_navigation_lists_every_page_once(generate: ModuleType) -> None:
     assert listed == sorted(pages), "add the page to `nav` in mkdocs.yml"
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("docs/results/*.md")), ids=page_name)
+def test_a_page_of_results_names_its_data_its_command_and_its_date(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.search("VOC|COCO", text)
+    assert re.search("`(counting evaluate|python benchmarks/)|^(counting|python) ", text, re.MULTILINE)
+    assert re.search(r"[Mm]easured\W+(on )?20\d\d-\d\d-\d\d", text)
+
+
 def test_the_reference_describes_the_whole_public_api() -> None:
     described = re.findall(r"^::: counting\.(\w+)$", (ROOT / "docs/reference/python.md").read_text(), re.MULTILINE)
     assert sorted(described) == sorted(set(counting.__all__) - {"__version__"})
