@@ -17,6 +17,18 @@ write_scenes(Path("demo/scenes"), train=12, val=8, test=4)
 """
 LARGEST_WHEEL = 100_000_000
 """Largest size of the wheel in bytes; package registries refuse larger files."""
+LARGEST_BESIDE_TORCH = 900_000_000
+"""Largest size in bytes of what is installed beside torch, whose CPU builds take 500 to 700 million more."""
+SIZE_BESIDE_TORCH = """
+import importlib.metadata, re
+files = [
+    file.locate()
+    for one in importlib.metadata.distributions()
+    if not re.match("(torch$|triton|nvidia|cuda)", one.name)
+    for file in one.files or ()
+]
+print(sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc"))
+"""
 
 
 class Installed:
@@ -71,6 +83,12 @@ def test_an_installed_wheel_counts_asks_and_explains(installed: Installed) -> No
     installed.counting("explain", "photo.jpg", "--category", "person", "--out", "why")
     for file in ("counts.parquet", "drawn/photo.png", "why/photo-person.npy"):
         assert (installed.folder / file).is_file(), file
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_brings_little_beside_torch(installed: Installed) -> None:
+    size = int(installed.run(installed.bin / "python", "-c", SIZE_BESIDE_TORCH))
+    assert 100_000_000 < size < LARGEST_BESIDE_TORCH
 
 
 @pytest.mark.slow
