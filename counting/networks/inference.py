@@ -21,6 +21,7 @@ from counting.inputs.photo_sources import PhotoSource
 from counting.networks.checkpoint import Checkpoint
 from counting.networks.counters.base import Counter
 from counting.networks.feature_cache import FeatureCache
+from counting.networks.folding import folded
 from counting.networks.locating import LocatedCells
 from counting.tables.count_table import CountTable
 from counting.utils.progress import track
@@ -155,7 +156,7 @@ def count_scenes(checkpoint: Checkpoint, scenes: SceneSet) -> tuple[CountTable, 
     if checkpoint.config.backbone.frozen:
         cells, lost = _from_cache(counter, scenes)
     else:
-        cells, lost = _from_photos(counter, scenes)
+        cells, lost = _from_photos(folded(counter), scenes)
     kept = [scene for scene in scenes if scene.id in cells]
     table = np.stack([cells[scene.id] for scene in kept]) if kept else np.zeros((0, 1, len(counter.categories)))
     counts = table.sum(axis=1, dtype=np.float64)

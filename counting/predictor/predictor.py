@@ -1,7 +1,6 @@
 """The predictor: a loaded counter that counts photos, answers questions about them and explains its counts."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -116,7 +115,7 @@ class Predictor:
         check_tile(tile)
         if type(self._engine) is not TrainedCounter:
             raise CountingError(f"{self.name}: tiles need a loc-sub counter, run by PyTorch")
-        return Predictor(self.name, TrainedCounter(self._engine.checkpoint, tile))
+        return Predictor(self.name, self._engine.tiled(tile))
 
     def _stream(self, photos: Any, on_error: OnError, workers: int) -> Iterator[CountResult]:
         for _, counted in self._engine.stream(photo_sources(photos), workers):
@@ -149,7 +148,7 @@ class Predictor:
         """
         from counting.predictor.answer import questions
 
-        return questions(self.checkpoint, PhotoSource.of(photo))
+        return questions(self._trained.fast, PhotoSource.of(photo))
 
     def explain(self, photo: Any, category: str) -> "Explanation":
         """Where in a photo the count of ``category`` comes from.
@@ -168,16 +167,20 @@ class Predictor:
         """N×K raw counts → N×K×(L + 1) probabilities of the counts 0, 1, …; None for an uncalibrated counter."""
         return self._engine.distribution(raw)
 
-    @cached_property
+    @property
     def checkpoint(self) -> "Checkpoint":
         """The trained counter with its calibration and card.
 
         Raises:
             CountingError: this is a detector, which has neither.
         """
+        return self._trained.checkpoint
+
+    @property
+    def _trained(self) -> TrainedCounter:
         if not isinstance(self._engine, TrainedCounter):
             raise CountingError(f"{self.name} is a detector: it counts and answers, only trained counters explain")
-        return self._engine.checkpoint
+        return self._engine
 
     def __repr__(self) -> str:
         return f"Predictor({self.name!r}, counts {len(self.categories)} things)"

@@ -1,12 +1,16 @@
 """Trained counters run by PyTorch."""
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from counting.inputs.photo_sources import PhotoSource
+from counting.networks.folding import folded
 from counting.networks.inference import PhotoCounts, count_photos
 from counting.networks.locating import scaled_to
 from counting.predictor.count_result import CountResult
@@ -20,18 +24,34 @@ if TYPE_CHECKING:
 class TrainedCounter:
     """The engine of a trained counter."""
 
-    def __init__(self, checkpoint: "Checkpoint", tile: Tile | None = None) -> None:
-        self.checkpoint = checkpoint if tile is None else for_large_photos(checkpoint)
+    def __init__(self, checkpoint: "Checkpoint") -> None:
+        self.checkpoint = checkpoint
         self.categories = checkpoint.counter.categories
-        self._tile = tile
+        self._tile: Tile | None = None
+
+    @cached_property
+    def fast(self) -> "Checkpoint":
+        """The checkpoint with its counter folded: for counting, not for explanations."""
+        return replace(self.checkpoint, counter=folded(self.checkpoint.counter))
+
+    def tiled(self, tile: Tile) -> "TrainedCounter":
+        """The same counter, counting large photos also in tiles.
+
+        Raises:
+            CountingError: it does not locate objects.
+        """
+        tiled = copy.copy(self)
+        tiled.checkpoint, tiled.fast = for_large_photos(self.checkpoint), for_large_photos(self.fast)
+        tiled._tile = tile
+        return tiled
 
     def stream(
         self, sources: Iterator[PhotoSource], workers: int
     ) -> Iterator[tuple[PhotoSource, CountResult | PhotoError]]:
         if self._tile is None:
-            photos = count_photos(self.checkpoint.counter, sources, workers)
+            photos = count_photos(self.fast.counter, sources, workers)
         else:
-            photos = count_in_tiles(self.checkpoint, sources, workers, self._tile)
+            photos = count_in_tiles(self.fast, sources, workers, self._tile)
         for source, counted in photos:
             yield source, counted if isinstance(counted, PhotoError) else self.result(source, counted)
 
