@@ -21,4 +21,4 @@ def test_a_shipped_counter_gives_the_same_digits(name: str) -> None:
     np.testing.assert_allclose(found[-2:], pinned[-2:], atol=2e-5)
     np.testing.assert_allclose(
         found, pinned, atol=2e-3
-    )  # other versions of Pillow: up to .001 on photos and drawings
+    )  # other versions of torch and Pillow: up to .001 on photos and drawings

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from counting.inputs.preprocessing import resize
+
 OVERLAP = 1 / 3
 """Share of a tile's side that it has in common with the next."""
 
@@ -53,7 +55,7 @@ class Tiles:
         """The tiles row by row, each ``side`` × ``side`` pixels; the photo is stretched to fit them."""
         scale = self.side / self.places
         width, height = (round(length * scale) for length in self.shape)
-        stretched = photo.resize((width, height), resampling)
+        stretched = resize(photo, (width, height), resampling)
         corners = [
             (round(column * self.step * scale), round(row * self.step * scale))
             for row in range(self.rows)
