@@ -7,7 +7,8 @@
 ``speed`` runs `counting predict` with one and with two worker processes on VOC's photos, and the counter's network
 alone on random pixels in one and in two processes: the ratio that the processors allow. ``memory`` compares the
 peaks of all processes together for 2,000 and for 20,000 small photos. ``engines`` compares processor time and wall
-time per photo of threads, processes and Ray. On a busy machine only processor times can be compared. Linux only.
+time per photo of threads, processes and Ray, after the first 200: use a small counter to see what they add.
+On a busy machine only processor times can be compared. Linux only.
 """
 
 import argparse
@@ -23,6 +24,9 @@ import numpy as np
 from PIL import Image
 
 SIZES = (2000, 20_000)
+
+FEW = 200
+"""Photos from which `counting predict --workers 2` starts processes."""
 
 NETWORK = """
 import sys, torch, counting
@@ -95,15 +99,15 @@ def memory(arguments: argparse.Namespace) -> None:
 def engines(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         photos = small_photos(Path(folder), arguments.photos)
-        few = photos[:1]
         for name, options in (
             ("threads", ("--workers", "1")),
             ("processes", ("--workers", "2")),
             ("ray", ("--workers", "2", "--engine", "ray")),
         ):
-            start, whole = (predict(some, arguments.counter, *options) for some in (few, photos))
-            show(f"{name}, start", start, 1)
-            show(name, Cost(whole.wall - start.wall, whole.processor - start.processor), len(photos) - 1)
+            few, whole = (predict(photos[:size], arguments.counter, *options) for size in (FEW, len(photos)))
+            more = Cost(whole.wall - few.wall, whole.processor - few.processor)
+            show(name, more, len(photos) - FEW)
+            print(f"{name}: {few.wall:.1f} s for the first {FEW} photos, start included", flush=True)
 
 
 def small_photos(folder: Path, number: int) -> list[Path]:

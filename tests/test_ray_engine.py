@@ -31,6 +31,7 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", paths)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # at 15, the default, workers do not start on a busy machine
         cluster = cluster_utils.Cluster()
         cluster.add_node(num_cpus=0, include_dashboard=False)
         for _ in range(2):
