@@ -30,10 +30,11 @@ FEW = 200
 
 NETWORK = """
 import sys, torch, counting
+from counting.networks.folding import folded
 from counting.utils.memory import keep_freed_memory
 keep_freed_memory()
 torch.set_num_threads(1)
-network = counting.load(sys.argv[1] or None).checkpoint.counter.eval()
+network = folded(counting.load(sys.argv[1] or None).checkpoint.counter)
 side = network.cells.side
 with torch.inference_mode():
     network(torch.rand(1, 3, side, side))

@@ -20,6 +20,7 @@ import torch
 
 import counting
 from counting.inputs.photo_sources import PhotoSource
+from counting.networks.folding import folded
 from counting.networks.inference import default_workers
 from counting.networks.zoo import BEST
 from counting.utils.memory import keep_freed_memory
@@ -38,7 +39,7 @@ def main() -> None:
         parser.error("no photos there: set COUNTING_DATA or --root")
     keep_freed_memory()
     counter = counting.load(arguments.counter, "cpu")
-    trained = counter.checkpoint.counter
+    trained = folded(counter.checkpoint.counter)
     pixels = [trained.preprocess(PhotoSource.of(photo).open())[None] for photo in photos]
     backbone = partial(_in_threads, partial(_run, trained.cells.backbone), pixels, arguments.workers)
     runs: dict[str, Callable[[], object]] = {

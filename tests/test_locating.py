@@ -16,7 +16,15 @@ from counting.networks.config import parse_config
 from counting.networks.counters import build_counter
 from counting.networks.counters.att_sub import AttentiveHead
 from counting.networks.counters.loc_sub import LocatingHead
-from counting.networks.locating import CentreMaps, LocatedCells, Neck, centre_loss, scaled_to, soft_counts
+from counting.networks.locating import (
+    CentreMaps,
+    LocatedCells,
+    Neck,
+    centre_loss,
+    located_points,
+    scaled_to,
+    soft_counts,
+)
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting_datasets.errors import CountingError
@@ -141,6 +149,11 @@ class TestPoints:
         logits[0, 0, 0, [0, 3, 6]] = torch.tensor([-3.0, -4.0, -5.0])
         ((points,),) = self.located().points(logits)
         np.testing.assert_allclose(points, [[0.5 / 9, 0.5, 1 / (1 + np.exp(3))]], rtol=1e-6)
+
+    def test_a_category_without_a_peak_has_no_points(self) -> None:
+        heights = np.zeros((3, 2, 2), dtype=np.float32)
+        heights[1, 0, 1] = 0.02
+        assert [len(points) for points in located_points(heights)] == [0, 1, 0]
 
     def test_weights_are_scaled_to_the_expected_count(self) -> None:
         points = np.array([[0.1, 0.2, 0.9], [0.3, 0.4, 0.3]])

@@ -43,4 +43,4 @@ def resize(photo: Image.Image, size: tuple[int, int], resampling: Image.Resampli
 def to_square(photo: Image.Image, side: int, interpolation: Interpolation) -> Tensor:
     """A photo stretched to side × side pixels, as 3×side×side bytes."""
     resized = resize(photo, (side, side), RESAMPLING[interpolation])
-    return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1)
+    return torch.from_numpy(np.array(resized, dtype=np.uint8)).permute(2, 0, 1).contiguous()

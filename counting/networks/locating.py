@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -139,23 +140,23 @@ class LocatedCells(Cells):
 
 def located_points(heights: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     """K×h×w ``peak_heights`` → for each category, its points, as ``LocatedCells.points`` gives them."""
-    return [_points(one) for one in heights]
-
-
-def _points(heights: NDArray[np.float32]) -> NDArray[np.float64]:
-    rows, columns = heights.nonzero()
-    weights = heights[rows, columns].astype(np.float64)
-    height, width = heights.shape
+    count, height, width = heights.shape
+    flat = heights.reshape(count, height * width).astype(np.float64)
+    kept = flat >= FAINT
+    kept[np.arange(count), flat.argmax(axis=1)] = flat.max(axis=1) > 0
+    categories, places = kept.nonzero()
+    rows, columns = np.divmod(places, width)
+    weights = flat[categories, places]
     found = np.column_stack([(columns + 0.5) / width, (rows + 0.5) / height, weights])
-    found = found[np.argsort(-weights, kind="stable")]
-    return found[: max(1, int((weights >= FAINT).sum()))]
+    found = found[np.lexsort((-weights, categories))]
+    return np.split(found, np.searchsorted(categories, np.arange(1, count)))
 
 
 def scaled_to(expected: float, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """n×3 points with their weights multiplied so that they sum to ``expected``; none where that is 0 or less."""
     if expected <= 0 or not len(points):
         return points[:0]
-    return np.column_stack([points[:, :2], points[:, 2] * (expected / points[:, 2].sum())])
+    return np.asarray(points * (1, 1, expected / points[:, 2].sum()))
 
 
 def soft_counts(probable: Tensor, side: int) -> Tensor:
@@ -182,7 +183,7 @@ def peaks(values: Tensor) -> Tensor:
     height, width = values.shape[-2:]
     framed = pad(values, (1, 1, 1, 1), value=-math.inf)
     around = [framed[..., row : row + height, column : column + width] for row in range(3) for column in range(3)]
-    before, after = (torch.stack(part).amax(dim=0) for part in (around[:4], around[5:]))
+    before, after = (reduce(torch.maximum, part) for part in (around[:4], around[5:]))
     return (values > before) & (values >= after)
 
 
