@@ -12,6 +12,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
 SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
 """Possible sides of a batch's windows, as shares of the map's side."""
 
-VIEWS = (0,)
+VIEWS = (0, 2)
 """Numbers of the views that are trained on, as in ``view_of``."""
 
 ROUND, VALIDATE = 200, 5
@@ -173,6 +174,25 @@ class CachedMaps:
         return torch.cat([one.flatten().half() for one in maps])
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Windows of B photos' maps, and their targets.
+
+    Attributes:
+        fine: B×40×2n×2n.
+        coarse: B×112×n×n.
+        counts: B×cells×K fractional counts, NaN where unknown.
+        centres: B×K×n×n targets of ``centre_loss``.
+        taught: B×cells×K fractional counts by the teacher, if there is one.
+    """
+
+    fine: Tensor
+    coarse: Tensor
+    counts: Tensor
+    centres: Tensor
+    taught: Tensor | None
+
+
 class CachedTraining:
     """A training run on cached maps."""
 
@@ -231,24 +251,45 @@ class CachedTraining:
         random = np.random.default_rng((self.config.seed, self.step))
         torch.manual_seed(self.step)
         losses = []
-        for _ in range(ROUND):
-            chosen = [scenes[i] for i in random.choice(len(scenes), self.config.optimization.batch, p=share)]
-            losses.append(self._step(chosen, random))
+        with ThreadPoolExecutor(1) as reader:  # a single thread, which reads a batch ahead, so the order is fixed
+            reading = reader.submit(self._read, scenes, share, random)
+            for left in reversed(range(ROUND)):
+                batch = reading.result()
+                if left:
+                    reading = reader.submit(self._read, scenes, share, random)
+                losses.append(self._step(batch))
         return [round(value, 4) for value in np.mean(losses, axis=0).tolist()]
 
-    def _step(self, scenes: Sequence[Scene], random: np.random.Generator) -> list[float]:
-        options, places = self.config.optimization, self.stages.counter.cells.side // 16
+    def _read(self, scenes: Sequence[Scene], share: NDArray[np.float64], random: np.random.Generator) -> Batch:
+        """A random batch of windows, all of one size."""
+        places = self.stages.counter.cells.side // 16
+        chosen = [scenes[i] for i in random.choice(len(scenes), self.config.optimization.batch, p=share)]
         side = 2 * round(random.choice(SIDES) * places / 2)
         views, seen = [], []
-        for scene in scenes:
+        for scene in chosen:
             left, top = (2 * random.integers(0, (places - side) // 2 + 1, 2)).tolist()
             window, number = Window(left, top, side), int(random.choice(VIEWS))
             views.append(window.view(self.maps.view(scene, number), places))
             seen.append(window.of(self.maps.read(scene, number)))
         fine, coarse = (stacked(maps) for maps in zip(*seen, strict=True))
+        return Batch(fine, coarse, *self._targets(chosen, views, side))
+
+    def _targets(
+        self, scenes: Sequence[Scene], views: Sequence[View], side: int
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        counter, teacher = self.stages.counter, self.teacher
+        pairs = list(zip(scenes, views, strict=True))
+        counts = torch.stack([_counts(counter, scene, view, self.data) for scene, view in pairs])
+        maps = CentreMaps(self.data.protocol, side)
+        centres = torch.stack([torch.from_numpy(maps(scene, view)) for scene, view in pairs])
+        taught = torch.stack([teacher.target(scene, view) for scene, view in pairs]) if teacher else None
+        return counts, centres, taught
+
+    def _step(self, batch: Batch) -> list[float]:
+        options = self.config.optimization
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-            output, logits = self.stages(fine, coarse)
-        losses = self._losses(output.float(), logits.float(), scenes, views, side)
+            output, logits = self.stages(batch.fine, batch.coarse)
+        losses = self._losses(output.float(), logits.float(), batch)
         for group in self.optimizer.param_groups:
             group["lr"] = options.learning_rate * group["share"] * self._rate()
         self.optimizer.zero_grad()
@@ -264,21 +305,14 @@ class CachedTraining:
         falling = 0.5 + 0.5 * math.cos(math.pi * min(1, self.step / self.steps))
         return falling * min(1, (self.step + 1) / WARM_UP)
 
-    def _losses(
-        self, output: Tensor, logits: Tensor, scenes: Sequence[Scene], views: Sequence[View], side: int
-    ) -> list[Tensor]:
-        counter, protocol = self.stages.counter, self.data.protocol
-        pairs = list(zip(scenes, views, strict=True))
-        counts = torch.stack([_counts(counter, scene, view, self.data) for scene, view in pairs])
-        maps = CentreMaps(protocol, side)
-        centres = torch.stack([torch.from_numpy(maps(scene, view)) for scene, view in pairs])
+    def _losses(self, output: Tensor, logits: Tensor, batch: Batch) -> list[Tensor]:
+        counter = self.stages.counter
         losses = [
-            counter.loss(output, counts, self.criterion),
-            self.config.loss.centres * centre_loss(logits, centres),
+            counter.loss(output, batch.counts, self.criterion),
+            self.config.loss.centres * centre_loss(logits, batch.centres),
         ]
-        if self.teacher:
-            targets = torch.stack([self.teacher.target(scene, view) for scene, view in pairs])
-            losses.append(self.teacher.weight * counter.loss(output, targets, self.criterion))
+        if self.teacher and batch.taught is not None:
+            losses.append(self.teacher.weight * counter.loss(output, batch.taught, self.criterion))
         return losses
 
     @torch.no_grad()

@@ -29,12 +29,13 @@ from counting.networks.inference import count_scenes
 from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.tables.count_table import CountTable
 from counting.training.calibration import calibrate
-from counting.training.data import load_split
+from counting.training.data import load_split, without_difficult
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting.training.trainer import Trainer
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene, SceneSet
 
 HERE = Path(__file__).parent
 
@@ -472,6 +473,30 @@ def test_counts_without_difficult_objects_get_the_scale_that_fits_them(root: Pat
     assert 0.7 < found.non_difficult_scale < 0.9
     assert found.scale_under(Protocol(non_difficult=True, non_empty=True)) == found.non_difficult_scale
     assert found.scale_under(Protocol(no_crowd=True)) == 1
+
+
+def test_only_photos_of_data_that_marks_difficult_objects_fit_the_scale_without_them(tmp_path: Path) -> None:
+    def scene(path: str, difficult: list[bool]) -> Scene:
+        objects = len(difficult)
+        boxes, labels = np.tile([0.0, 0, 4, 4], (objects, 1)), np.zeros(objects, dtype=np.int64)
+        return Scene(
+            id=path,
+            number=path,
+            path=tmp_path / path,
+            size=(8, 8),
+            boxes=boxes,
+            labels=labels,
+            difficult=np.array(difficult, dtype=bool),
+            crowd=np.zeros(objects, dtype=bool),
+            categories=("cat",),
+        )
+
+    scenes = (scene("voc/1", [True, False]), scene("voc/2", [False]), scene("coco/1", [False, False]))
+    mixture = SceneSet("mixture", "val", "voc", ("cat",), scenes)
+    counts = without_difficult(mixture, Protocol())
+    assert counts is not None
+    assert dict(zip(counts.images, counts.counts[:, 0].tolist(), strict=True)) == {"voc/1": 1, "voc/2": 1}
+    assert without_difficult(SceneSet("coco", "val", "coco", ("cat",), scenes[2:]), Protocol()) is None
 
 
 def test_a_final_run_takes_the_settings_of_the_run_that_settled_them(root: Path, tmp_path: Path) -> None:

@@ -88,10 +88,15 @@ def _of_sources(
 
 
 def without_difficult(scenes: SceneSet, protocol: Protocol) -> CountTable | None:
-    """The true counts under ``protocol`` without difficult objects; None if no object is difficult."""
-    if not any(scene.difficult.any() for scene in scenes):
+    """The true counts under ``protocol`` without difficult objects; None if no object is difficult.
+
+    Photos of folders without any difficult object are left out: their data set does not mark objects as difficult.
+    """
+    marked = {scene.path.parent for scene in scenes if scene.difficult.any()}
+    if not marked:
         return None
-    return CountTable.from_scenes(scenes, replace(protocol, non_difficult=True))
+    kept = tuple(scene for scene in scenes if scene.path.parent in marked)
+    return CountTable.from_scenes(replace(scenes, scenes=kept), replace(protocol, non_difficult=True))
 
 
 def _same_photos(first: SceneSet, second: SceneSet) -> bool:
