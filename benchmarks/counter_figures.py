@@ -60,7 +60,7 @@ def errors(name: str, scenes: Sequence[Scene], results: Sequence[CountResult], o
         true = np.stack([scene.counts(protocol) for scene in scenes]).astype(np.float64)
         known = np.stack([scene.known_counts(protocol) for scene in scenes])
         seen = known.any(axis=0)
-        counts = raw * checkpoint.scale_under(protocol)
+        counts = raw * checkpoint.scales_under(protocol)
         categories = [name for name, flag in zip(of.categories, seen, strict=True) if flag]
         found = count_metrics(counts[:, seen], true[:, seen], categories, known=known[:, seen])
         scores = f"mRMSE {found.mRMSE:.4f}  nz {found.mRMSE_nz:.4f}"

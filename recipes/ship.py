@@ -1,12 +1,16 @@
 """Add a trained counter to the zoo: its weights in half precision, and a card that describes them.
 
 python -m recipes.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
-python -m recipes.ship runs/everyday80_head everyday80 everyday80_head --coco $COUNTING_DATA/coco test2014_subset
+python -m recipes.ship runs/everyday80_head everyday80 everyday80_head --coco $COUNTING_DATA/coco test2014_subset \
+    --difficulty voc2007-seq-sub
 """
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from counting.evaluation.scores import Evaluation, evaluate
 from counting.networks.checkpoint import Checkpoint, load, save
@@ -16,11 +20,12 @@ from counting.networks.inference import count_scenes
 from counting.networks.zoo import find_counter
 from counting.networks.zoo.cards import FOLDER
 from counting.tables.count_table import CountTable
-from counting.training.calibration import calibrate
+from counting.training.calibration import calibrate, fit_scales
 from counting.training.data import load_split, without_difficult
 from counting.utils.files import write_json
 from counting_datasets.catalog import Place
 from counting_datasets.catalog import load as load_scenes
+from counting_datasets.categories import match_categories
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
 
@@ -29,11 +34,18 @@ LARGEST = 25_000_000
 
 
 def ship(
-    run: Path, name: str, config_name: str, precision: Precision = "half", coco: tuple[Path, str] | None = None
+    run: Path,
+    name: str,
+    config_name: str,
+    precision: Precision = "half",
+    coco: tuple[Path, str] | None = None,
+    difficulty: str | None = None,
 ) -> Path:
     """Write the weights and the card of ``name``, with the scores of these weights; returns the weights' file.
 
     The scores are those on VOC 2007's test split and, with ``coco``, on a split of the COCO data in a folder.
+    ``difficulty`` names a counter that was not trained on its validation split: how much smaller its counts are
+    without difficult objects holds for this one too.
 
     Raises:
         CountingError: the run is incomplete, its weights are too large, or photos of the test split are missing.
@@ -43,8 +55,8 @@ def ship(
     config = trained.config
     best = trained if config.final else _calibrated(trained, weights)
     path = FOLDER / f"{name}.safetensors"
-    scale = best.non_difficult_scale
-    save(best.counter, config, path, best.card, best.calibration, precision=precision, non_difficult_scale=scale)
+    scales = _without_difficult(difficulty, best) if difficulty else best.non_difficult_scales
+    save(best.counter, config, path, best.card, best.calibration, precision=precision, non_difficult_scales=scales)
     if path.stat().st_size > LARGEST:
         path.unlink()
         raise CountingError(f"{name}: its weights take more than {LARGEST:,} bytes")
@@ -80,6 +92,21 @@ def _calibrated(trained: Checkpoint, weights: Path) -> Checkpoint:
     return calibrate(weights, count_scenes(trained, val)[0], truth, difficult)
 
 
+def _without_difficult(name: str, checkpoint: Checkpoint) -> NDArray[np.float64]:
+    """The factors by which counts of the counter ``name`` are smaller without difficult objects, on its val."""
+    other = find_counter(name)
+    val = load_split(other.config.data, other.config.data.val)
+    difficult = without_difficult(val, Protocol())
+    if difficult is None:
+        raise CountingError(f"{name}: no object of its validation split is difficult")
+    counts = count_scenes(other, val)[0]
+    ratios = fit_scales(counts, difficult) / fit_scales(counts, CountTable.from_scenes(val, Protocol()))
+    scales = np.ones(len(checkpoint.counter.categories))
+    for category, own in match_categories(other.counter.categories, checkpoint.counter.categories).items():
+        scales[own] = ratios[category]
+    return scales
+
+
 def _trained_on(data: DataConfig) -> str:
     return ", ".join(f"{source.name}/{source.train}" for source in data.sources if source.train)
 
@@ -96,7 +123,7 @@ def _scores(name: str, data: str, split: str, root: Path | None) -> Iterator[Eva
     for protocol_name in ("all", "non-difficult"):
         protocol = Protocol.parse(protocol_name, scenes.family)
         truth = CountTable.from_scenes(scenes, protocol)
-        scaled = table.scaled(checkpoint.scale_under(protocol)).in_categories(truth.categories)
+        scaled = table.scaled(checkpoint.scales_under(protocol)).in_categories(truth.categories)
         yield evaluate(scaled, truth, counter=name, data=data, split=split, protocol=str(protocol))
 
 
@@ -107,6 +134,7 @@ if __name__ == "__main__":
     parser.add_argument("config")
     parser.add_argument("--precision", choices=("half", "int8"), default="half")
     parser.add_argument("--coco", nargs=2, metavar=("ROOT", "SPLIT"), help="a COCO split to score as well")
+    parser.add_argument("--difficulty", metavar="COUNTER", help="take its scales without difficult objects")
     given = parser.parse_args()
     also = (Path(given.coco[0]), given.coco[1]) if given.coco else None
-    print(ship(given.run, given.name, given.config, given.precision, also))
+    print(ship(given.run, given.name, given.config, given.precision, also, given.difficulty))

@@ -28,7 +28,7 @@ from counting.networks.config import Config
 from counting.networks.inference import count_scenes
 from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.tables.count_table import CountTable
-from counting.training.calibration import calibrate
+from counting.training.calibration import PRIOR, calibrate, fit_scales
 from counting.training.data import load_split, without_difficult
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
@@ -468,11 +468,27 @@ def test_counts_without_difficult_objects_get_the_scale_that_fits_them(root: Pat
     run = train(tiny_config(root), tmp_path / "run")
     val = load_split(tiny_config(root).data, "val")
     truth = CountTable.from_scenes(val, Protocol())
-    found = calibrate(run.best, truth, truth, truth.scaled(0.8))
-    assert found.non_difficult_scale == load(run.best).non_difficult_scale
-    assert 0.7 < found.non_difficult_scale < 0.9
-    assert found.scale_under(Protocol(non_difficult=True, non_empty=True)) == found.non_difficult_scale
-    assert found.scale_under(Protocol(no_crowd=True)) == 1
+    found = calibrate(run.best, truth, truth, truth.scaled(np.full(len(truth.categories), 0.8)))
+    np.testing.assert_allclose(found.scales_under(Protocol(non_difficult=True, non_empty=True)), 0.8)
+    np.testing.assert_array_equal(
+        load(run.best).scales_under(Protocol(non_difficult=True)), found.non_difficult_scales
+    )
+    np.testing.assert_array_equal(found.scales_under(Protocol(no_crowd=True)), 1)
+
+
+def test_rare_categories_get_nearly_the_scale_of_all() -> None:
+    categories = ("cat", "dog", "cow", "sofa")
+    images = tuple(map(str, range(40)))
+    predicted = CountTable(images, categories, np.tile([2.0, 2.0, 0.0, 2.0], (40, 1)))
+    predicted.counts[1:, 1] = 0
+    known = np.tile([True, True, True, False], (40, 1))
+    truth = CountTable(images, categories, predicted.counts * [0.5, 1, 1, 1], known=known)
+    cat, dog, cow, sofa = fit_scales(predicted, truth)
+    overall = (160 * 0.5 + 4) / 164
+    assert cat == pytest.approx((160 * 0.5 + PRIOR * overall) / (160 + PRIOR))
+    assert dog == pytest.approx((4 + PRIOR * overall) / (4 + PRIOR))
+    assert cow == pytest.approx(overall)
+    assert sofa == 1
 
 
 def test_only_photos_of_data_that_marks_difficult_objects_fit_the_scale_without_them(tmp_path: Path) -> None:

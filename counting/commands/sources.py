@@ -218,7 +218,7 @@ def _learned(name: str, split: Split, device: str | None) -> Counts:
     if split.scenes is None:
         raise CountingError(f"{name} needs photos, but --truth gives none: use --data")
     table, skipped = count_scenes(checkpoint, split.scenes)
-    table = table.scaled(checkpoint.scale_under(split.protocol))
+    table = table.scaled(checkpoint.scales_under(split.protocol))
     return Counts(table.in_categories(split.truth.categories), skipped=skipped)
 
 

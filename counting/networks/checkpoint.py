@@ -35,18 +35,20 @@ _BACKBONE = "cells.backbone."
 class Checkpoint:
     """A counter, its configuration, its card and, if one was fitted, the calibration of its counts.
 
-    ``non_difficult_scale`` is the factor for its counts under protocols that leave out difficult objects.
+    ``non_difficult_scales`` are K factors for its counts under protocols that leave out difficult objects.
     """
 
     counter: Counter
     config: Config
     card: dict[str, Any]
     calibration: Calibration | None = None
-    non_difficult_scale: float = 1.0
+    non_difficult_scales: NDArray[np.float64] | None = None
 
-    def scale_under(self, protocol: Protocol) -> float:
-        """The factor for its counts under ``protocol``."""
-        return self.non_difficult_scale if protocol.non_difficult else 1.0
+    def scales_under(self, protocol: Protocol) -> NDArray[np.float64]:
+        """K factors for its counts under ``protocol``."""
+        if self.non_difficult_scales is None or not protocol.non_difficult:
+            return np.ones(len(self.counter.categories))
+        return self.non_difficult_scales
 
     def to(self, device: torch.device) -> "Checkpoint":
         """This checkpoint with its tensors on ``device``; the counter itself is moved."""
@@ -84,7 +86,7 @@ def save(
     calibration: Calibration | None = None,
     *,
     precision: Precision = "single",
-    non_difficult_scale: float = 1.0,
+    non_difficult_scales: NDArray[np.float64] | None = None,
 ) -> None:
     """Write ``counter`` to ``path``; a frozen backbone with its own weights is stored as a fingerprint only.
 
@@ -104,8 +106,9 @@ def save(
         "categories": json.dumps(counter.categories),
         "backbone": fingerprint(counter.cells.backbone),
         "card": json.dumps(card or {}),
-        "non_difficult_scale": repr(non_difficult_scale),
     }
+    if non_difficult_scales is not None:
+        metadata["non_difficult_scales"] = json.dumps(non_difficult_scales.tolist())
     if calibration:
         stored[_CALIBRATION] = calibration.weights
         metadata["largest"] = str(calibration.largest)
@@ -124,7 +127,7 @@ def load(path: Path) -> Checkpoint:
     metadata, tensors = read_weights(path, "counter", FORMAT)
     try:
         values, categories, card = (json.loads(metadata[key]) for key in ("config", "categories", "card"))
-        trained_on, scale = metadata["backbone"], float(metadata.get("non_difficult_scale", 1))
+        trained_on, scales = metadata["backbone"], _scales(metadata, len(categories))
     except (KeyError, ValueError):
         raise CountingError(f"{path}: corrupt header, train or download the counter again") from None
     config = parse_config(values, str(path))
@@ -137,7 +140,14 @@ def load(path: Path) -> Checkpoint:
         raise CountingError(
             f"{path}: its weights of {config.backbone.name} differ from those it was trained on, train it again"
         )
-    return Checkpoint(counter.eval(), config, card, calibration, scale)
+    return Checkpoint(counter.eval(), config, card, calibration, scales)
+
+
+def _scales(metadata: Mapping[str, str], categories: int) -> NDArray[np.float64] | None:
+    """The factors for counts without difficult objects; a ValueError if they do not fit the categories."""
+    if "non_difficult_scales" not in metadata:
+        return None
+    return np.array(json.loads(metadata["non_difficult_scales"]), dtype=np.float64).reshape(categories)
 
 
 def _calibration(

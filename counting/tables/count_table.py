@@ -149,12 +149,12 @@ class CountTable:
             known=None if self.known is None else self.known[:, order],
         )
 
-    def scaled(self, factor: float) -> "CountTable":
-        """All counts multiplied by ``factor``; without distributions, unless it is 1."""
-        if factor == 1:
+    def scaled(self, factors: NDArray[np.float64]) -> "CountTable":
+        """The counts of each category multiplied by its factor; without distributions, unless all are 1."""
+        if (factors == 1).all():
             return self
-        cells = None if self.cells is None else self.cells * np.float32(factor)
-        return replace(self, counts=self.counts * factor, cells=cells, distribution=None)
+        cells = None if self.cells is None else self.cells * factors.astype(np.float32)
+        return replace(self, counts=self.counts * factors, cells=cells, distribution=None)
 
     def rows(self, places: Sequence[int] | NDArray[np.integer]) -> "CountTable":
         """The rows with the indices ``places`` (unique), in their order."""

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from counting.networks.checkpoint import Checkpoint, load, save
 from counting.networks.zoo import find_counter
 from counting.stats.best_guess import fit_shown_from
 from counting.stats.count_distribution import Calibration, fit_calibration
 from counting.stats.least_squares import FOLDS
-from counting.stats.metrics import as_scored, mean_over_categories, rmse
 from counting.tables.count_table import CountTable
 from counting.tables.join import join
 from counting_datasets.categories import match_categories
 
-SCALES = np.arange(50, 121) / 100
-"""Candidates for ``Checkpoint.non_difficult_scale``."""
+PRIOR = 5.0
+"""Weight of the scale of all categories in that of each, in squared counts."""
 
 
 def calibrate(
@@ -25,7 +25,7 @@ def calibrate(
 ) -> Checkpoint:
     """Fit a calibration for the counter at ``path`` to its counts on a validation split, and store it in the file.
 
-    ``non_difficult`` are the true counts without difficult objects, to which their scale is fitted. Nothing
+    ``non_difficult`` are the true counts without difficult objects, to which scales are fitted. Nothing
     changes if there are fewer than ``FOLDS`` photos. With ``keep``, the start's categories keep their
     calibration.
     """
@@ -42,19 +42,22 @@ def calibrate(
         calibration = _with_old(
             calibration, checkpoint.counter.categories, old.calibration, old.counter.categories
         )
-    scale = _fit_scale(predicted, non_difficult) if non_difficult else checkpoint.non_difficult_scale
-    save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration, non_difficult_scale=scale)
-    return replace(checkpoint, calibration=calibration, non_difficult_scale=scale)
+    scales = fit_scales(predicted, non_difficult) if non_difficult else checkpoint.non_difficult_scales
+    save(checkpoint.counter, checkpoint.config, path, checkpoint.card, calibration, non_difficult_scales=scales)
+    return replace(checkpoint, calibration=calibration, non_difficult_scales=scales)
 
 
-def _fit_scale(predicted: CountTable, truth: CountTable) -> float:
-    """The factor with the smallest mRMSE."""
+def fit_scales(predicted: CountTable, truth: CountTable) -> NDArray[np.float64]:
+    """For each category, the factor with the least squared error, drawn to that of all categories where few occur.
+
+    It is 1 for a category whose count is unknown in all photos.
+    """
     truth, predicted, _ = join(truth, predicted)
     known = np.ones(truth.counts.shape, dtype=bool) if truth.known is None else truth.known
-    seen = known.any(axis=0)
-    raw, true = predicted.counts[:, seen], truth.counts[:, seen]
-    errors = [float(mean_over_categories(rmse(as_scored(raw * scale), true, known[:, seen]))) for scale in SCALES]
-    return float(SCALES[int(np.argmin(errors))])
+    raw, true = predicted.counts.clip(min=0) * known, truth.counts * known
+    products, squares = (raw * true).sum(axis=0), (raw**2).sum(axis=0)
+    overall = products.sum() / squares.sum() if squares.any() else 1.0
+    return np.where(known.any(axis=0), (products + PRIOR * overall) / (squares + PRIOR), 1.0)
 
 
 def _with_old(

@@ -93,7 +93,7 @@ def train_counter(
             path,
             {**trained_on, **card},
             settled.calibration,
-            non_difficult_scale=settled.non_difficult_scale,
+            non_difficult_scales=settled.non_difficult_scales,
         )
 
     trainer = Trainer(counter, criterion, losses, config, accelerator, found_device, workers, old)
