@@ -79,10 +79,11 @@ def test_the_counter_itself_stays_as_it_was() -> None:
     assert all(weight.grad is not None for weight in counter.parameters())
 
 
-def test_norms_are_gone_and_the_weights_of_heads_are_shared() -> None:
+def test_norms_are_gone_once_and_the_weights_of_heads_are_shared() -> None:
     counter = on_lite0(members=2)
     fast = folded(counter)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in fast.modules())
+    assert folded(fast) is fast
     heads = dict(counter.head.named_parameters())
     assert heads
     assert all(weight is heads[name] for name, weight in fast.head.named_parameters())

@@ -23,10 +23,11 @@ def folded(counter: Counter) -> Counter:
     """A counter with the same counts, but for rounding, that is faster on a CPU.
 
     It is for inference only: its network has other layers. The other weights are those of ``counter``, not copies.
-    A counter on a GPU, or with another backbone, is returned as it is.
+    A counter that is folded already, is on a GPU or has another backbone is returned as it is.
     """
     on_cpu = next(counter.parameters()).device.type == "cpu"
-    if not on_cpu or not any(isinstance(module, EfficientNetLite0) for module in counter.modules()):
+    kinds = {type(module) for module in counter.modules()}
+    if not on_cpu or FoldedLite0 in kinds or EfficientNetLite0 not in kinds:
         return counter
     shared = {id(tensor): tensor for tensor in (*counter.parameters(), *counter.buffers())}
     fast = copy.deepcopy(counter, shared).eval()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from counting.inputs.photo_sources import PhotoSource
 from counting.networks import inference
 from counting.networks.checkpoint import Checkpoint
+from counting.networks.folding import folded
 from counting.networks.inference import PhotoCounts
 from counting.questions.how_many.encoding import encode, read_questions
 from counting.questions.how_many.evidence import at_most, count_prior, from_counts
@@ -114,7 +115,7 @@ def count_photo(checkpoint: Checkpoint, photo: Path | PhotoSource) -> PhotoCount
     Raises:
         PhotoError: it cannot be read.
     """
-    return inference.count_photo(checkpoint.counter, PhotoSource.of(photo))
+    return inference.count_photo(folded(checkpoint.counter), PhotoSource.of(photo))
 
 
 def answer_from(checkpoint: Checkpoint, photo: PhotoCounts, reading: Reading) -> Answer:
