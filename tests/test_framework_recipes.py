@@ -18,6 +18,12 @@ PHOTO = ROOT / "docs" / "photos" / "astronaut.jpg"
 WRITTEN = {"Ray Data": "ray.data", "Daft": "daft", "Spark": "pyspark"}
 """Frameworks whose recipes write the Parquet files ``counts`` → the module that they need."""
 
+SETTINGS = {
+    "PYSPARK_PYTHON": sys.executable,
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "RAY_worker_niceness": "0",  # at 15, the default, workers do not start on a busy machine
+}
+
 pytestmark = pytest.mark.slow
 
 
@@ -28,16 +34,9 @@ def run_recipe(framework: str, folder: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         shutil.copy(PHOTO, folder / name)
     (folder / "recipe.py").write_text(recipe, encoding="utf-8")
-    paths = os.pathsep.join(map(str, (ROOT, ROOT / "datasets")))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": paths,
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-    done = subprocess.run(
-        [sys.executable, "recipe.py"], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    environment = {**os.environ, **SETTINGS, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "datasets")))}
+    command = [sys.executable, "recipe.py"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
