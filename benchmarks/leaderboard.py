@@ -228,7 +228,8 @@ and a category. A pair's size is the mean share of the photo that an object of t
 MEASURED = """\
 The detectors are small and were trained on COCO. Their boxes count if their score is at least .5, or if it
 reaches a threshold fitted on the validation split, or each as a fraction fitted there (soft count). The
-counters were trained on VOC 2007's train split or, if their names end in `-final`, on train and val."""
+counters `voc2007-…` were trained on VOC 2007's train split or, if their names end in `-final`, on train and val;
+`everyday80` on photos of VOC and COCO, among them VOC 2007's train and val."""
 
 
 def page(rows: Sequence[Scored], arguments: argparse.Namespace, protocol: str) -> str:
