@@ -1,6 +1,7 @@
 """Train loc-sub on cached maps: the frozen part of its backbone runs once per photo.
 
-python -m recipes.cached_maps everyday80 runs/everyday80 [key=value …]
+python -m recipes.cached_maps everyday80 runs/everyday80-6 optimization.epochs=6
+python -m recipes.cached_maps everyday80 runs/everyday80 start=runs/everyday80-6 optimization.learning_rate=0.0008
 
 The maps of every photo and of a random view of it, at strides 8 and 16, are stored in the run's folder, in half
 precision (490 KB each for 480 pixels). A step uses windows of the maps instead of new views of the photos, and
@@ -81,18 +82,14 @@ class Stages(nn.Module):
 
     def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
         """The trunk's maps → the head's output, and the logits of centres."""
-        features, logits = self.features(fine, coarse)
-        return self.counter.head(features), logits
-
-    def features(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """The trunk's maps → the cells' features, and the logits of centres."""
         features = coarse
         for block in self.model.blocks[FROZEN_BLOCKS:]:
             features = block(features)
         last = self.model.act(self.model.bn2(self.model.conv_head(features)))
         cells = self.counter.cells
         assert isinstance(cells, LocatedCells)
-        return cells.locate((fine, coarse, last), self.counter.grid.side)
+        of_cells, logits = cells.locate((fine, coarse, last), self.counter.grid.side)
+        return self.counter.head(of_cells), logits
 
 
 @dataclass(frozen=True)

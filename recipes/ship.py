@@ -1,8 +1,10 @@
 """Add a trained counter to the zoo: its weights in half precision, and a card that describes them.
 
 python -m recipes.ship runs/voc2007-seq_sub voc2007-seq-sub voc2007/seq_sub
-python -m recipes.ship runs/everyday80_head everyday80 everyday80_head --coco $COUNTING_DATA/coco test2014_subset \
+python -m recipes.ship runs/everyday80 everyday80 everyday80 --coco $COUNTING_DATA/coco test2014_subset \
     --difficulty voc2007-seq-sub
+python -m recipes.ship runs/everyday80 everyday80-small everyday80 --coco $COUNTING_DATA/coco test2014_subset \
+    --difficulty voc2007-seq-sub --precision int8 --side 320
 """
 
 import argparse
@@ -40,20 +42,21 @@ def ship(
     precision: Precision = "half",
     coco: tuple[Path, str] | None = None,
     difficulty: str | None = None,
+    side: int | None = None,
 ) -> Path:
     """Write the weights and the card of ``name``, with the scores of these weights; returns the weights' file.
 
     The scores are those on VOC 2007's test split and, with ``coco``, on a split of the COCO data in a folder.
     ``difficulty`` names a counter that was not trained on its validation split: how much smaller its counts are
     without difficult objects holds for this one too.
+    ``side`` is the side of the photos that it gets, if they are smaller than those it was trained on.
 
     Raises:
         CountingError: the run is incomplete, its weights are too large, or photos of the test split are missing.
     """
-    weights = run / "weights" / "best.safetensors"
-    trained = load(weights)
+    trained = _rounded(run, name, precision, side)
     config = trained.config
-    best = trained if config.final else _calibrated(trained, weights)
+    best = trained if config.final else _calibrated(trained, _file(run, name))
     path = FOLDER / f"{name}.safetensors"
     scales = _without_difficult(difficulty, best) if difficulty else best.non_difficult_scales
     save(best.counter, config, path, best.card, best.calibration, precision=precision, non_difficult_scales=scales)
@@ -77,6 +80,22 @@ def ship(
     }
     write_json(path.with_suffix(".json"), card)
     return path
+
+
+def _file(run: Path, name: str) -> Path:
+    return run / "weights" / f"{name}.safetensors"
+
+
+def _rounded(run: Path, name: str, precision: Precision, side: int | None) -> Checkpoint:
+    """The best counter of the run as it will be shipped: rounded, and with photos of its side."""
+    best = load(run / "weights" / "best.safetensors")
+    config = best.config
+    if side:
+        config = config.model_copy(update={"cells": config.cells.model_copy(update={"side": side})})
+    path = _file(run, name)
+    scales = best.non_difficult_scales
+    save(best.counter, config, path, best.card, best.calibration, precision=precision, non_difficult_scales=scales)
+    return load(path)
 
 
 def _backbone(config: Config) -> str:
@@ -135,6 +154,7 @@ if __name__ == "__main__":
     parser.add_argument("--precision", choices=("half", "int8"), default="half")
     parser.add_argument("--coco", nargs=2, metavar=("ROOT", "SPLIT"), help="a COCO split to score as well")
     parser.add_argument("--difficulty", metavar="COUNTER", help="take its scales without difficult objects")
+    parser.add_argument("--side", type=int, help="the side of its photos, if smaller than in training")
     given = parser.parse_args()
     also = (Path(given.coco[0]), given.coco[1]) if given.coco else None
-    print(ship(given.run, given.name, given.config, given.precision, also, given.difficulty))
+    print(ship(given.run, given.name, given.config, given.precision, also, given.difficulty, given.side))
