@@ -35,6 +35,7 @@ from counting.stats.metrics import Floats, as_scored
 from counting.tables.count_table import CountTable
 from counting.utils.files import write_text
 from counting_datasets.catalog import Place, load
+from counting_datasets.categories import match_categories
 from counting_datasets.data_sets import find_data_set
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
@@ -58,6 +59,7 @@ class Row:
     fit: Sequence[str] = ()
     boxes: str = "soft"
     weights: str = "average"
+    counter: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> "Row":
@@ -138,7 +140,7 @@ def leaderboard(arguments: argparse.Namespace, name: str) -> str:
         try:
             counts = counts_of(row.what, test, fit)
             scores = evaluate(
-                counts.table,
+                scaled(counts.table, row.counter, protocol) if row.counter else counts.table,
                 test.truth,
                 counter=row.name,
                 data=arguments.data,
@@ -161,7 +163,7 @@ def measured(arguments: argparse.Namespace) -> list[Row]:
     """Everything measured here, as far as its files are there."""
     rows = [Row(f"{name}{' (not rounded)' * (name == 'category-mean')}", name) for name in BASELINES]
     counts = {name: counts_file(name, "test", arguments) for name in zoo()}
-    rows += [Row(name, str(file)) for name, file in counts.items() if file]
+    rows += [Row(name, str(file), counter=name) for name, file in counts.items() if file]
     test, val = (
         [str(arguments.detections / f"voc2007_{part}_{key}.json") for key in DETECTORS] for part in ("test", "val")
     )
@@ -202,6 +204,15 @@ def counts_file(name: str, split: str, arguments: argparse.Namespace) -> Path | 
     table, _ = count_scenes(find_counter(name), load("voc2007", split, Place()))
     write_table(table, path)
     return path
+
+
+def scaled(table: CountTable, name: str, protocol: Protocol) -> CountTable:
+    """The counts of a counter of the zoo under a protocol."""
+    from counting.networks.zoo import find_counter
+
+    checkpoint = find_counter(name, "cpu")
+    places = match_categories(table.categories, checkpoint.counter.categories)
+    return table.scaled(checkpoint.scales_under(protocol)[[places[k] for k in range(len(table.categories))]])
 
 
 def scored_counts(evaluation: Evaluation) -> Floats:
