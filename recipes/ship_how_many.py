@@ -34,7 +34,7 @@ from recipes.simulated_counter import SimulatedCounter
 MEMBERS = 4
 FOLDS, FOLD_MEMBERS = 4, 2
 """Number of parts for cross-fitting the fusions, and of heads that are trained for each part on the others."""
-SIMULATED = "everyday80"
+SIMULATED = "voc2007-seq-sub-final"
 """Name of the counter whose errors are simulated in training."""
 LARGEST_FILE = 8_000_000
 """Largest size in bytes of the weights, which are part of the wheel."""
