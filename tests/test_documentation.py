@@ -4,13 +4,13 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from scripts import load_script
 
 import counting
 from counting.cli import parse
@@ -32,12 +32,7 @@ RUN = ("README.md", "docs/how_to/evaluation.md")
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
     """docs/generate.py, which writes the pages that are made from the code."""
-    spec = spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/generate.py")
 
 
 def page_name(page: Path) -> str:

@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from scripts import load_script
 
 from counting.cli import main
 
@@ -24,12 +24,7 @@ Box = tuple[int, int, int, int]
 @pytest.fixture(scope="module")
 def shelf() -> ModuleType:
     """The example that draws shelves."""
-    spec = spec_from_file_location("shelf", ROOT / "examples" / "shelf.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("examples/shelf.py")
 
 
 @pytest.fixture

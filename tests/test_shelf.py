@@ -3,21 +3,17 @@
 import os
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import load_script
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "shelf.py"
 
 
 def test_products_stand_in_the_picture_and_have_their_colour_in_their_boxes() -> None:
-    spec = spec_from_file_location("shelf", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    shelf = module_from_spec(spec)
-    spec.loader.exec_module(shelf)
+    shelf = load_script("examples/shelf.py")
     for seed in range(5):
         picture, products = shelf.draw_shelf(np.random.default_rng(seed))
         assert products
