@@ -14,7 +14,8 @@ from counting.networks.config import Config
 from counting.training.data import load_data
 from counting_datasets.errors import CountingError
 from recipes import cached_maps
-from recipes.cached_maps import CachedTraining, Stages, Window
+from recipes.cached_maps import CachedTraining
+from recipes.maps import Stages, Window
 
 
 def settings(root: Path, **sections: object) -> Config:

@@ -1,0 +1,139 @@
+"""Maps of the frozen part of a loc-sub counter's backbone: stored once per view of a photo, read in windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from counting.inputs.augmentation import VISIBLE_SHARE
+from counting.inputs.preprocessing import to_square
+from counting.inputs.views import FIRST_RANDOM_VIEW, View, view_of
+from counting.networks.counters.base import Counter
+from counting.networks.locating import LocatedCells
+from counting_datasets.errors import CountingError
+from counting_datasets.scene import Scene
+
+FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
+"""Number of stages of EfficientNet-Lite0 up to stride 16, and of the block groups in them."""
+
+
+class Stages(nn.Module):
+    """An EfficientNet-Lite0 counter in two parts: the frozen stages and the trained rest."""
+
+    def __init__(self, counter: Counter) -> None:
+        super().__init__()
+        if not isinstance(counter.cells, LocatedCells):
+            raise CountingError("cached maps require counter: loc_sub")
+        self.counter = counter
+        self.model: Any = counter.cells.backbone.features.model
+
+    @torch.no_grad()
+    def trunk(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """B×3×H×W photos → B×40×H/8×W/8 and B×112×H/16×W/16."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        features = self.model.act(self.model.bn1(self.model.conv_stem(images)))
+        maps = []
+        for block in self.model.blocks[:FROZEN_BLOCKS]:
+            features = block(features)
+            maps.append(features)
+        return maps[2], maps[4]
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunk's maps → the head's output, and the logits of centres."""
+        features = coarse
+        for block in self.model.blocks[FROZEN_BLOCKS:]:
+            features = block(features)
+        last = self.model.act(self.model.bn2(self.model.conv_head(features)))
+        cells = self.counter.cells
+        assert isinstance(cells, LocatedCells)
+        of_cells, logits = cells.locate((fine, coarse, last), self.counter.grid.side)
+        return self.counter.head(of_cells), logits
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square part of a photo's maps, in positions of the coarse map."""
+
+    left: int
+    top: int
+    side: int
+
+    def of(self, maps: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The same part of both maps."""
+        fine, coarse = (
+            map_[
+                :,
+                scale * self.top : scale * (self.top + self.side),
+                scale * self.left : scale * (self.left + self.side),
+            ]
+            for scale, map_ in zip((2, 1), maps, strict=True)
+        )
+        return fine, coarse
+
+    def view(self, whole: View, places: int) -> View:
+        """The objects of a view that are in the window."""
+        boxes = (whole.boxes * places - np.array([self.left, self.top] * 2)) / self.side
+        inside = boxes.clip(0, 1)
+        seen = _areas(inside) >= VISIBLE_SHARE * np.maximum(_areas(boxes), 1e-12)
+        return View(inside[seen], whole.kept[seen], FIRST_RANDOM_VIEW)
+
+
+def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+
+
+Maps = tuple[Tensor, Tensor]
+"""40×2n×2n and 112×n×n half floats: the trunk's maps of a photo."""
+
+
+@dataclass(frozen=True)
+class CachedMaps:
+    """The maps of photos' views, read from files or computed, and the objects in the views."""
+
+    stages: Stages
+    folder: Path
+    views: dict[tuple[str, int], View] = field(default_factory=dict)
+
+    def read(self, scene: Scene, number: int = 0) -> Maps:
+        """The maps of a view of a photo."""
+        path = self.folder / f"{scene.id.replace('/', '-')}.{number}.npy"
+        places = self.stages.counter.cells.side // 16
+        try:
+            flat = torch.from_numpy(np.load(path))
+        except (OSError, ValueError, EOFError):
+            flat = self._computed(scene, number)
+            np.save(path.with_suffix(".part.npy"), flat.numpy())
+            path.with_suffix(".part.npy").replace(path)
+        fine, coarse = flat.split_with_sizes([40 * 4 * places**2, 112 * places**2])
+        return fine.view(40, 2 * places, 2 * places), coarse.view(112, places, places)
+
+    def view(self, scene: Scene, number: int) -> View:
+        """The objects in a view."""
+        if number == 0:
+            return View(scene.boxes / np.array([*scene.size, *scene.size]), np.arange(len(scene.boxes)))
+        key = scene.id, number
+        if key not in self.views:
+            _, self.views[key] = self._photo(scene, number)
+        return self.views[key]
+
+    def _photo(self, scene: Scene, number: int) -> tuple[Image.Image, View]:
+        return view_of(scene, number, self.stages.counter.cells.side, zoom_out=True, blur=True)
+
+    def _computed(self, scene: Scene, number: int) -> Tensor:
+        cells = self.stages.counter.cells
+        normalization = cells.backbone.normalization
+        photo, _ = self._photo(scene, number)
+        pixels = normalization(to_square(photo, cells.side, normalization.interpolation))
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = self.stages.trunk(pixels[None])
+        return torch.cat([one.flatten().half() for one in maps])
+
+
+def stacked(maps: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(maps)).float().contiguous(memory_format=torch.channels_last)
