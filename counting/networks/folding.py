@@ -64,8 +64,8 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     one = nn.Conv2d(
         convolution.in_channels,
         convolution.out_channels,
-        convolution.kernel_size,  # type: ignore[arg-type]
-        convolution.stride,  # type: ignore[arg-type]
+        convolution.kernel_size,  # type: ignore[arg-type]  # of two numbers
+        convolution.stride,  # type: ignore[arg-type]  # of two numbers
         padding=convolution.kernel_size[0] // 2,
         groups=convolution.groups,
         device="meta",
