@@ -8,6 +8,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from counting.search.beams import Beam
+from counting.search.diversity import Cumulative, Diversity, Hamming, NeuralEmbedding, NGram
+
+START = torch.zeros(1, 1, dtype=torch.long)
+"""The start of a search of one item."""
+
 Floats = NDArray[np.float64]
 Tokens = tuple[int, ...]
 Delta = Callable[[Tokens, list[list[Tokens]]], float]
@@ -120,3 +126,20 @@ def neural_embedding(vectors: Floats) -> Delta:
         return -sum(cosine(vectors[tokens[step]], vectors[other]) for other in others)
 
     return delta
+
+
+VECTORS = np.random.default_rng(1).normal(size=(6, 3))
+DIVERSITIES: dict[str, tuple[Diversity, Delta]] = {
+    "hamming": (Hamming(), hamming),
+    "cumulative": (Cumulative(2.0), cumulative(2.0)),
+    "1-gram": (NGram(1), ngram(1)),
+    "2-gram": (NGram(2), ngram(2)),
+    "3-gram": (NGram(3), ngram(3)),
+    "neural embedding": (NeuralEmbedding(torch.from_numpy(VECTORS)), neural_embedding(VECTORS)),
+}
+"""Every diversity, and the same as written above."""
+
+
+def with_end(beam: Beam, end: int | None) -> Tokens:
+    """The tokens of a beam, with its end as in the searches above."""
+    return (*beam.tokens, end) if beam.finished and end is not None else beam.tokens
