@@ -24,7 +24,7 @@ def reader(tmp_path: Path) -> Shell:
 
 
 def follow(page: str, reader: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do what a page says: run its commands and its Python, and write the files that it shows."""
+    """Do what a page says: run its commands and Python, and write the files that it shows; `text` is output."""
     monkeypatch.chdir(reader.folder)
     text = (ROOT / "docs" / "tutorial" / page).read_text(encoding="utf-8")
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
@@ -32,7 +32,7 @@ def follow(page: str, reader: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
             exec(compile(block, page, "exec"), {})
         elif language == "yaml":
             (reader.folder / block.splitlines()[0].removeprefix("# ")).write_text(block, encoding="utf-8")
-        else:
+        elif language != "text":
             for line in block.replace("\\\n", " ").splitlines():
                 if not line.startswith(SETTING_UP):
                     command, *words = shlex.split(line)
