@@ -47,13 +47,13 @@ class CountBatch:
         self._blank = self._predictor.count(np.zeros((32, 32, 3), np.uint8)).to_table("blank")
 
     def __call__(self, batch: Mapping[str, Any]) -> Columns:
-        """The batch's columns but ``bytes``, and the counts of its photos.
+        """The columns of the batch except ``bytes``, and the counts of its photos.
 
         Args:
             batch: N image files in ``bytes``, or N paths or URLs in ``path``, and any other columns.
 
         Returns:
-            The other columns, and
+            The columns of the batch except ``bytes``, and
 
             - ``text``: N strings, the counts in words.
             - ``error``: N strings, why a photo could not be counted; empty for the others.
