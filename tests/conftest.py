@@ -15,3 +15,9 @@ def data_root() -> Path:
     if not folder:
         pytest.skip("needs the real data: set COUNTING_DATA to the folder that holds VOCdevkit and coco")
     return Path(folder)
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features of photos are cached in the folder of this test run."""
+    monkeypatch.setenv("COUNTING_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

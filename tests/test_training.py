@@ -1,16 +1,10 @@
-"""Training: reproducible, resumable, on one process or several, and it teaches something."""
+"""Training: reproducible, on one process or several, and it teaches something."""
 
 import json
 import math
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +13,21 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tiny import tiny_config, write_voc
+from tiny_training import FINE_TUNED, HEAD, assert_same_weights, mean_rmse, train
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from counting.networks.cells import Cells
 from counting.networks.checkpoint import load
-from counting.networks.config import Config
 from counting.networks.inference import count_scenes
-from counting.stats.metrics import as_scored, mean_over_categories, rmse
-from counting.tables.count_table import CountTable
-from counting.training.calibration import PRIOR, calibrate, fit_scales
-from counting.training.data import load_split, without_difficult
+from counting.stats.metrics import as_scored
+from counting.training.data import load_split
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
-from counting.training.trainer import Trainer
 from counting_datasets.errors import CountingError
 from counting_datasets.protocol import Protocol
-from counting_datasets.scene import Scene, SceneSet
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 HERE = Path(__file__).parent
 
@@ -43,33 +35,6 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_voc(tmp_path_factory.mktemp("data") / "voc", train=32, val=16)
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COUNTING_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-HEAD = {"name": "tiny"}
-FINE_TUNED = {"name": "tiny", "frozen": False}
-
-
-def train(config: Config, folder: Path, *, resume: bool = False) -> RunFolder:
-    run = RunFolder(folder)
-    train_counter(config, run, resume=resume, device="cpu")
-    return run
-
-
-def assert_same_weights(one: Path, other: Path) -> None:
-    """Bit by bit."""
-    first, second = load_file(one), load_file(other)
-    assert first.keys() == second.keys()
-    for name in first:
-        assert torch.equal(first[name], second[name]), name
-
-
-def mean_rmse(predicted: Any, true: Any) -> float:
-    return float(mean_over_categories(rmse(predicted, true)))
 
 
 @pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
@@ -82,109 +47,6 @@ def test_one_seed_gives_one_result_and_another_seed_another(
     assert one.metrics.read_text() == again.metrics.read_text()
     other = train(tiny_config(root, backbone=backbone, seed=1), tmp_path / "other")
     assert other.metrics.read_text() != one.metrics.read_text()
-
-
-def interrupt_at(call: int, function: Callable[..., Any]) -> Callable[..., Any]:
-    """``function``, stopped by Ctrl-C when it is called for the ``call``-th time."""
-    calls = iter(range(1, 10_000))
-
-    def interrupted(*args: Any, **kwargs: Any) -> Any:
-        if next(calls) == call:
-            raise KeyboardInterrupt
-        return function(*args, **kwargs)
-
-    return interrupted
-
-
-@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
-@pytest.mark.parametrize(
-    ("owner", "function", "call"),
-    [(Trainer, "step", 10), (Trainer, "validate", 3), (RunFolder, "log", 3), (RunFolder, "save_state", 3)],
-    ids=["within epoch 3", "before its score", "with its weights written", "before its state"],
-)
-def test_a_run_broken_off_and_resumed_ends_as_if_it_had_not_been(
-    root: Path, tmp_path: Path, backbone: dict[str, Any], owner: type, function: str, call: int
-) -> None:
-    config = tiny_config(root, backbone=backbone)
-    whole = train(config, tmp_path / "whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(owner, function, interrupt_at(call, getattr(owner, function)))
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path / "broken")
-    assert len((tmp_path / "broken" / "metrics.jsonl").read_text().splitlines()) in (2, 3)
-    resumed = train(config, tmp_path / "broken", resume=True)
-    assert_same_weights(resumed.last, whole.last)
-    assert_same_weights(resumed.best, whole.best)
-    assert resumed.metrics.read_text() == whole.metrics.read_text()
-
-
-def killed_at(write: int, training: Callable[[], object]) -> bool:
-    """Run ``training`` in a process of its own that dies before its ``write``-th file appears; whether it died."""
-    child = os.fork()
-    if child == 0:
-        replace, writes = Path.replace, iter(range(1, 10_000))
-
-        def replace_or_die(file: Path, target: Path) -> Path:
-            if next(writes) == write:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return replace(file, target)
-
-        Path.replace = replace_or_die  # type: ignore[assignment, method-assign]
-        try:
-            training()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
-    return os.WIFSIGNALED(status)
-
-
-@pytest.mark.parametrize("backbone", [HEAD, FINE_TUNED], ids=["head", "fine-tuned"])
-def test_a_run_killed_at_any_of_its_writes_can_be_resumed_or_else_started(
-    root: Path, tmp_path: Path, backbone: dict[str, Any]
-) -> None:
-    config = tiny_config(root, backbone=backbone, optimization={"epochs": 2})
-    whole = train(config, tmp_path / "whole")
-    for write in count(1):
-        run = RunFolder(tmp_path / f"killed at {write}")
-        if not killed_at(write, partial(train, config, run.path)):
-            break
-        resumable = run.state.exists()
-        with pytest.raises(CountingError, match="a run already" if resumable else "no run to resume"):
-            train(config, run.path, resume=not resumable)
-        train(config, run.path, resume=resumable)
-        assert_same_weights(run.last, whole.last)
-        assert_same_weights(run.best, whole.best)
-        assert run.metrics.read_text() == whole.metrics.read_text()
-        assert {file.name for file in run.path.rglob("*")} == {file.name for file in whole.path.rglob("*")}
-    assert write > 9  # config.yaml, environment.json, and in two epochs weights, metrics and state
-
-
-def test_a_run_started_again_keeps_no_weights_of_an_earlier_attempt(root: Path, tmp_path: Path) -> None:
-    config = tiny_config(root, optimization={"epochs": 1})
-    assert killed_at(6, lambda: train(config, tmp_path))
-    run = RunFolder(tmp_path)
-    assert run.best.exists()
-    other = tiny_config(root, optimization={"epochs": 3, "validate_every": 3})
-    assert killed_at(3, lambda: train(other, tmp_path))
-    assert not run.best.exists()
-
-
-def test_a_killed_process_is_resumed_from_its_last_whole_epoch(root: Path, tmp_path: Path) -> None:
-    config = tiny_config(root, optimization={"epochs": 100, "patience": 100})
-    (tmp_path / "config.yaml").write_text(config.to_yaml())
-    whole = train(config, tmp_path / "whole")
-    broken = RunFolder(tmp_path / "broken")
-    process = subprocess.Popen([sys.executable, HERE / "learn_tiny.py", tmp_path / "config.yaml", broken.path])
-    while process.poll() is None and not broken.state.exists():
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert len(broken.metrics.read_text().splitlines()) < 100
-    train(config, broken.path, resume=True)
-    assert_same_weights(broken.last, whole.last)
-    assert_same_weights(broken.best, whole.best)
 
 
 def test_a_run_ends_when_it_has_not_improved_for_its_patience(root: Path, tmp_path: Path) -> None:
@@ -248,33 +110,6 @@ def test_validation_comes_when_it_is_due_and_after_the_last_epoch(root: Path, tm
     epochs = [json.loads(line) for line in run.metrics.read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs if epoch["val_mRMSE"] is not None] == [2, 4, 5]
     assert load(run.best).card["epoch"] in (2, 4, 5)
-
-
-def test_rescaling_multiplies_the_counts_by_the_number_that_fits_val_best(root: Path, tmp_path: Path) -> None:
-    plain = train(tiny_config(root), tmp_path / "plain")
-    scaled = train(tiny_config(root, optimization={"rescale": True}), tmp_path / "scaled")
-    for name, tensor in load(plain.last).counter.head.state_dict().items():
-        assert torch.equal(tensor, load(scaled.last).counter.head.state_dict()[name])
-    val = load_split(tiny_config(root).data, "val")
-    true = val.counts(Protocol())
-    raw, fitted = (count_scenes(load(run.last), val)[0].counts for run in (plain, scaled))
-    factor = np.linalg.lstsq(raw.reshape(-1, 1), true.ravel(), rcond=None)[0][0]
-    assert load(scaled.last).counter.scale.item() == pytest.approx(factor, rel=1e-4)
-    assert fitted == pytest.approx(raw * factor, rel=1e-4)
-    score = mean_rmse(as_scored(fitted), true)
-    assert json.loads(scaled.metrics.read_text().splitlines()[-1])["val_mRMSE"] == pytest.approx(score)
-
-
-def test_the_scale_survives_a_break_between_two_validations(root: Path, tmp_path: Path) -> None:
-    config = tiny_config(root, optimization={"epochs": 5, "rescale": True, "validate_every": 3})
-    whole = train(config, tmp_path / "whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", interrupt_at(14, Trainer.step))
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path / "broken")
-    resumed = train(config, tmp_path / "broken", resume=True)
-    assert_same_weights(resumed.last, whole.last)
-    assert_same_weights(resumed.best, whole.best)
 
 
 def test_a_run_goes_on_from_another_with_its_backbone_learning_too(root: Path, tmp_path: Path) -> None:
@@ -371,28 +206,6 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_what_to_do(root: Path, t
         train(bad, tmp_path)
 
 
-def test_a_run_that_ended_before_its_first_epoch_can_start_again(root: Path, tmp_path: Path) -> None:
-    config = tiny_config(root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "step", interrupt_at(2, Trainer.step))
-        with pytest.raises(KeyboardInterrupt):
-            train(config, tmp_path)
-    with pytest.raises(CountingError, match="there is no run to resume, start it without --resume"):
-        train(config, tmp_path, resume=True)
-    assert train(config, tmp_path).best.is_file()
-    with pytest.raises(CountingError, match="there is a run already; resume it with --resume"):
-        train(config, tmp_path)
-
-
-def test_only_the_same_configuration_resumes_and_only_from_a_whole_state(root: Path, tmp_path: Path) -> None:
-    run = train(tiny_config(root), tmp_path)
-    with pytest.raises(CountingError, match="this run has another configuration"):
-        train(tiny_config(root, seed=1), tmp_path, resume=True)
-    run.state.write_bytes(run.state.read_bytes()[:1000])
-    with pytest.raises(CountingError, match="corrupt or truncated"):
-        train(tiny_config(root), tmp_path, resume=True)
-
-
 def test_batch_statistics_of_a_pretrained_backbone_stay(root: Path, tmp_path: Path) -> None:
     config = tiny_config(root, backbone=FINE_TUNED)
     weights = load_file(train(config, tmp_path).last)
@@ -441,90 +254,3 @@ def test_two_processes_train_one_counter_on_different_photos(root: Path, tmp_pat
     assert_same_weights(run.path / "rank0.safetensors", run.path / "rank1.safetensors")
     trained, last = load_file(run.path / "rank0.safetensors"), load_file(run.last)
     assert all(torch.equal(trained[name], last[name]) for name in last)
-
-
-def test_a_final_run_learns_from_val_too_and_keeps_scale_and_calibration(root: Path, tmp_path: Path) -> None:
-    optimization = {"epochs": 4, "batch": 8, "views": 2, "rescale": True}
-    settings = tiny_config(root, optimization=optimization)
-    run = train(settings, tmp_path / "settled")
-    val = load_split(settings.data, "val")
-    truth = CountTable.from_scenes(val, Protocol.parse("all", "voc"))
-    calibrated = calibrate(run.best, count_scenes(load(run.best), val)[0], truth)
-    final = train(settings.model_copy(update={"final": str(run.path)}), tmp_path / "final")
-    found = load(final.best)
-    assert found.card == {"data": "voc/train+val", "epoch": 4, "val_mRMSE": None}
-    assert found.counter.scale == calibrated.counter.scale != 1
-    assert found.calibration is not None
-    assert calibrated.calibration is not None
-    assert torch.equal(found.calibration.weights, calibrated.calibration.weights)
-    assert_same_weights(final.best, final.last)
-    before, after = (
-        (count_scenes(load(weights), val)[0].counts - truth.counts) for weights in (run.best, final.best)
-    )
-    assert (after**2).sum() < (before**2).sum()
-
-
-def test_counts_without_difficult_objects_get_the_scale_that_fits_them(root: Path, tmp_path: Path) -> None:
-    run = train(tiny_config(root), tmp_path / "run")
-    val = load_split(tiny_config(root).data, "val")
-    truth = CountTable.from_scenes(val, Protocol())
-    found = calibrate(run.best, truth, truth, truth.scaled(np.full(len(truth.categories), 0.8)))
-    np.testing.assert_allclose(found.scales_under(Protocol(non_difficult=True, non_empty=True)), 0.8)
-    np.testing.assert_array_equal(
-        load(run.best).scales_under(Protocol(non_difficult=True)), found.non_difficult_scales
-    )
-    np.testing.assert_array_equal(found.scales_under(Protocol(no_crowd=True)), 1)
-
-
-def test_rare_categories_get_nearly_the_scale_of_all() -> None:
-    categories = ("cat", "dog", "cow", "sofa")
-    images = tuple(map(str, range(40)))
-    predicted = CountTable(images, categories, np.tile([2.0, 2.0, 0.0, 2.0], (40, 1)))
-    predicted.counts[1:, 1] = 0
-    known = np.tile([True, True, True, False], (40, 1))
-    truth = CountTable(images, categories, predicted.counts * [0.5, 1, 1, 1], known=known)
-    cat, dog, cow, sofa = fit_scales(predicted, truth)
-    overall = (160 * 0.5 + 4) / 164
-    assert cat == pytest.approx((160 * 0.5 + PRIOR * overall) / (160 + PRIOR))
-    assert dog == pytest.approx((4 + PRIOR * overall) / (4 + PRIOR))
-    assert cow == pytest.approx(overall)
-    assert sofa == 1
-
-
-def test_only_photos_of_data_that_marks_difficult_objects_fit_the_scale_without_them(tmp_path: Path) -> None:
-    def scene(path: str, difficult: list[bool]) -> Scene:
-        objects = len(difficult)
-        boxes, labels = np.tile([0.0, 0, 4, 4], (objects, 1)), np.zeros(objects, dtype=np.int64)
-        return Scene(
-            id=path,
-            number=path,
-            path=tmp_path / path,
-            size=(8, 8),
-            boxes=boxes,
-            labels=labels,
-            difficult=np.array(difficult, dtype=bool),
-            crowd=np.zeros(objects, dtype=bool),
-            categories=("cat",),
-        )
-
-    scenes = (scene("voc/1", [True, False]), scene("voc/2", [False]), scene("coco/1", [False, False]))
-    mixture = SceneSet("mixture", "val", "voc", ("cat",), scenes)
-    counts = without_difficult(mixture, Protocol())
-    assert counts is not None
-    assert dict(zip(counts.images, counts.counts[:, 0].tolist(), strict=True)) == {"voc/1": 1, "voc/2": 1}
-    assert without_difficult(SceneSet("coco", "val", "coco", ("cat",), scenes[2:]), Protocol()) is None
-
-
-def test_a_final_run_takes_the_settings_of_the_run_that_settled_them(root: Path, tmp_path: Path) -> None:
-    run = train(tiny_config(root), tmp_path / "settled")
-    other = tiny_config(root, head={"hidden": [8]}).model_copy(update={"final": str(run.path)})
-    with pytest.raises(CountingError, match="was trained with other settings"):
-        train(other, tmp_path / "final")
-
-
-def test_a_final_run_may_go_on_from_a_counter_that_has_learned_from_val(root: Path, tmp_path: Path) -> None:
-    start, other = (train(tiny_config(root, seed=seed), tmp_path / f"start {seed}") for seed in (0, 1))
-    settings = tiny_config(root, start=str(start.path))
-    run = train(settings, tmp_path / "settled")
-    final = settings.model_copy(update={"final": str(run.path), "start": str(other.path)})
-    assert load(train(final, tmp_path / "final").best).card["data"] == "voc/train+val"
