@@ -39,7 +39,7 @@ def count_in_processes(
     Args:
         photos: the photos.
         options: the keyword arguments of ``counting.load``.
-        contents: what is made of the results.
+        contents: what workers produce besides counts.
         workers: number of processes.
 
     Raises:

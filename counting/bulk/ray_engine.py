@@ -18,7 +18,7 @@ BATCH = 16
 """Photos that an actor takes at a time."""
 
 BLOCKS, LARGEST_BLOCK = 32, 1024
-"""Number of blocks per actor, and maximum number of photos in a block: what a lost worker costs at most."""
+"""Number of blocks per actor, and maximum number of photos in a block: a lost worker loses at most one block."""
 
 RETRIES = 2
 """How often a block is counted again after its actor has ended, before its photos are counted one by one."""
@@ -43,7 +43,7 @@ def count_with_ray(
     Args:
         photos: the photos.
         options: the keyword arguments of ``counting.load``.
-        contents: what is made of the results; no drawings.
+        contents: what workers produce besides counts; drawings are not supported.
         workers: number of actors; by default the number of processors of the cluster.
         address: the cluster's HOST:PORT; by default RAY_ADDRESS, or else a cluster of this machine alone.
 

@@ -36,12 +36,12 @@ class NamedPhoto:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What is made of each result besides its counts, where it is counted.
+    """What workers produce from each result besides its counts.
 
     Attributes:
         json: whether rows have JSON.
-        regions: regions whose counts the text and the JSON have, too.
-        draw: a folder for the photos with their counts drawn on them, ``IMAGE.png``.
+        regions: regions whose counts are added to the text and the JSON.
+        draw: a folder for drawings of the photos with their counts, ``IMAGE.png``.
     """
 
     json: bool = False

@@ -76,7 +76,7 @@ _CLASSIFIERS = ("fc.", "classifier.", "head.fc.")
 
 
 def register_backbone(name: str) -> Callable[[Builder], Builder]:
-    """Decorator: make ``builder(weights) -> Backbone`` known to configs as ``name``."""
+    """A decorator that registers ``builder(weights) -> Backbone`` as ``name``, for use in configurations."""
 
     def register(builder: Builder) -> Builder:
         _BUILDERS[name] = builder

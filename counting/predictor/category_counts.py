@@ -75,7 +75,7 @@ class CategoryCounts:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Best guesses of what is probably there, most numerous first; ``result[name]`` knows all categories."""
+        """Best guesses of what is probably there, most numerous first; ``result[name]`` gives any category."""
         return {self.categories[k]: self._guesses[k].count for k in in_order(self._guesses)}
 
     @property

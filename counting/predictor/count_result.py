@@ -55,7 +55,8 @@ class CountResult(CategoryCounts):
     def to_rows(self, image: str | None = None, file_name: str | None = None) -> list[dict[str, Any]]:
         """One JSON object per category, as ``counting predict --json`` prints them.
 
-        ``image`` and ``file_name`` are the photo's id and name in them, by default from its file's name.
+        ``image`` and ``file_name`` are the photo's id and name in these objects; by default, they are taken from
+        the name of the photo's file.
         """
         from counting.tables.table_json import json_rows
 
@@ -100,7 +101,7 @@ class CountResult(CategoryCounts):
         """The located objects that are counted, each as a box of size 0 at its centre.
 
         Raises:
-            CountingError: the counter does not locate, or the package supervision is not installed.
+            CountingError: the counter does not locate objects, or the package supervision is not installed.
         """
         if self._points is None:
             raise CountingError("this counter does not locate objects: use a loc-sub counter")

@@ -28,10 +28,9 @@ class Moment:
     """The counts at one time.
 
     Attributes:
-        seconds: since the first frame.
-        guesses: the best guess of each category, by name, given the other frames too.
-        alone: count, low and high of each category given this frame alone, K×3; None where only what is there now
-            was asked for.
+        seconds: time since the first frame.
+        guesses: name of each category → its best guess, which also uses the other frames.
+        alone: K×3: count, low and high of each category from this frame alone; None for a live camera.
     """
 
     seconds: float
@@ -51,7 +50,9 @@ class Moment:
 
 
 def over_time(counter: Predictor, source: Any, every: float = 1.0) -> Iterator[Moment]:
-    """The counts of a video, or of photos with times, smoothed over time; all are counted before the first answer.
+    """The counts of a video, or of photos with times, smoothed over time.
+
+    All frames are counted before the first answer, because smoothed counts depend on later frames.
 
     Args:
         counter: a calibrated counter.
@@ -62,8 +63,9 @@ def over_time(counter: Predictor, source: Any, every: float = 1.0) -> Iterator[M
     Warns if parts of a video are damaged and left out.
 
     Raises:
-        PhotoError: the video or a photo cannot be read; names it.
-        CountingError: PyAV is not installed, the counter is not calibrated, or ``every`` or the times are wrong.
+        PhotoError: the video or a photo cannot be read; the message names it.
+        CountingError: PyAV is not installed, the counter is not calibrated, ``every`` is not above 0, or the times
+            are not in order.
     """
     if not every > 0:
         raise CountingError(f"every={every}: must be more than 0 seconds")
@@ -97,7 +99,7 @@ def _counted_photos(
 
 
 class CountsNow:
-    """What is there now, frame by frame: each answer rests on the frames so far."""
+    """What is in view now, frame by frame: each answer uses the frames so far."""
 
     def __init__(self, counter: Predictor) -> None:
         self._categories = counter.categories

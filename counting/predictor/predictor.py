@@ -66,14 +66,15 @@ class Predictor:
 
         Args:
             photo: a photo, or several: a list or other iterable of photos, or the path of a folder.
-            tile: to count large photos also in overlapping tiles, their number along the longer side, or "auto".
+            tile: count large photos also in overlapping tiles: their number along the longer side, or "auto".
 
         Returns:
             A ``CountResult``; for several photos, a list of them, in order.
 
         Raises:
-            PhotoError: a photo cannot be read; names it.
-            CountingError: a folder without photos, or an empty name.
+            PhotoError: a photo cannot be read; the message names it.
+            CountingError: the folder has no photos, the path is empty, ``tile`` is invalid, or the counter does
+                not locate objects, as tiles require.
         """
         if is_several(photo) or is_folder(photo):
             return list(self.stream(photo, tile=tile))
@@ -83,19 +84,19 @@ class Predictor:
     def stream(
         self, photos: Any, *, on_error: OnError = "raise", workers: int | None = None, tile: Tile | None = None
     ) -> Iterator[CountResult]:
-        """Count any number of photos, with a bounded number in memory at a time.
+        """Count any number of photos, with only a few of them in memory at a time.
 
         Args:
             photos: as ``count`` takes them; a generator is read only as far as needed.
-            on_error: for a photo that cannot be read, "raise" a ``PhotoError``, "skip" the photo, or call this
-                function with the error and continue.
+            on_error: what to do with a photo that cannot be read: "raise" a ``PhotoError``, "skip" the photo, or
+                a function that is called with the error before counting continues.
             workers: number of threads; by default one per processor, at most 8.
             tile: as for ``count``.
 
         Raises:
             PhotoError: a photo cannot be read, with ``on_error="raise"``.
-            CountingError: a folder without photos, an empty name, an invalid ``on_error``, ``workers`` or
-                ``tile``, or tiles for a counter that does not locate objects.
+            CountingError: the folder has no photos, the path is empty, ``on_error``, ``workers`` or ``tile`` is
+                invalid, or the counter does not locate objects, as tiles require.
         """
         if on_error not in ("raise", "skip") and not callable(on_error):
             raise CountingError(f'on_error={on_error!r}: use "raise", "skip" or a function')
@@ -107,10 +108,10 @@ class Predictor:
         return self._stream(photos, on_error, threads)
 
     def tiled(self, tile: Tile) -> "Predictor":
-        """This counter, counting large photos also in tiles, as for ``count``.
+        """The same counter, but it counts large photos also in tiles; ``tile`` is that of ``count``.
 
         Raises:
-            CountingError: an invalid ``tile``, or the counter does not locate objects.
+            CountingError: ``tile`` is invalid, or the counter does not locate objects.
         """
         check_tile(tile)
         if type(self._engine) is not TrainedCounter:
@@ -129,7 +130,8 @@ class Predictor:
     def ask(self, photo: Any, question: str) -> "AskedCount":
         """Answer a question such as "how many dogs are there?" from the counts of a photo.
 
-        A question that counts cannot answer raises no error: ``understood`` is empty and ``reason`` says why.
+        The answer has ``.count``, ``.low``, ``.high`` (the 80 % interval), ``.text`` and ``.understood``. If
+        counts cannot answer the question, no error is raised: ``.count`` is None and ``.reason`` says why.
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -153,7 +155,8 @@ class Predictor:
     def explain(self, photo: Any, category: str) -> "Explanation":
         """Where in a photo the count of ``category`` comes from.
 
-        The explanation has ``.map`` (H×W float32, 0–1), ``.score`` and ``.figure()``.
+        The explanation has ``.map`` (H×W float32, 0–1, high where the photo raises the count), ``.score`` (the
+        sum of the cells' raw counts) and ``.figure()`` (a PIL image).
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -197,17 +200,17 @@ def load(
 
     Args:
         name: a name from ``counting.models()``, a run folder, a .safetensors file, or a detector
-            (``torchvision:NAME``, ``ultralytics:FILE``, …), which is calibrated if the file of a counter fitted to
-            its boxes follows (``…+FILE.counter.json``); if None, the default counter.
+            (``torchvision:NAME``, ``ultralytics:FILE``, …). A detector is calibrated if the file of its fitted
+            counter is appended: ``torchvision:NAME+FILE.counter.json``. If None, the default counter.
         device: "cpu", "cuda", "cuda:1" or "mps"; if None, cuda if available, else cpu.
-        categories: what a zero-shot detector is to count, in words.
+        categories: the categories that a zero-shot detector should count, in words.
         runtime: "torch", or "onnx" to count with onnxruntime on a CPU. The counter is exported to the cache folder
             the first time.
         tile: count all photos in tiles, as ``Predictor.count`` does.
 
     Raises:
-        CountingError: no such counter, device or runtime, the counter's file is corrupt, a counter with categories
-            of its own is given others, or tiles for a counter that does not locate objects.
+        CountingError: there is no such counter, device or runtime; the counter's file is corrupt; ``categories``
+            are given to a counter that has its own; or the counter does not locate objects, as tiles require.
 
     Examples:
         >>> counter = load("voc2007-aso-sub")

@@ -15,10 +15,10 @@ from counting.stats.count_distribution import LEVEL, intervals
 from counting.stats.parts import in_part
 
 STEPS = 8
-"""Points per row of a cell that its count is spread over, where objects are not located."""
+"""Where objects are not located, the count of a cell is spread over ``STEPS``×``STEPS`` points in it."""
 
 LEAST = 1e-9
-"""Added to a cell's count, so that an expected count is also divided where no cell counts anything."""
+"""Added to the count of each cell, so that an expected count can be divided even if all cells count 0."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -128,9 +128,10 @@ _COUNTERS: dict[str, Builder] = {}
 
 
 def register_counter(name: str) -> Callable[[Builder], Builder]:
-    """Decorator: make ``builder(cells, categories, **options) -> Counter`` known to configs as ``name``.
+    """A decorator that registers ``builder(cells, categories, **options) -> Counter`` as ``name``, for use in
+    configurations.
 
-    The options are the keys of the config's ``head``; they are checked against the builder's annotations.
+    The options are the keys of the configuration's ``head``; they are checked against the builder's annotations.
     """
 
     def register(builder: Builder) -> Builder:
