@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from counting.inputs.batches import ViewDataset
 from counting.networks.checkpoint import load
-from counting.networks.config import Config, HintConfig, read_config
+from counting.networks.config import Config, read_config
+from counting.networks.config_sections import HintConfig
 from counting.networks.feature_cache import FeatureCache
 from counting.networks.inference import count_scenes
 from counting.stats.bootstrap import PairedDifference, paired

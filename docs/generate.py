@@ -4,12 +4,16 @@ They are not part of the repository, so they cannot become outdated.
 """
 
 import argparse
+import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from counting.cli import _parser
 from counting.networks.config import Config
@@ -52,35 +56,56 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+_INTRODUCTION = (
+    "`counting train CONFIG` reads these keys from a YAML file. On the command line, `key=value` changes one. "
+    "The key follows the name of its section and a dot: `counting train mine.yaml optimization.epochs=20 seed=1`."
+)
+
+
 def configuration() -> str:
     """The keys of a configuration, from its models."""
-    lines = ["# Configuration", "", "The keys of the YAML file that `counting train` takes.", ""]
+    lines = ["# Configuration", "", _INTRODUCTION, ""]
     for section, model in _sections(Config, ""):
-        text = (model.__doc__ or "").split("\n\n")
-        lines += [f"## {section or 'Top level'}", "", *(_prose(part) for part in text)]
-        lines += ["| key | type | default |", "|---|---|---|"]
+        text, _, attributes = inspect.cleandoc(model.__doc__ or "").partition("\n\nAttributes:\n")
+        meanings = dict(re.findall(r"^    (\w+): ((?:.+\n?)(?:^ {8}.+\n?)*)", attributes, re.MULTILINE))
+        lines += [f"## {section or 'Top level'}", "", *(_prose(part) + "\n" for part in text.split("\n\n"))]
+        lines += ["| key | meaning | value | default |", "|---|---|---|---|"]
         for key, field in model.model_fields.items():
             nested = next(_models(field.annotation), None)
-            kind = f"section `{f'{section}.{key}'.lstrip('.')}`" if nested else f"`{_type(field.annotation)}`"
-            default = "" if nested else f"`{field.get_default(call_default_factory=True)}`"
-            lines.append(f"| `{key}` | {kind} | {'required' if field.is_required() else default} |")
+            inner = f"{section}.{key}".lstrip(".")
+            kind = f"section [{inner}](#{inner.replace('.', '')})" if nested else _type(field.annotation)
+            meaning = _cell(_prose(meanings[key]).rstrip("."))
+            lines.append(f"| `{key}` | {meaning} | {kind} | {_default(field)} |")
         lines.append("")
     return "\n".join(lines)
 
 
 def _prose(text: str) -> str:
-    return " ".join(text.split()).replace("``", "`") + "\n"
+    return " ".join(text.split()).replace("``", "`")
+
+
+def _default(field: FieldInfo) -> str:
+    """The default of a key as YAML has it; nothing for a section, an empty list or mapping, or none."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "" if isinstance(value, BaseModel) or value in (None, (), {}) else f"`{json.dumps(value)}`"
 
 
 def _type(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
-    for pattern, short in (
-        (r"typing\.|pathlib\.", ""),
-        (r"Annotated\[(\w+), [^\]]+\]", r"\1"),
-        ("NoneType", "None"),
-    ):
-        text = re.sub(pattern, short, text)
-    return text
+    """The values that a key takes, in words."""
+    kind, parts = get_origin(annotation), get_args(annotation)
+    if kind is Annotated:
+        return _type(parts[0])
+    if kind is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if kind is tuple:
+        return f"list of: {_type(parts[0])}"
+    if kind in (Union, UnionType):
+        return " or ".join(_type(part) for part in parts if part is not type(None))
+    return {str: "text", Path: "path", int: "whole number", float: "number", bool: "`true` or `false`"}.get(
+        annotation, "mapping"
+    )
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from counting.evaluation.scores import Evaluation, evaluate
 from counting.networks.checkpoint import Checkpoint, load, save
 from counting.networks.compact_weights import Precision
-from counting.networks.config import Config, DataConfig, SourceConfig
+from counting.networks.config import Config
+from counting.networks.config_sections import DataConfig, SourceConfig
 from counting.networks.inference import count_scenes
 from counting.networks.zoo import find_counter
 from counting.networks.zoo.cards import FOLDER

@@ -17,7 +17,8 @@ from counting.inputs.batches import ViewDataset
 from counting.inputs.grid import Grid
 from counting.inputs.views import view_of
 from counting.networks.checkpoint import load as load_checkpoint
-from counting.networks.config import HintConfig, parse_config
+from counting.networks.config import parse_config
+from counting.networks.config_sections import HintConfig
 from counting.networks.counters.base import Outputs, build_counter
 from counting.networks.feature_cache import FeatureCache
 from counting.training.hint.human_importance import (

@@ -11,7 +11,7 @@ from tiny import tiny_backbone, tiny_config, write_voc
 
 from counting.networks.backbones import fingerprint
 from counting.networks.checkpoint import load
-from counting.networks.config import SubitizingConfig
+from counting.networks.config_sections import SubitizingConfig
 from counting.training.run import train_counter
 from counting.training.run_folder import RunFolder
 from counting.training.subitizing import CLASSES, learn_to_subitize

@@ -11,7 +11,8 @@ from torch import Tensor
 from counting.inputs.batches import Reader, ViewDataset
 from counting.inputs.preprocessing import Normalization, to_square
 from counting.inputs.views import View, view_of
-from counting.networks.config import Config, DataConfig, TeacherConfig
+from counting.networks.config import Config
+from counting.networks.config_sections import DataConfig, TeacherConfig
 from counting.networks.counters.base import AuxiliaryLoss, Counter
 from counting.networks.feature_cache import FeatureCache
 from counting.tables.count_table import CountTable

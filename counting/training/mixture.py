@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from counting.detection.detections import Detections
 from counting.detection.photo_boxes import boxes_on
-from counting.networks.config import DataConfig, SourceConfig
+from counting.networks.config_sections import DataConfig, SourceConfig
 from counting_datasets.catalog import Place, in_categories, load
 from counting_datasets.categories import match_categories
 from counting_datasets.protocol import Protocol

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from counting.networks.checkpoint import Checkpoint, build, check_parts, save
-from counting.networks.config import Config, LossConfig
+from counting.networks.config import Config
+from counting.networks.config_sections import LossConfig
 from counting.networks.counters import Committee
 from counting.networks.counters.base import AuxiliaryLoss, Counter
 from counting.networks.losses import CountLoss, balancing_weights

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from counting.inputs.batches import EpochSampler
 from counting.inputs.preprocessing import to_square
 from counting.networks.backbones import Backbone
-from counting.networks.config import SubitizingConfig
+from counting.networks.config_sections import SubitizingConfig
 from counting.training.trainer import hold_batch_norm
 from counting.utils.files import write_bytes
 from counting.utils.progress import console, report_skipped

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from counting.inputs.batches import Batch, EpochSampler, ViewDataset
-from counting.networks.config import Config, OptimizationConfig
+from counting.networks.config import Config
+from counting.networks.config_sections import OptimizationConfig
 from counting.networks.counters.base import AuxiliaryLoss, Counter, Outputs, count_cells
 from counting.networks.losses import CountLoss
 from counting.networks.widening import OldWeights

@@ -11,7 +11,7 @@ from PIL import Image
 
 from counting.inputs.grid import Grid
 from counting.inputs.views import View
-from counting.networks.config import HintConfig
+from counting.networks.config_sections import HintConfig
 from counting_datasets.errors import CountingError
 from counting_datasets.photo import open_photo
 from counting_datasets.protocol import Protocol
