@@ -164,8 +164,9 @@ def test_behind_the_last_attention_only_the_class_token_counts_and_the_empty_map
 def test_an_empty_map_says_why() -> None:
     evidence = torch.tensor([[[[-1.0, -2.0]], [[3.0, 0.0]], [[1.0, -1.0]]]])
     cam = Cam(torch.zeros(1, 3), torch.zeros(1, 3, 1), evidence, torch.ones(1, 3, dtype=torch.bool))
-    assert cam.why_empty(0, 0) == "no evidence for it: no weighted sum is above 0"
-    assert cam.why_empty(0, 1, counterfactual=True) == "no evidence against it: no weighted sum is below 0"
+    assert cam.why_empty(0, 0) == "no evidence for it: the weighted sum of the channels is nowhere above 0"
+    against = cam.why_empty(0, 1, counterfactual=True)
+    assert against == "no evidence against it: the weighted sum of the channels is nowhere below 0"
     assert cam.why_empty(0, 2) is None
     assert cam.why_empty(0, 2, counterfactual=True) is None
 

@@ -84,7 +84,7 @@ def test_under_the_table_stands_all_that_the_counter_knows(
     camera: Path, counter: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert predict(camera, "--counter", counter) == 0
-    assert "counts 2 things: blue, red; nothing else" in capsys.readouterr().out
+    assert "this counter counts 2 categories and nothing else: blue, red" in capsys.readouterr().out
 
 
 def test_unreadable_photos_are_named_and_the_rest_is_counted(

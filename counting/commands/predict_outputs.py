@@ -48,6 +48,6 @@ def printed_table(categories: Sequence[str], arguments: argparse.Namespace) -> I
         rest = "" if arguments.out else "; write all with --out counts.csv"
         output.print(f"and {photos - SHOWN_ROWS} more photos{rest}")
     known = ", ".join(map(readable, categories))
-    output.print(f"counts {len(categories)} things: {known}; nothing else", style="dim")
+    output.print(f"this counter counts {len(categories)} categories and nothing else: {known}", style="dim")
     for written in filter(None, (arguments.out, arguments.draw)):
         output.print(f"wrote {written}", soft_wrap=True)

@@ -48,8 +48,8 @@ class Cam:
         if not bool(self.moved[image, score]):
             return "the layer has no influence on it: every gradient is 0"
         if counterfactual:
-            return "no evidence against it: no weighted sum is below 0"
-        return "no evidence for it: no weighted sum is above 0"
+            return "no evidence against it: the weighted sum of the channels is nowhere below 0"
+        return "no evidence for it: the weighted sum of the channels is nowhere above 0"
 
 
 def grad_cam(
