@@ -28,7 +28,7 @@ def add_convert(commands: Commands) -> None:
         "--prefix",
         default="",
         metavar="TEXT",
-        help="for Label Studio: what stands before the photos' names in their addresses, such as "
+        help="for Label Studio: the part of the photos' addresses before their names, such as "
         "'/data/local-files/?d=holiday/'",
     )
     parser.add_argument("--json", action="store_true", help="print a summary as JSON")

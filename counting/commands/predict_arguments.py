@@ -39,7 +39,7 @@ def add_predict(commands: Commands) -> None:
         "  counting predict street.mp4 --every 1s --out counts.csv --plot counts.png",
     )
     parser.description = f"{parser.description}\n\n{_PHOTOS}"
-    parser.add_argument("photos", nargs="*", type=name, metavar="PHOTO|FOLDER|GLOB", help="what to count in")
+    parser.add_argument("photos", nargs="*", type=name, metavar="PHOTO|FOLDER|GLOB", help="the photos")
     add_counter(parser)
     add_device(parser)
     parser.add_argument(
@@ -96,14 +96,14 @@ def _add_engine(parser: Parser) -> None:
         "--workers",
         type=integer(1, _MAX_WORKERS),
         metavar="N",
-        help="count N photos at a time: from 100 photos per worker in N processes, each with a counter of its "
-        "own, below in threads (default: threads, one per processor, at most 8)",
+        help="count N photos at a time: in N processes if there are at least 100 photos for each, else in threads "
+        "(default: threads, one per processor, at most 8)",
     )
     parser.add_argument(
         "--engine",
         choices=["local", "ray"],
         default="local",
-        help="ray: count on a Ray cluster, N photos at a time (default there: one per processor)",
+        help="ray: count on a Ray cluster, with --workers N workers (default: one per processor)",
     )
     parser.add_argument(
         "--runtime",
