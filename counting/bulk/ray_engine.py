@@ -1,7 +1,9 @@
 """Counting on a Ray cluster: one actor per worker, each with a counter of its own and one torch thread."""
 
+import logging
 import os
 import pickle
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,15 +58,17 @@ def count_with_ray(
     items = [{"number": number, "photo": _packed(photo)} for number, photo in enumerate(photos)]
     size = min(max(-(-len(items) // (BLOCKS * actors)), BATCH), LARGEST_BLOCK)
     blocks = max(1, -(-len(items) // size))
-    counted = ray.data.from_items(items, override_num_blocks=blocks).map_batches(
-        _CountRows,
-        fn_constructor_args=(options, contents),
-        batch_size=BATCH,
-        concurrency=actors,
-        num_cpus=1,
-        num_gpus=1 if on_gpu else 0,
-        max_task_retries=RETRIES,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # there is no other way to say max_task_retries
+        counted = ray.data.from_items(items, override_num_blocks=blocks).map_batches(
+            _CountRows,
+            fn_constructor_args=(options, contents),
+            batch_size=BATCH,
+            compute=ray.data.ActorPoolStrategy(size=actors),
+            num_cpus=1,
+            num_gpus=1 if on_gpu else 0,
+            max_task_retries=RETRIES,
+        )
     due = 0
     for number, row in _unpacked(counted):
         yield from _alone(ray, photos[due:number], options, contents)
@@ -113,6 +117,9 @@ def _connected(address: str | None) -> Any:
     context.execution_options.preserve_order = True
     context.enable_progress_bars = False
     context.max_errored_blocks = -1
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):  # the rows have the errors, Ray's own files have the rest
+            handler.setLevel(logging.CRITICAL)
     return ray
 
 
