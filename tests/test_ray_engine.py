@@ -1,6 +1,5 @@
 """Counting on a Ray cluster of two worker nodes: the rows of one machine, whatever happens to its workers."""
 
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +7,12 @@ from typing import Any
 
 import pytest
 from poison import Deadly, Failing, named
+from ray_cluster import ray, two_worker_nodes
 from tiny import save_tiny_counter, write_photos
 
 from counting.bulk.rows import Contents, NamedPhoto, Row, count_rows
 from counting.cli import main
 from counting.predictor.predictor import load
-
-os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # read when Ray is imported
-ray = pytest.importorskip("ray", reason="needs the extra ray")
-cluster_utils = pytest.importorskip("ray.cluster_utils", reason="needs the extra ray")
 
 pytestmark = pytest.mark.slow
 
@@ -25,20 +21,8 @@ PHOTOS = 100
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head that does not count, and two worker nodes with one processor each."""
-    root = Path(__file__).parents[1]
-    paths = os.pathsep.join(map(str, (root, root / "datasets", root / "tests")))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", paths)
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_worker_niceness", "0")  # at 15, the default, workers do not start on a busy machine
-        cluster = cluster_utils.Cluster()
-        cluster.add_node(num_cpus=0, include_dashboard=False)
-        for _ in range(2):
-            cluster.add_node(num_cpus=1)
+    with two_worker_nodes() as cluster:
         yield cluster
-        ray.shutdown()
-        cluster.shutdown()
 
 
 @pytest.fixture(scope="module")
