@@ -39,13 +39,20 @@ from counting.training.trainer import hold_batch_norm, least_squares_scale
 from counting.utils.files import write_bytes
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
-from recipes.maps import FROZEN_BLOCKS, FROZEN_STAGES, CachedMaps, Stages, Window, stacked
+from recipes.maps import FROZEN_BLOCKS, FROZEN_STAGES, CachedMaps, Seen, Stages, Window, stacked
+from recipes.pool import Pool
 
 SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
 """Possible sides of a batch's windows, as shares of the map's side."""
 
-VIEWS = (0, 2)
-"""Numbers of the views that are trained on, as in ``view_of``."""
+WHOLE = 0.2
+"""Share of the windows that show photos as they are; the others are of the pool."""
+
+READY, GROWTH, LARGEST = 5000, 6, 38000
+"""Number of the pool's views before the first step, by how many it grows per step, and its final number."""
+
+CALM = 0.15
+"""Share of the steps, at the end, without mosaics."""
 
 ROUND, VALIDATE = 200, 5
 """Number of steps in a round, after which the state is stored, and of rounds between validations."""
@@ -87,13 +94,16 @@ class CachedTraining:
             _freeze_first_expansion(counter)
         self.stages, self.average = (Stages(counter) for counter in counters)
         self.average.load_state_dict(self.stages.state_dict())
-        self.maps = CachedMaps(self.average.eval(), folder / "maps")
         self.criterion: CountLoss = count_loss(config, counters[0], data)
         teacher = config.teacher
         self.teacher = teacher and TeacherLoss(teacher.weight, self.criterion, counters[0].grid, teacher.distill)
         self.optimizer = torch.optim.AdamW(list(self._groups()), weight_decay=config.optimization.weight_decay)
         self.step, self.best = 0, float("inf")
         self.scenes = [scene for scene in data.train if scene.path.is_file()]
+        weights = np.array([data.weights.get(scene.id, 1.0) for scene in self.scenes])
+        rates = sampling_rates(self.scenes, weights, config.data.rare)
+        self.pool = Pool(self.scenes, rates / rates.sum(), config.cells.side, config.seed)
+        self.maps = CachedMaps(self.average.eval(), self.pool, folder / "maps")
         self.steps = math.ceil(config.optimization.epochs * len(self.scenes) / config.optimization.batch)
         """Number of steps until the learning rate is 0."""
 
@@ -109,11 +119,9 @@ class CachedTraining:
         """Train to the end, or for ``rounds`` rounds."""
         (self.folder / "maps").mkdir(parents=True, exist_ok=True)
         self._restore()
-        weights = np.array([self.data.weights.get(scene.id, 1.0) for scene in self.scenes])
-        rates = sampling_rates(self.scenes, weights, self.config.data.rare)
         last = self.steps if rounds is None else self.step + rounds * ROUND
         while self.step < last:
-            losses = self._round(self.scenes, rates / rates.sum())
+            losses = self._round()
             row: dict[str, Any] = {"step": self.step, "loss": losses}
             self._store()
             ends = self.step >= self.steps or self.step % (ROUND * VALIDATE) == 0
@@ -124,7 +132,11 @@ class CachedTraining:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)
 
-    def _round(self, scenes: Sequence[Scene], share: NDArray[np.float64]) -> list[float]:
+    def ready(self, step: int) -> int:
+        """The number of the pool's views that may be drawn at a step."""
+        return min(READY + GROWTH * step, LARGEST)
+
+    def _round(self) -> list[float]:
         """``ROUND`` steps; the mean count loss, centre loss and teacher's loss."""
         self.stages.train()
         hold_batch_norm(self.stages)
@@ -132,37 +144,40 @@ class CachedTraining:
         torch.manual_seed(self.step)
         losses = []
         with ThreadPoolExecutor(1) as reader:  # a single thread, which reads a batch ahead, so the order is fixed
-            reading = reader.submit(self._read, scenes, share, random)
+            reading = reader.submit(self._read, random, self.step)
             for left in reversed(range(ROUND)):
                 batch = reading.result()
                 if left:
-                    reading = reader.submit(self._read, scenes, share, random)
+                    reading = reader.submit(self._read, random, self.step + 1)
                 losses.append(self._step(batch))
         return [round(value, 4) for value in np.mean(losses, axis=0).tolist()]
 
-    def _read(self, scenes: Sequence[Scene], share: NDArray[np.float64], random: np.random.Generator) -> Batch:
+    def _read(self, random: np.random.Generator, step: int) -> Batch:
         """A random batch of windows, all of one size."""
         places = self.stages.counter.cells.side // 16
-        chosen = [scenes[i] for i in random.choice(len(scenes), self.config.optimization.batch, p=share)]
         side = 2 * round(random.choice(SIDES) * places / 2)
-        views, seen = [], []
-        for scene in chosen:
+        seen = []
+        for _ in range(self.config.optimization.batch):
             left, top = (2 * random.integers(0, (places - side) // 2 + 1, 2)).tolist()
-            window, number = Window(left, top, side), int(random.choice(VIEWS))
-            views.append(window.view(self.maps.view(scene, number), places))
-            seen.append(window.of(self.maps.read(scene, number)))
-        fine, coarse = (stacked(maps) for maps in zip(*seen, strict=True))
-        return Batch(fine, coarse, *self._targets(chosen, views, side))
+            seen.append(self._draw(random, step).within(Window(left, top, side), places))
+        fine, coarse = (stacked(maps) for maps in zip(*(one.maps for one in seen), strict=True))
+        return Batch(fine, coarse, *self._targets(seen, side))
 
-    def _targets(
-        self, scenes: Sequence[Scene], views: Sequence[View], side: int
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _draw(self, random: np.random.Generator, step: int) -> Seen:
+        """A photo as it is, or a view of the pool; towards the end no mosaic."""
+        if random.random() < WHOLE:
+            return self.maps.photo(self.scenes[random.choice(len(self.scenes), p=self.pool.shares)])
+        number = int(random.integers(self.ready(step)))
+        if step > (1 - CALM) * self.steps and self.pool.is_mosaic(number):
+            number -= 1
+        return self.maps.view(number)
+
+    def _targets(self, seen: Sequence[Seen], side: int) -> tuple[Tensor, Tensor, Tensor | None]:
         counter, teacher = self.stages.counter, self.teacher
-        pairs = list(zip(scenes, views, strict=True))
-        counts = torch.stack([_counts(counter, scene, view, self.data) for scene, view in pairs])
+        counts = torch.stack([_counts(counter, one.scene, one.view, self.data) for one in seen])
         maps = CentreMaps(self.data.protocol, side)
-        centres = torch.stack([torch.from_numpy(maps(scene, view)) for scene, view in pairs])
-        taught = torch.stack([teacher.target(scene, view) for scene, view in pairs]) if teacher else None
+        centres = torch.stack([torch.from_numpy(maps(one.scene, one.view)) for one in seen])
+        taught = torch.stack([teacher.target(one.scene, one.view) for one in seen]) if teacher else None
         return counts, centres, taught
 
     def _step(self, batch: Batch) -> list[float]:
@@ -213,7 +228,7 @@ class CachedTraining:
         scenes = without(self.data.val, {s.id: str(s.path) for s in self.data.val if not s.path.is_file()})
         counts = []
         for start in range(0, len(scenes), 16):
-            maps = [self.maps.read(scene) for scene in scenes[start : start + 16]]
+            maps = [self.maps.photo(scene).maps for scene in scenes[start : start + 16]]
             fine, coarse = (stacked(part) for part in zip(*maps, strict=True))
             with torch.autocast("cpu", torch.bfloat16, enabled=self.config.optimization.bfloat16):
                 output, _ = self.average(fine, coarse)

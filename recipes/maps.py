@@ -1,7 +1,7 @@
 """Maps of the frozen part of a loc-sub counter's backbone: stored once per view of a photo, read in windows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors.torch import load_file
+from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 from counting.inputs.augmentation import VISIBLE_SHARE
 from counting.inputs.preprocessing import to_square
-from counting.inputs.views import FIRST_RANDOM_VIEW, View, view_of
+from counting.inputs.views import FIRST_RANDOM_VIEW, View
 from counting.networks.counters.base import Counter
 from counting.networks.locating import LocatedCells
+from counting.utils.files import write_bytes
 from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
+from recipes.pool import Pool, put_together
 
 FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
 """Number of stages of EfficientNet-Lite0 up to stride 16, and of the block groups in them."""
@@ -93,46 +97,73 @@ Maps = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A view with its maps.
+
+    Attributes:
+        scene: the scene whose objects the view shows.
+        view: the objects that are visible.
+        maps: the trunk's maps.
+    """
+
+    scene: Scene
+    view: View
+    maps: Maps
+
+    def within(self, window: Window, places: int) -> "Seen":
+        """A part of the view, whose coarse map has ``places`` rows."""
+        return Seen(self.scene, window.view(self.view, places), window.of(self.maps))
+
+
+@dataclass(frozen=True)
 class CachedMaps:
-    """The maps of photos' views, read from files or computed, and the objects in the views."""
+    """The maps of photos and of a pool's views, read from files or computed."""
 
     stages: Stages
+    pool: Pool
     folder: Path
-    views: dict[tuple[str, int], View] = field(default_factory=dict)
 
-    def read(self, scene: Scene, number: int = 0) -> Maps:
-        """The maps of a view of a photo."""
-        path = self.folder / f"{scene.id.replace('/', '-')}.{number}.npy"
-        places = self.stages.counter.cells.side // 16
+    def photo(self, scene: Scene) -> Seen:
+        """A photo as it is."""
+        path = self.folder / f"{scene.id.replace('/', '-')}.0.npy"
         try:
             flat = torch.from_numpy(np.load(path))
         except (OSError, ValueError, EOFError):
-            flat = self._computed(scene, number)
+            flat = self._computed(scene.image())
             np.save(path.with_suffix(".part.npy"), flat.numpy())
             path.with_suffix(".part.npy").replace(path)
-        fine, coarse = flat.split_with_sizes([40 * 4 * places**2, 112 * places**2])
-        return fine.view(40, 2 * places, 2 * places), coarse.view(112, places, places)
+        extent = np.array([*scene.size, *scene.size])
+        return Seen(scene, View(scene.boxes / extent, np.arange(len(scene.boxes))), self._split(flat))
 
-    def view(self, scene: Scene, number: int) -> View:
-        """The objects in a view."""
-        if number == 0:
-            return View(scene.boxes / np.array([*scene.size, *scene.size]), np.arange(len(scene.boxes)))
-        key = scene.id, number
-        if key not in self.views:
-            _, self.views[key] = self._photo(scene, number)
-        return self.views[key]
+    def view(self, number: int) -> Seen:
+        """A view of the pool."""
+        path = self.folder / "pool" / str(number // 1000) / f"{number}.safetensors"
+        try:
+            stored = load_file(path)
+        except FileNotFoundError:
+            stored = self._drawn(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, serialized(stored))
+        view = View(stored["boxes"].numpy(), stored["kept"].numpy(), FIRST_RANDOM_VIEW)
+        return Seen(put_together(self.pool.photos(number)), view, self._split(stored["maps"]))
 
-    def _photo(self, scene: Scene, number: int) -> tuple[Image.Image, View]:
-        return view_of(scene, number, self.stages.counter.cells.side, zoom_out=True, blur=True)
+    def _drawn(self, number: int) -> dict[str, Tensor]:
+        image, view = self.pool.draw(number)
+        boxes, kept = torch.from_numpy(view.boxes), torch.from_numpy(view.kept)
+        return {"maps": self._computed(image), "boxes": boxes, "kept": kept}
 
-    def _computed(self, scene: Scene, number: int) -> Tensor:
+    def _computed(self, photo: Image.Image) -> Tensor:
         cells = self.stages.counter.cells
         normalization = cells.backbone.normalization
-        photo, _ = self._photo(scene, number)
         pixels = normalization(to_square(photo, cells.side, normalization.interpolation))
         with torch.autocast("cpu", torch.bfloat16):
             maps = self.stages.trunk(pixels[None])
         return torch.cat([one.flatten().half() for one in maps])
+
+    def _split(self, flat: Tensor) -> Maps:
+        places = self.stages.counter.cells.side // 16
+        fine, coarse = flat.split_with_sizes([40 * 4 * places**2, 112 * places**2])
+        return fine.view(40, 2 * places, 2 * places), coarse.view(112, places, places)
 
 
 def stacked(maps: Sequence[Tensor]) -> Tensor:

@@ -34,6 +34,8 @@ def settings(root: Path, **sections: object) -> Config:
 def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cached_maps, "ROUND", 2)
     monkeypatch.setattr(cached_maps, "VALIDATE", 1)
+    monkeypatch.setattr(cached_maps, "READY", 4)
+    monkeypatch.setattr(cached_maps, "GROWTH", 1)
 
 
 def test_a_window_shows_the_objects_of_which_enough_is_in_it() -> None:
@@ -51,7 +53,7 @@ def test_maps_are_computed_once_and_a_window_of_both_is_the_same_part(tmp_path: 
     data = load_data(config)
     training = CachedTraining(config, data, tmp_path / "run")
     (tmp_path / "run" / "maps").mkdir(parents=True)
-    computed, stored = (training.maps.read(data.train[0]) for _ in range(2))
+    computed, stored = (training.maps.photo(data.train[0]).maps for _ in range(2))
     assert [tuple(one.shape) for one in stored] == [(40, 8, 8), (112, 4, 4)]
     assert all(torch.equal(a, b) for a, b in zip(computed, stored, strict=True))
     fine, coarse = Window(left=2, top=0, side=2).of(stored)
