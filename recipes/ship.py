@@ -44,6 +44,7 @@ def ship(
     coco: tuple[Path, str] | None = None,
     difficulty: str | None = None,
     side: int | None = None,
+    command: str | None = None,
 ) -> Path:
     """Write the weights and the card of ``name``, with the scores of these weights; returns the weights' file.
 
@@ -51,6 +52,7 @@ def ship(
     ``difficulty`` names a counter that was not trained on its validation split: how much smaller its counts are
     without difficult objects holds for this one too.
     ``side`` is the side of the photos that it gets, if they are smaller than those it was trained on.
+    ``command`` is the one that trained it, if it was not ``counting train``.
 
     Raises:
         CountingError: the run is incomplete, its weights are too large, or photos of the test split are missing.
@@ -74,7 +76,7 @@ def ship(
         "data": _trained_on(data) or best.card["data"],
         "chosen_on": _chosen_on(data),
         "backbone": _backbone(config),
-        "command": f"counting train {config_name}{overrides}",
+        "command": command or f"counting train {config_name}{overrides}",
         "epoch": best.card["epoch"],
         "scored_on": f"{data.name}/test" + (f", coco/{coco[1]}" if coco else ""),
         "scores": [evaluation.to_json() for evaluation in scores],
@@ -156,6 +158,8 @@ if __name__ == "__main__":
     parser.add_argument("--coco", nargs=2, metavar=("ROOT", "SPLIT"), help="a COCO split to score as well")
     parser.add_argument("--difficulty", metavar="COUNTER", help="take its scales without difficult objects")
     parser.add_argument("--side", type=int, help="the side of its photos, if smaller than in training")
+    parser.add_argument("--command", help="the command that trained it, if not counting train")
     given = parser.parse_args()
     also = (Path(given.coco[0]), given.coco[1]) if given.coco else None
-    print(ship(given.run, given.name, given.config, given.precision, also, given.difficulty, given.side))
+    asked = given.run, given.name, given.config, given.precision, also, given.difficulty, given.side, given.command
+    print(ship(*asked))
