@@ -25,7 +25,7 @@ from counting_datasets.protocol import Protocol
 
 VAL = 7
 SEVERAL = 2.0
-"""How much louder than company the number speaks."""
+"""The weight of a fact about a count, relative to one about another category."""
 
 
 def main() -> None:
