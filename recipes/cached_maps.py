@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
 from counting.inputs.views import View
@@ -222,7 +223,7 @@ class CachedTraining:
     def validate(self) -> dict[str, float]:
         """The mRMSE of the averaged counter on the validation photos, of all and by data set.
 
-        The best counter on all of them is written, with the scale that fits them best.
+        The best counter on all of them is written, with its scale (``_common_scale``).
         """
         assert self.data.val is not None
         scenes = without(self.data.val, {s.id: str(s.path) for s in self.data.val if not s.path.is_file()})
@@ -236,13 +237,10 @@ class CachedTraining:
         predicted = torch.cat(counts).double().numpy()
         true = np.stack([scene.counts(self.data.protocol) for scene in scenes]).astype(np.float64)
         known = np.stack([scene.known_counts(self.data.protocol) for scene in scenes])
-        scale = least_squares_scale(predicted[known], true[known])
         folders = np.array([str(scene.path.parent) for scene in scenes])
-        scores = {
-            Path(folder).parent.name: _score(predicted[rows] * scale, true[rows], known[rows])
-            for folder in np.unique(folders)
-            if (rows := folders == folder).any()
-        }
+        rows_of = {Path(folder).parent.name: folders == folder for folder in np.unique(folders)}
+        scale = _common_scale(predicted, true, known, list(rows_of.values()))
+        scores = {name: _score(predicted[rows] * scale, true[rows], known[rows]) for name, rows in rows_of.items()}
         score = _score(predicted * scale, true, known)
         self.average.counter.scale.fill_(scale)
         if score < self.best:
@@ -291,6 +289,25 @@ def _score(predicted: NDArray[np.float64], true: NDArray[np.float64], known: NDA
     """The mRMSE over the categories that are annotated in some of the photos."""
     seen = known.any(axis=0)
     return float(mean_over_categories(rmse(as_scored(predicted[:, seen]), true[:, seen], known[:, seen])))
+
+
+def _common_scale(
+    predicted: NDArray[np.float64],
+    true: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    sets: Sequence[NDArray[np.bool_]],
+) -> float:
+    """The factor for all counts with the smallest mean over the data sets of their mRMSE.
+
+    A least squares fit to all photos would follow the data set with the most objects alone.
+    """
+
+    def error(scale: float) -> float:
+        return float(np.mean([_score(predicted[rows] * scale, true[rows], known[rows]) for rows in sets]))
+
+    usual = least_squares_scale(predicted[known], true[known])
+    found = minimize_scalar(error, bounds=(usual / 2, usual * 2), method="bounded", options={"xatol": 1e-4})
+    return float(found.x)
 
 
 def _counts(counter: Counter, scene: Scene, view: View, data: TrainingData) -> Tensor:
