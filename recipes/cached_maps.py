@@ -238,9 +238,12 @@ class CachedTraining:
         true = np.stack([scene.counts(self.data.protocol) for scene in scenes]).astype(np.float64)
         known = np.stack([scene.known_counts(self.data.protocol) for scene in scenes])
         folders = np.array([str(scene.path.parent) for scene in scenes])
-        rows_of = {Path(folder).parent.name: folders == folder for folder in np.unique(folders)}
-        scale = _common_scale(predicted, true, known, list(rows_of.values()))
-        scores = {name: _score(predicted[rows] * scale, true[rows], known[rows]) for name, rows in rows_of.items()}
+        sets = {folder: folders == folder for folder in np.unique(folders)}
+        scale = _common_scale(predicted, true, known, list(sets.values()))
+        scores = {
+            Path(folder).parent.name: _score(predicted[rows] * scale, true[rows], known[rows])
+            for folder, rows in sets.items()
+        }
         score = _score(predicted * scale, true, known)
         self.average.counter.scale.fill_(scale)
         if score < self.best:

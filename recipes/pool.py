@@ -1,17 +1,8 @@
-"""A numbered pool of views to train on: by turns, a random view of one photo and a mosaic of four.
+"""A numbered pool of views to train on: by turns, a random view of one photo and a mosaic of four."""
 
-python -m recipes.pool everyday80 runs/everyday80 --part 1 --of 2
-
-stores the maps of the pool's views in the run's folder, ahead of a training run on cached maps that reads them.
-Without it, the run computes the maps itself, more slowly and with the same result.
-"""
-
-import argparse
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,27 +103,3 @@ def put_together(photos: Sequence[Scene]) -> Scene:
         suspected=np.concatenate(suspected) if suspected else None,
         masks=None,
     )
-
-
-def main() -> None:
-    """Store the maps of a pool's views, in the order of their numbers."""
-    from counting.networks.config import read_config
-    from counting.training.data import load_data
-    from recipes.cached_maps import CachedTraining
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config")
-    parser.add_argument("run", type=Path)
-    parser.add_argument("overrides", nargs="*")
-    parser.add_argument("--part", type=int, default=0, help="which of the processes this is")
-    parser.add_argument("--of", type=int, default=1, help="number of processes that store maps")
-    asked = parser.parse_args()
-    config = read_config(asked.config, asked.overrides)
-    training = CachedTraining(config, load_data(config), asked.run)
-    last = training.ready(training.steps)
-    for number in itertools.islice(range(last), asked.part, None, asked.of):
-        training.maps.view(number)
-
-
-if __name__ == "__main__":
-    main()
