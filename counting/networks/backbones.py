@@ -259,7 +259,7 @@ def _channels(name: str, maps: _Maps, side: int) -> int:
         if hasattr(maps.model, "set_input_size"):
             maps.model.set_input_size(img_size=side)
         (found,) = maps.eval()(torch.zeros(1, 3, side, side))
-    except (AttributeError, NotImplementedError) as error:
+    except (AttributeError, NotImplementedError) as error:  # what timm raises for models without maps
         raise CountingError(f"timm/{name} has no feature maps, choose another model ({error})") from None
     except (RuntimeError, AssertionError, ValueError) as error:
         why = str(error).splitlines()[0]
