@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--part", type=int, default=0, help="which of the processes this is, from 0")
     parser.add_argument("--of", type=int, default=1, help="number of processes that store maps")
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     config = read_config(asked.config, asked.overrides)
     training = CachedTraining(config, load_data(config), asked.run)
     for number in range(asked.part, training.ready(training.steps), asked.of):

@@ -18,14 +18,21 @@ def fuse(cams: Sequence[Cam]) -> Cam:
     α is a mean over a layer's positions, so each layer's evidence is multiplied by their number: equal areas of
     the photo then have equal weight in all layers. The sum is blurred, with zeros beyond the photo's edge, because
     a position of a deep map represents its whole receptive field.
+
+    Where the evidence against a score outweighs that for it all over the photo, the sum would be an empty map.
+    Then the places with evidence for it in any layer keep the sum of that evidence alone.
     """
     height, width = (max(cam.evidence.shape[axis] for cam in cams) for axis in (2, 3))
     places = [cam.evidence[0, 0].numel() for cam in cams]
-    layers = [to_size(cam.evidence, height, width) * n for cam, n in zip(cams, places, strict=True)]
+    layers = torch.stack(
+        [to_size(cam.evidence, height, width) * n for cam, n in zip(cams, places, strict=True)]
+    ) / (height * width)
+    total, supporting = blurred(layers.sum(dim=0)), blurred(layers.relu().sum(dim=0))
+    outweighed = (total <= 0).flatten(2).all(dim=2)[:, :, None, None]
     return Cam(
         cams[0].scores,
         torch.cat([cam.importance for cam in cams], dim=-1),
-        blurred(torch.stack(layers).sum(dim=0) / (height * width)),
+        torch.where(outweighed & (supporting > 0), supporting, total),
         torch.stack([cam.moved for cam in cams]).any(dim=0),
     )
 
