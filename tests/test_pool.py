@@ -10,6 +10,7 @@ from tiny import write_voc
 
 from counting.training.data import load_data
 from counting_datasets.scene import Scene
+from recipes import cached_maps, fill_pool
 from recipes.cached_maps import CachedTraining
 from recipes.pool import Pool, put_together
 
@@ -73,3 +74,18 @@ def test_a_stored_view_is_the_view_that_was_drawn(tmp_path: Path) -> None:
     assert all(torch.equal(a, b) for a, b in zip(drawn.maps, stored.maps, strict=True))
     np.testing.assert_array_equal(drawn.view.boxes, stored.view.boxes)
     assert drawn.scene.id == stored.scene.id
+
+
+def test_the_maps_of_one_part_of_the_pool_are_stored_ahead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cached_maps, "READY", 4)
+    monkeypatch.setattr(cached_maps, "GROWTH", 0)
+    config = tmp_path / "config.yaml"
+    config.write_text(settings(write_voc(tmp_path / "voc", train=4, val=2)).to_yaml(), encoding="utf-8")
+    run = tmp_path / "run"
+    command = ["fill_pool", str(config), str(run), "--part", "1", "--of", "2", "optimization.epochs=1"]
+    monkeypatch.setattr("sys.argv", command)
+    fill_pool.main()
+    stored = sorted(path.stem for path in (run / "maps" / "pool").rglob("*.safetensors"))
+    assert stored == ["1", "3"]

@@ -23,10 +23,10 @@ def fuse(cams: Sequence[Cam]) -> Cam:
     Then the places with evidence for it in any layer keep the sum of that evidence alone.
     """
     height, width = (max(cam.evidence.shape[axis] for cam in cams) for axis in (2, 3))
-    places = [cam.evidence[0, 0].numel() for cam in cams]
+    shares = [cam.evidence[0, 0].numel() / (height * width) for cam in cams]
     layers = torch.stack(
-        [to_size(cam.evidence, height, width) * n for cam, n in zip(cams, places, strict=True)]
-    ) / (height * width)
+        [to_size(cam.evidence, height, width) * share for cam, share in zip(cams, shares, strict=True)]
+    )
     total, supporting = blurred(layers.sum(dim=0)), blurred(layers.relu().sum(dim=0))
     outweighed = (total <= 0).flatten(2).all(dim=2)[:, :, None, None]
     return Cam(
