@@ -3,8 +3,8 @@
 python -m recipes.cached_maps everyday80 runs/everyday80-6 optimization.epochs=6
 python -m recipes.cached_maps everyday80 runs/everyday80 start=runs/everyday80-6 optimization.learning_rate=0.0008
 
-The maps of every photo and of a random view of it, at strides 8 and 16, are stored in the run's folder, in half
-precision (490 KB each for 480 pixels). A step uses windows of the maps instead of new views of the photos, and
+The maps at stride 8 of every photo and of a pool of views are stored in the run's folder, in half precision
+(288 KB each for 480 pixels). A step uses windows of the maps instead of new views of the photos, and
 takes a third of the time of one that starts from pixels. The learning rate falls to 0 over the configured epochs,
 and the counter is the moving average of the weights. Ctrl-C stops the run; the same command resumes it.
 """
@@ -14,15 +14,17 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
+from torchvision.ops import stochastic_depth
 
 from counting.inputs.views import View
 from counting.networks.checkpoint import build, save
@@ -39,12 +41,10 @@ from counting.training.teacher import TeacherLoss
 from counting.training.trainer import hold_batch_norm, least_squares_scale
 from counting.utils.files import write_bytes
 from counting_datasets.errors import CountingError
-from counting_datasets.scene import Scene
+from counting_datasets.protocol import Protocol
+from counting_datasets.scene import Scene, SceneSet
 from recipes.maps import FROZEN_BLOCKS, FROZEN_STAGES, CachedMaps, Seen, Stages, Window, stacked
 from recipes.pool import Pool
-
-SIDES = (4 / 7, 5 / 7, 6 / 7, 1.0)
-"""Possible sides of a batch's windows, as shares of the map's side."""
 
 WHOLE = 0.2
 """Share of the windows that show photos as they are; the others are of the pool."""
@@ -55,11 +55,14 @@ READY, GROWTH, LARGEST = 5000, 6, 38000
 CALM = 0.15
 """Share of the steps, at the end, without mosaics."""
 
+SKIPPED = 0.2
+"""Probability that the last residual block is skipped; that of the earlier ones grows with the depth."""
+
 ROUND, VALIDATE = 200, 5
 """Number of steps in a round, after which the state is stored, and of rounds between validations."""
 
-AVERAGE, WARM_UP = 0.998, 300
-"""Decay of the moving average per step, and steps until the full learning rate is reached."""
+AVERAGE = 0.998
+"""Decay of the moving average per step."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +70,32 @@ class Batch:
     """Windows of B photos' maps, and their targets.
 
     Attributes:
-        fine: B×40×2n×2n.
-        coarse: B×112×n×n.
+        maps: B×40×2n×2n.
         counts: B×cells×K fractional counts, NaN where unknown.
         centres: B×K×n×n targets of ``centre_loss``.
         taught: B×cells×K fractional counts by the teacher, if there is one.
     """
 
-    fine: Tensor
-    coarse: Tensor
+    maps: Tensor
     counts: Tensor
     centres: Tensor
     taught: Tensor | None
 
 
 class CachedTraining:
-    """A training run on cached maps."""
+    """A training run on cached maps.
+
+    Attributes:
+        sides: possible sides of a batch's windows, as shares of the map's side.
+        warm_up: steps until the full learning rate is reached.
+    """
+
+    sides: ClassVar[tuple[float, ...]] = (4 / 7, 5 / 7, 6 / 7, 1.0)
+    warm_up: ClassVar[int] = 300
 
     def __init__(self, config: Config, data: TrainingData, folder: Path) -> None:
         if config.backbone.frozen_stages != FROZEN_STAGES or config.cells.side % 32:
-            raise CountingError("cached maps require backbone.frozen_stages: 4 and a cells.side divisible by 32")
+            raise CountingError("cached maps require backbone.frozen_stages: 3 and a cells.side divisible by 32")
         self.config, self.data, self.folder = config, data, folder
         torch.manual_seed(config.seed)
         counters = [build(config, data.train.categories) for _ in range(2)]
@@ -95,6 +104,7 @@ class CachedTraining:
             _freeze_first_expansion(counter)
         self.stages, self.average = (Stages(counter) for counter in counters)
         self.average.load_state_dict(self.stages.state_dict())
+        _skip_blocks(self.stages)
         self.criterion: CountLoss = count_loss(config, counters[0], data)
         teacher = config.teacher
         self.teacher = teacher and TeacherLoss(teacher.weight, self.criterion, counters[0].grid, teacher.distill)
@@ -156,13 +166,12 @@ class CachedTraining:
     def _read(self, random: np.random.Generator, step: int) -> Batch:
         """A random batch of windows, all of one size."""
         places = self.stages.counter.cells.side // 16
-        side = 2 * round(random.choice(SIDES) * places / 2)
+        side = 2 * round(random.choice(self.sides) * places / 2)
         seen = []
         for _ in range(self.config.optimization.batch):
             left, top = (2 * random.integers(0, (places - side) // 2 + 1, 2)).tolist()
             seen.append(self._draw(random, step).within(Window(left, top, side), places))
-        fine, coarse = (stacked(maps) for maps in zip(*(one.maps for one in seen), strict=True))
-        return Batch(fine, coarse, *self._targets(seen, side))
+        return Batch(stacked([one.map for one in seen]), *self._targets(seen, side))
 
     def _draw(self, random: np.random.Generator, step: int) -> Seen:
         """A photo as it is, or a view of the pool; towards the end no mosaic."""
@@ -184,7 +193,7 @@ class CachedTraining:
     def _step(self, batch: Batch) -> list[float]:
         options = self.config.optimization
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
-            output, logits = self.stages(batch.fine, batch.coarse)
+            output, logits = self.stages(batch.maps)
         losses = self._losses(output.float(), logits.float(), batch)
         for group in self.optimizer.param_groups:
             group["lr"] = options.learning_rate * group["share"] * self._rate()
@@ -197,9 +206,9 @@ class CachedTraining:
         return [loss.item() for loss in losses]
 
     def _rate(self) -> float:
-        """The share of the learning rate: rising for ``WARM_UP`` steps, and falling to 0 as a cosine."""
+        """The share of the learning rate: rising for ``warm_up`` steps, and falling to 0 as a cosine."""
         falling = 0.5 + 0.5 * math.cos(math.pi * min(1, self.step / self.steps))
-        return falling * min(1, (self.step + 1) / WARM_UP)
+        return falling * min(1, (self.step + 1) / self.warm_up)
 
     def _losses(self, output: Tensor, logits: Tensor, batch: Batch) -> list[Tensor]:
         counter = self.stages.counter
@@ -219,37 +228,32 @@ class CachedTraining:
             if weight.requires_grad:
                 average.lerp_(weight, 1 - kept)
 
-    @torch.inference_mode()
     def validate(self) -> dict[str, float]:
         """The mRMSE of the averaged counter on the validation photos, of all and by data set.
 
-        The best counter on all of them is written, with its scale (``_common_scale``).
+        The best counter on all of them is written, with its scale.
         """
+        found = self.validation()
+        scores = found.scores()
+        self.average.counter.scale.fill_(found.scale)
+        if scores["all"] < self.best:
+            self.best = scores["all"]
+            self._write("best", {"epoch": self.step, "val_mRMSE": self.best})
+        return scores
+
+    @torch.inference_mode()
+    def validation(self) -> "Validation":
+        """The averaged counter's counts on the validation photos."""
         assert self.data.val is not None
-        scenes = without(self.data.val, {s.id: str(s.path) for s in self.data.val if not s.path.is_file()})
+        missing = {scene.id: str(scene.path) for scene in self.data.val if not scene.path.is_file()}
+        scenes = replace(self.data.val, scenes=tuple(without(self.data.val, missing)))
         counts = []
         for start in range(0, len(scenes), 16):
-            maps = [self.maps.photo(scene).maps for scene in scenes[start : start + 16]]
-            fine, coarse = (stacked(part) for part in zip(*maps, strict=True))
+            maps = stacked([self.maps.photo(scene).map for scene in scenes[start : start + 16]])
             with torch.autocast("cpu", torch.bfloat16, enabled=self.config.optimization.bfloat16):
-                output, _ = self.average(fine, coarse)
+                output, _ = self.average(maps)
             counts.append(count_cells(output.float()))
-        predicted = torch.cat(counts).double().numpy()
-        true = np.stack([scene.counts(self.data.protocol) for scene in scenes]).astype(np.float64)
-        known = np.stack([scene.known_counts(self.data.protocol) for scene in scenes])
-        folders = np.array([str(scene.path.parent) for scene in scenes])
-        sets = {folder: folders == folder for folder in np.unique(folders)}
-        scale = _common_scale(predicted, true, known, list(sets.values()))
-        scores = {
-            Path(folder).parent.name: _score(predicted[rows] * scale, true[rows], known[rows])
-            for folder, rows in sets.items()
-        }
-        score = _score(predicted * scale, true, known)
-        self.average.counter.scale.fill_(scale)
-        if score < self.best:
-            self.best = score
-            self._write("best", {"epoch": self.step, "val_mRMSE": score})
-        return {"all": score, **scores}
+        return Validation(torch.cat(counts).double().numpy(), scenes, self.data.protocol)
 
     def _write(self, name: str, card: dict[str, Any]) -> None:
         data = f"{self.data.train.data}/{self.data.train.split}"
@@ -280,6 +284,21 @@ class CachedTraining:
         self.step, self.best = state["step"], state["best"]
 
 
+def _skip_blocks(stages: Stages) -> None:
+    """Skip random residual blocks in training (Huang et al., Deep Networks with Stochastic Depth, 2016)."""
+    blocks = [block for stage in stages.model.blocks for block in stage]
+    for depth, block in enumerate(blocks, 1):
+        if block.skips:
+            probability = SKIPPED * depth / len(blocks)
+            block.register_forward_hook(partial(_skip, probability))
+
+
+def _skip(probability: float, block: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+    """Some photos' outputs of a residual block are its inputs; the other residuals are larger by as much."""
+    kept: Tensor = stochastic_depth(output - inputs[0], probability, "row", block.training)
+    return inputs[0] + kept
+
+
 def _freeze_first_expansion(counter: Counter) -> None:
     """Freeze the first trained block up to its strided convolution, whose gradient takes a fifth of a step."""
     backbone: Any = counter.cells.backbone
@@ -288,29 +307,61 @@ def _freeze_first_expansion(counter: Counter) -> None:
         part.requires_grad_(False)
 
 
-def _score(predicted: NDArray[np.float64], true: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
-    """The mRMSE over the categories that are annotated in some of the photos."""
-    seen = known.any(axis=0)
-    return float(mean_over_categories(rmse(as_scored(predicted[:, seen]), true[:, seen], known[:, seen])))
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Counts of validation photos.
 
-
-def _common_scale(
-    predicted: NDArray[np.float64],
-    true: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    sets: Sequence[NDArray[np.bool_]],
-) -> float:
-    """The factor for all counts with the smallest mean over the data sets of their mRMSE.
-
-    A least squares fit to all photos would follow the data set with the most objects alone.
+    Attributes:
+        counts: N×K, before scaling.
+        scenes: the N photos.
+        protocol: which objects count.
     """
 
-    def error(scale: float) -> float:
-        return float(np.mean([_score(predicted[rows] * scale, true[rows], known[rows]) for rows in sets]))
+    counts: NDArray[np.float64]
+    scenes: SceneSet
+    protocol: Protocol
 
-    usual = least_squares_scale(predicted[known], true[known])
-    found = minimize_scalar(error, bounds=(usual / 2, usual * 2), method="bounded", options={"xatol": 1e-4})
-    return float(found.x)
+    @cached_property
+    def true(self) -> NDArray[np.float64]:
+        """N×K true counts."""
+        return np.asarray(self.scenes.counts(self.protocol), dtype=np.float64)
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """N×K flags of the annotated counts."""
+        return np.stack([scene.known_counts(self.protocol) for scene in self.scenes])
+
+    @cached_property
+    def sets(self) -> dict[str, NDArray[np.bool_]]:
+        """The photos of each data set, by the name of its folder."""
+        folders = np.array([scene.path.parent.parent.name for scene in self.scenes])
+        return {name: folders == name for name in np.unique(folders).tolist()}
+
+    @cached_property
+    def scale(self) -> float:
+        """The factor for all counts with the smallest mean over the data sets of their mRMSE.
+
+        A least squares fit to all photos would follow the data set with the most objects alone.
+        """
+
+        def error(scale: float) -> float:
+            return float(np.mean([self._score(rows, scale) for rows in self.sets.values()]))
+
+        usual = least_squares_scale(self.counts[self.known], self.true[self.known])
+        found = minimize_scalar(error, bounds=(usual / 2, usual * 2), method="bounded", options={"xatol": 1e-4})
+        return float(found.x)
+
+    def scores(self) -> dict[str, float]:
+        """The mRMSE of the scaled counts, of all photos and by data set."""
+        sets = {"all": np.ones(len(self.counts), dtype=bool), **self.sets}
+        return {name: self._score(rows, self.scale) for name, rows in sets.items()}
+
+    def _score(self, rows: NDArray[np.bool_], scale: float) -> float:
+        """The mRMSE over the categories that are annotated in some of the photos."""
+        known = self.known[rows]
+        seen = known.any(axis=0)
+        predicted = as_scored(scale * self.counts[rows][:, seen])
+        return float(mean_over_categories(rmse(predicted, self.true[rows][:, seen], known[:, seen])))
 
 
 def _counts(counter: Counter, scene: Scene, view: View, data: TrainingData) -> Tensor:

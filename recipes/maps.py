@@ -23,8 +23,11 @@ from counting_datasets.errors import CountingError
 from counting_datasets.scene import Scene
 from recipes.pool import Pool, put_together
 
-FROZEN_STAGES, FROZEN_BLOCKS = 4, 5
-"""Number of stages of EfficientNet-Lite0 up to stride 16, and of the block groups in them."""
+FROZEN_STAGES, FROZEN_BLOCKS = 3, 3
+"""Number of stages of EfficientNet-Lite0 up to stride 8, and of the block groups in them."""
+
+MIDDLE_BLOCKS = 5
+"""Number of block groups up to stride 16."""
 
 
 class Stages(nn.Module):
@@ -38,22 +41,23 @@ class Stages(nn.Module):
         self.model: Any = counter.cells.backbone.features.model
 
     @torch.no_grad()
-    def trunk(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """B×3×H×W photos → B×40×H/8×W/8 and B×112×H/16×W/16."""
+    def trunk(self, images: Tensor) -> Tensor:
+        """B×3×H×W photos → B×40×H/8×W/8."""
         images = images.contiguous(memory_format=torch.channels_last)
-        features = self.model.act(self.model.bn1(self.model.conv_stem(images)))
-        maps = []
+        features: Tensor = self.model.act(self.model.bn1(self.model.conv_stem(images)))
         for block in self.model.blocks[:FROZEN_BLOCKS]:
             features = block(features)
-            maps.append(features)
-        return maps[2], maps[4]
+        return features
 
-    def forward(self, fine: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor]:
-        """The trunk's maps → the head's output, and the logits of centres."""
-        features = coarse
-        for block in self.model.blocks[FROZEN_BLOCKS:]:
-            features = block(features)
-        last = self.model.act(self.model.bn2(self.model.conv_head(features)))
+    def forward(self, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunk's map → the head's output, and the logits of centres."""
+        coarse = fine
+        for block in self.model.blocks[FROZEN_BLOCKS:MIDDLE_BLOCKS]:
+            coarse = block(coarse)
+        last = coarse
+        for block in self.model.blocks[MIDDLE_BLOCKS:]:
+            last = block(last)
+        last = self.model.act(self.model.bn2(self.model.conv_head(last)))
         cells = self.counter.cells
         assert isinstance(cells, LocatedCells)
         of_cells, logits = cells.locate((fine, coarse, last), self.counter.grid.side)
@@ -62,23 +66,16 @@ class Stages(nn.Module):
 
 @dataclass(frozen=True)
 class Window:
-    """A square part of a photo's maps, in positions of the coarse map."""
+    """A square part of a photo's map, in pairs of its places."""
 
     left: int
     top: int
     side: int
 
-    def of(self, maps: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The same part of both maps."""
-        fine, coarse = (
-            map_[
-                :,
-                scale * self.top : scale * (self.top + self.side),
-                scale * self.left : scale * (self.left + self.side),
-            ]
-            for scale, map_ in zip((2, 1), maps, strict=True)
-        )
-        return fine, coarse
+    def of(self, map_: Tensor) -> Tensor:
+        """This part of a map."""
+        right, bottom = self.left + self.side, self.top + self.side
+        return map_[:, 2 * self.top : 2 * bottom, 2 * self.left : 2 * right]
 
     def view(self, whole: View, places: int) -> View:
         """The objects of a view that are in the window."""
@@ -92,27 +89,23 @@ def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
 
 
-Maps = tuple[Tensor, Tensor]
-"""40×2n×2n and 112×n×n half floats: the trunk's maps of a photo."""
-
-
 @dataclass(frozen=True)
 class Seen:
-    """A view with its maps.
+    """A view with its map.
 
     Attributes:
         scene: the scene whose objects the view shows.
         view: the objects that are visible.
-        maps: the trunk's maps.
+        map: 40×2n×2n half floats: the trunk's map.
     """
 
     scene: Scene
     view: View
-    maps: Maps
+    map: Tensor
 
     def within(self, window: Window, places: int) -> "Seen":
-        """A part of the view, whose coarse map has ``places`` rows."""
-        return Seen(self.scene, window.view(self.view, places), window.of(self.maps))
+        """A part of the view, whose map has 2 · ``places`` rows."""
+        return Seen(self.scene, window.view(self.view, places), window.of(self.map))
 
 
 @dataclass(frozen=True)
@@ -127,13 +120,13 @@ class CachedMaps:
         """A photo as it is."""
         path = self.folder / f"{scene.id.replace('/', '-')}.0.npy"
         try:
-            flat = torch.from_numpy(np.load(path))
+            stored = torch.from_numpy(np.load(path))
         except (OSError, ValueError, EOFError):
-            flat = self._computed(scene.image())
-            np.save(path.with_suffix(".part.npy"), flat.numpy())
+            stored = self._computed(scene.image())
+            np.save(path.with_suffix(".part.npy"), stored.numpy())
             path.with_suffix(".part.npy").replace(path)
         extent = np.array([*scene.size, *scene.size])
-        return Seen(scene, View(scene.boxes / extent, np.arange(len(scene.boxes))), self._split(flat))
+        return Seen(scene, View(scene.boxes / extent, np.arange(len(scene.boxes))), stored)
 
     def view(self, number: int) -> Seen:
         """A view of the pool."""
@@ -145,25 +138,20 @@ class CachedMaps:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, serialized(stored))
         view = View(stored["boxes"].numpy(), stored["kept"].numpy(), FIRST_RANDOM_VIEW)
-        return Seen(put_together(self.pool.photos(number)), view, self._split(stored["maps"]))
+        return Seen(put_together(self.pool.photos(number)), view, stored["map"])
 
     def _drawn(self, number: int) -> dict[str, Tensor]:
         image, view = self.pool.draw(number)
         boxes, kept = torch.from_numpy(view.boxes), torch.from_numpy(view.kept)
-        return {"maps": self._computed(image), "boxes": boxes, "kept": kept}
+        return {"map": self._computed(image), "boxes": boxes, "kept": kept}
 
     def _computed(self, photo: Image.Image) -> Tensor:
         cells = self.stages.counter.cells
         normalization = cells.backbone.normalization
         pixels = normalization(to_square(photo, cells.side, normalization.interpolation))
         with torch.autocast("cpu", torch.bfloat16):
-            maps = self.stages.trunk(pixels[None])
-        return torch.cat([one.flatten().half() for one in maps])
-
-    def _split(self, flat: Tensor) -> Maps:
-        places = self.stages.counter.cells.side // 16
-        fine, coarse = flat.split_with_sizes([40 * 4 * places**2, 112 * places**2])
-        return fine.view(40, 2 * places, 2 * places), coarse.view(112, places, places)
+            map_ = self.stages.trunk(pixels[None])[0]
+        return map_.half().contiguous()
 
 
 def stacked(maps: Sequence[Tensor]) -> Tensor:
