@@ -12,7 +12,7 @@ help:  ## list these targets
 env: .venv/.done  ## set up .venv with the locked dependencies and this project, editable
 
 .venv/.done: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit("make env needs Python 3.11 or newer: make env PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("make env needs Python 3.11.4 or newer: make env PYTHON=…" if sys.version_info < (3, 11, 4) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -r requirements.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .

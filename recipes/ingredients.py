@@ -30,7 +30,7 @@ STEPS = 600
 
 
 @dataclass(frozen=True)
-class Left:
+class LeftOut:
     """What a run leaves out.
 
     Attributes:
@@ -51,16 +51,16 @@ class Left:
     middle: bool = False
 
 
-EVERYTHING = Left("nothing")
+EVERYTHING = LeftOut("nothing")
 RUNS = (
     EVERYTHING,
-    Left("the teacher", teacher=True),
-    Left("COCO", folders=("coco",)),
-    Left("VOC 2012", folders=("VOC2012",)),
-    Left("views and mosaics", views=True, mosaics=True),
-    Left("training of strides 8 to 16", middle=True),
-    Left("mosaics", mosaics=True),
-    Left("the loss of centres", centres=True),
+    LeftOut("the teacher", teacher=True),
+    LeftOut("COCO", folders=("coco",)),
+    LeftOut("VOC 2012", folders=("VOC2012",)),
+    LeftOut("views and mosaics", views=True, mosaics=True),
+    LeftOut("training of strides 8 to 16", middle=True),
+    LeftOut("mosaics", mosaics=True),
+    LeftOut("the loss of centres", centres=True),
 )
 
 
@@ -70,7 +70,7 @@ class ShortTraining(CachedTraining):
     sides: ClassVar[tuple[float, ...]] = CachedTraining.sides[:2]
     warm_up: ClassVar[int] = 100
 
-    def __init__(self, config: Config, data: TrainingData, folder: Path, left: Left, steps: int) -> None:
+    def __init__(self, config: Config, data: TrainingData, folder: Path, left: LeftOut, steps: int) -> None:
         super().__init__(config, data, folder)
         self.left, self.steps = left, steps
         self.teacher = None if left.teacher else self.teacher
@@ -119,7 +119,7 @@ def as_annotated(seen: Seen) -> Seen:
     return Seen(seen.scene.replaced(suspected=None), view, seen.map)
 
 
-def validated(asked: argparse.Namespace, config: Config, data: TrainingData, left: Left) -> Validation:
+def validated(asked: argparse.Namespace, config: Config, data: TrainingData, left: LeftOut) -> Validation:
     """The counts of one short run on the validation photos; if they are not stored yet, the run is made."""
     path = asked.folder / f"{left.name.replace(' ', '-')}.npy"
     if path.is_file():

@@ -11,7 +11,7 @@ from counting.inputs.views import View
 from counting.training.data import load_data
 from counting_datasets.scene import Scene
 from recipes import cached_maps, ingredients
-from recipes.ingredients import EVERYTHING, RUNS, Left, ShortTraining
+from recipes.ingredients import EVERYTHING, RUNS, LeftOut, ShortTraining
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cached_maps, "READY", 8)
 
 
-def short_training(tmp_path: Path, left: Left) -> ShortTraining:
+def short_training(tmp_path: Path, left: LeftOut) -> ShortTraining:
     config = settings(write_voc(tmp_path / "voc", train=6, val=2))
     (tmp_path / "run" / "maps").mkdir(parents=True, exist_ok=True)
     return ShortTraining(config, load_data(config), tmp_path / "run", left, steps=2)
@@ -31,17 +31,17 @@ def short_training(tmp_path: Path, left: Left) -> ShortTraining:
     ("left", "numbers"),
     [
         (EVERYTHING, [0, 1, 2, 3, 4, 5, 6, 7]),
-        (Left("mosaics", mosaics=True), [0, 2, 4, 6]),
-        (Left("views and mosaics", views=True, mosaics=True), []),
+        (LeftOut("mosaics", mosaics=True), [0, 2, 4, 6]),
+        (LeftOut("views and mosaics", views=True, mosaics=True), []),
     ],
 )
-def test_views_and_mosaics_are_left_out(tmp_path: Path, left: Left, numbers: list[int]) -> None:
+def test_views_and_mosaics_are_left_out(tmp_path: Path, left: LeftOut, numbers: list[int]) -> None:
     assert short_training(tmp_path, left).numbers == numbers
 
 
 @pytest.mark.usefixtures("short_rounds")
 def test_photos_of_a_folder_are_left_out_of_views_too(tmp_path: Path) -> None:
-    training = short_training(tmp_path, Left("a photo", folders=("gone",)))
+    training = short_training(tmp_path, LeftOut("a photo", folders=("gone",)))
     gone = training.scenes[0]
     moved = gone.replaced(path=gone.path.parent / "gone" / gone.path.name)
     training.scenes[0] = moved
@@ -53,7 +53,7 @@ def test_photos_of_a_folder_are_left_out_of_views_too(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("short_rounds")
 @pytest.mark.parametrize("left", RUNS, ids=[left.name for left in RUNS])
-def test_every_run_trains_and_counts_the_validation_photos(tmp_path: Path, left: Left) -> None:
+def test_every_run_trains_and_counts_the_validation_photos(tmp_path: Path, left: LeftOut) -> None:
     training = short_training(tmp_path, left)
     before = {name: weight.clone() for name, weight in training.stages.named_parameters()}
     training.train()
