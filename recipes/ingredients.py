@@ -3,8 +3,9 @@
 python -m recipes.ingredients everyday80 runs/everyday80 runs/ingredients start=voc2007-loc-sub-final
 
 The maps are read from the first folder, where ``recipes.fill_pool`` stores them. The counts of each run on the
-validation photos are stored in the second folder; the same command continues with the runs that are missing. Each
-run is compared with the one that has every ingredient, photo by photo.
+validation photos are stored in the second folder; the same command continues with the runs that are missing. Give
+another folder for other settings or another number of steps. Each run is compared with the one that has every
+ingredient, photo by photo.
 """
 
 import argparse
@@ -34,7 +35,7 @@ class LeftOut:
     """What a run leaves out.
 
     Attributes:
-        name: how the table calls it.
+        name: its name in the table.
         folders: the photos in these folders.
         teacher: the detector's boxes.
         views, mosaics: the random views of single photos, and the mosaics.
@@ -129,7 +130,9 @@ def validated(asked: argparse.Namespace, config: Config, data: TrainingData, lef
     training = ShortTraining(config.model_copy(update={"loss": loss}), data, asked.run, left, asked.steps)
     training.train()
     found = training.validation()
-    np.save(path, found.counts)
+    part = path.with_suffix(".part.npy")
+    np.save(part, found.counts)
+    part.replace(path)
     return found
 
 

@@ -44,19 +44,14 @@ class Stages(nn.Module):
     def trunk(self, images: Tensor) -> Tensor:
         """B×3×H×W photos → B×40×H/8×W/8."""
         images = images.contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.model.act(self.model.bn1(self.model.conv_stem(images)))
-        for block in self.model.blocks[:FROZEN_BLOCKS]:
-            features = block(features)
-        return features
+        stem = self.model.act(self.model.bn1(self.model.conv_stem(images)))
+        fine: Tensor = self.model.blocks[:FROZEN_BLOCKS](stem)
+        return fine
 
     def forward(self, fine: Tensor) -> tuple[Tensor, Tensor]:
         """The trunk's map → the head's output, and the logits of centres."""
-        coarse = fine
-        for block in self.model.blocks[FROZEN_BLOCKS:MIDDLE_BLOCKS]:
-            coarse = block(coarse)
-        last = coarse
-        for block in self.model.blocks[MIDDLE_BLOCKS:]:
-            last = block(last)
+        coarse = self.model.blocks[FROZEN_BLOCKS:MIDDLE_BLOCKS](fine)
+        last = self.model.blocks[MIDDLE_BLOCKS:](coarse)
         last = self.model.act(self.model.bn2(self.model.conv_head(last)))
         cells = self.counter.cells
         assert isinstance(cells, LocatedCells)
